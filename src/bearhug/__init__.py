@@ -1,0 +1,72 @@
+"""bearhug: pipelines, tokenizers, models, datasets, training and a hub, in Hugging Face's words and formats.
+
+Importing this module loads nothing heavy: each name below costs what it needs when it is first used.
+"""
+
+from typing import Any
+
+from bearhug._lib.lazy import attach
+
+__version__ = "0.1.0"
+
+# public name -> the module that defines it
+NAMES = {
+    # pipelines
+    "pipeline": "bearhug.pipelines",
+    "Pipeline": "bearhug.pipelines",
+    # tokenizers
+    "AutoTokenizer": "bearhug.tokenizers",
+    "BatchEncoding": "bearhug.tokenizers",
+    "PreTrainedTokenizerFast": "bearhug.tokenizers",
+    "PreTrainedTokenizer": "bearhug.tokenizers",
+    # models
+    "AutoConfig": "bearhug.models",
+    "AutoModel": "bearhug.models",
+    "AutoModelForCausalLM": "bearhug.models",
+    "AutoModelForMaskedLM": "bearhug.models",
+    "AutoModelForQuestionAnswering": "bearhug.models",
+    "AutoModelForSequenceClassification": "bearhug.models",
+    "AutoModelForTokenClassification": "bearhug.models",
+    "PreTrainedModel": "bearhug.models",
+    "PretrainedConfig": "bearhug.models",
+    # generation
+    "GenerationConfig": "bearhug.generation",
+    "LogitsProcessor": "bearhug.generation",
+    "LogitsProcessorList": "bearhug.generation",
+    "StoppingCriteria": "bearhug.generation",
+    "StoppingCriteriaList": "bearhug.generation",
+    "TextIteratorStreamer": "bearhug.generation",
+    "TextStreamer": "bearhug.generation",
+    "set_seed": "bearhug.generation",
+    # datasets
+    "ClassLabel": "bearhug.datasets",
+    "Dataset": "bearhug.datasets",
+    "DatasetDict": "bearhug.datasets",
+    "Features": "bearhug.datasets",
+    "Value": "bearhug.datasets",
+    "concatenate_datasets": "bearhug.datasets",
+    "load_dataset": "bearhug.datasets",
+    "load_from_disk": "bearhug.datasets",
+    # training
+    "DataCollatorForLanguageModeling": "bearhug.training",
+    "DataCollatorForTokenClassification": "bearhug.training",
+    "DataCollatorWithPadding": "bearhug.training",
+    "default_data_collator": "bearhug.training",
+    "get_scheduler": "bearhug.training",
+    "get_linear_schedule_with_warmup": "bearhug.training",
+    # the hub
+    "login": "bearhug.hub",
+    "logout": "bearhug.hub",
+    "whoami": "bearhug.hub",
+}
+
+
+def _architecture(name: str) -> Any:
+    """`GPT2LMHeadModel`, `BertTokenizerFast`, `LlamaConfig`, ...: thin names for the Auto classes, per architecture."""
+    from bearhug.models import aliases
+
+    return aliases.find(name)
+
+
+__getattr__, __dir__ = attach(__name__, NAMES, otherwise=_architecture)
+__all__ = ["__version__", *NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,0 +1,1 @@
+"""What three floors or more share, and nothing else."""

@@ -1,0 +1,28 @@
+"""Progress bars on long work: one look everywhere, silent where there is no terminal."""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+
+def progress(
+    items: Iterable | None = None, *, total: int | None = None, desc: str = "", unit: str = "it", **options: Any
+):
+    """A tqdm bar over `items`, or one to `update` by hand.
+
+    Quiet when standard error is no terminal, and when BEARHUG_PROGRESS or HF_DATASETS_DISABLE_PROGRESS_BARS says so.
+    """
+    from tqdm.auto import tqdm
+
+    return tqdm(items, total=total, desc=desc, unit=unit, disable=not wanted(), leave=False, **options)
+
+
+def wanted() -> bool:
+    """Whether bars are shown: BEARHUG_PROGRESS=1 or 0 decides, else whether a person can see them."""
+    setting = os.environ.get("BEARHUG_PROGRESS", "")
+    if setting:
+        return setting not in ("0", "false")
+    if os.environ.get("HF_DATASETS_DISABLE_PROGRESS_BARS") or os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
