@@ -66,7 +66,9 @@ def inside(folder: str | os.PathLike, name: str) -> Path:
     folder = Path(folder)
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"the file name {name!r} leads out of its folder {str(folder)!r}; names in a repository are relative.")
+        raise ValueError(
+            f"the file name {name!r} leads out of its folder {str(folder)!r}; names in a repository are relative."
+        )
     return folder / name
 
 

@@ -28,7 +28,10 @@ def endpoint() -> str:
 
 def offline() -> bool:
     """Whether HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE or BEARHUG_OFFLINE forbids the network."""
-    return any(os.environ.get(name, "").lower() in TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "BEARHUG_OFFLINE"))
+    return any(
+        os.environ.get(name, "").lower() in TRUE
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "BEARHUG_OFFLINE")
+    )
 
 
 def nursery_names(repo_type: str = "model") -> list[str]:
@@ -105,7 +108,12 @@ class Repo:
             try:
                 return Path(
                     hf_hub_download(
-                        self.name, filename, **where, token=self.token, endpoint=endpoint(), force_download=self.force_download
+                        self.name,
+                        filename,
+                        **where,
+                        token=self.token,
+                        endpoint=endpoint(),
+                        force_download=self.force_download,
                     )
                 )
             except LocalEntryNotFoundError:
@@ -149,7 +157,12 @@ def open_repo(
 @contextmanager
 def _explained(repo: Repo) -> Iterator[None]:
     """Turn a hub's failure into an OSError that says what was asked, where, and what to do."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
 
     known = nursery_names(repo.repo_type)
     try:
