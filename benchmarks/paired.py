@@ -2,8 +2,8 @@
 
     paired("encode, one thread", unit="MB/s", work=10, ours=..., theirs=..., limit=bandwidth() / 1e6)
 
-Each side runs in turn, `rounds` times after one warm-up; the figure is the median, the spread is in brackets. CPU time of this
-process (all its threads) is measured where `clock="cpu"`, so that a busy neighbour does not speak for one side.
+Each side runs in turn, `rounds` times after one warm-up; the figure is the median, the spread is in brackets. CPU time
+of this process (all its threads) is measured where `clock="cpu"`, so that a busy neighbour does not speak for one side.
 """
 
 import statistics

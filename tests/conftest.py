@@ -1,4 +1,4 @@
-"""What every test shares: a home of its own, no way out but loopback, and the folder of real data where there is one."""
+"""What every test shares: a home of its own, no way out but loopback, the folder of real data where there is one."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models; the suite itself runs in two processes
 
-import pytest
+import pytest  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("BEARHUG_SHARED_DATA") or ROOT.parent / "shared" / "data")
