@@ -1,0 +1,416 @@
+"""Signatures of the compiled core (native/): a whole tokenizer, from text to flat arrays and back.
+
+R rows (samples, and what truncation cut off them), N tokens of all rows together, T tokens of a row. Offsets count Unicode code
+points of the input text, as Python strings do. `tokenizers.file` makes the parts below from tokenizer.json and writes them back.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, overload
+
+import numpy as np
+
+Direction = Literal["left", "right"]
+Strategy = Literal["longest_first", "only_first", "only_second"]
+Behavior = Literal["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
+# One field of an `Encoded`; what each holds stands at the property of that name.
+Field = Literal["ids", "type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids", "sequence_ids"]
+# [(kind, value, type id)]: ("token", its text, ...) or ("sequence", "A" or "B", ...)
+Template = Sequence[tuple[str, str, int]]
+# text -> flat [start, end, start, end, ...] of the matches, in code points
+Finder = Callable[[str], Sequence[int]]
+
+class AddedToken:
+    """A token that is found in the text before anything else happens to it."""
+
+    content: str
+    single_word: bool
+    lstrip: bool
+    rstrip: bool
+    normalized: bool
+    special: bool
+    def __init__(
+        self,
+        content: str,
+        single_word: bool = False,
+        lstrip: bool = False,
+        rstrip: bool = False,
+        normalized: bool | None = None,
+        special: bool = False,
+    ) -> None:
+        """`normalized` None: the opposite of `special`."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+
+class Truncation:
+    """max_length counts the special tokens; stride tokens are repeated in the next overflowing row."""
+
+    max_length: int
+    stride: int
+    strategy: Strategy
+    direction: Direction
+    def __init__(
+        self,
+        max_length: int,
+        stride: int = 0,
+        strategy: Strategy = "longest_first",
+        direction: Direction = "right",
+    ) -> None: ...
+
+class Padding:
+    """length None: the longest row of the batch."""
+
+    length: int | None
+    pad_to_multiple_of: int | None
+    direction: Direction
+    pad_id: int
+    pad_type_id: int
+    pad_token: str
+    def __init__(
+        self,
+        length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        direction: Direction = "right",
+        pad_id: int = 0,
+        pad_type_id: int = 0,
+        pad_token: str = "[PAD]",
+    ) -> None: ...
+
+class Encoded:
+    """A batch of encoded texts. Row r is tokens starts[r] to starts[r + 1]; arrays are made when asked for, without a copy.
+
+    The rows of one sample stand together: first its own row, then its overflowing ones. Can be pickled.
+    """
+
+    @property
+    def starts(self) -> np.ndarray:
+        """int64 (R + 1,)."""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """uint32 (N,)."""
+
+    @property
+    def type_ids(self) -> np.ndarray:
+        """uint32 (N,): which sequence of a pair, as the template says."""
+
+    @property
+    def attention_mask(self) -> np.ndarray:
+        """uint32 (N,): 0 on padding."""
+
+    @property
+    def special_tokens_mask(self) -> np.ndarray:
+        """uint32 (N,): 1 on tokens that the template or the padding added."""
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """uint32 (N, 2): start and end in the text (of the pre-split word, where those were given); (0, 0) on special tokens."""
+
+    @property
+    def word_ids(self) -> np.ndarray:
+        """int32 (N,): which pre-token or pre-split word, -1 on special tokens."""
+
+    @property
+    def sequence_ids(self) -> np.ndarray:
+        """int32 (N,): 0 or 1, -1 on special tokens."""
+
+    @property
+    def sample_mapping(self) -> np.ndarray:
+        """int64 (R,): which sample each row comes from (overflow_to_sample_mapping)."""
+
+    def __len__(self) -> int:
+        """R."""
+
+    def length(self, row: int) -> int:
+        """T of one row. Negative rows count from the end."""
+
+    def row(self, row: int, field: Field) -> list:
+        """One field of one row as a list of int (of (int, int) for offsets; word_ids and sequence_ids have None for -1)."""
+
+    def lists(self, field: Field) -> list[list]:
+        """`row` of every row."""
+
+    def tokens(self, row: int) -> list[str]:
+        """The tokens' texts of one row, as the vocabulary writes them."""
+
+    def rectangle(self, field: Field) -> np.ndarray:
+        """int64 (R, T), ((R, T, 2) for offsets; -1 where `row` has None).
+
+        Raises:
+            ValueError: the rows' lengths differ.
+        """
+
+    def select(self, rows: Sequence[int]) -> Encoded:
+        """Some rows, in the given order."""
+
+class Normalizer:
+    """Text -> text. `json` is its tokenizer.json description."""
+
+    @property
+    def json(self) -> str: ...
+    def normalize(self, text: str) -> str: ...
+    @staticmethod
+    def bert(
+        json: str, clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None, lowercase: bool
+    ) -> Normalizer: ...
+    @staticmethod
+    def unicode(json: str, form: Literal["NFC", "NFD", "NFKC", "NFKD"]) -> Normalizer: ...
+    @staticmethod
+    def lowercase(json: str) -> Normalizer: ...
+    @staticmethod
+    def strip_accents(json: str) -> Normalizer: ...
+    @staticmethod
+    def strip(json: str, left: bool, right: bool) -> Normalizer: ...
+    @staticmethod
+    def replace(json: str, pattern: str | Finder, content: str) -> Normalizer: ...
+    @staticmethod
+    def prepend(json: str, text: str) -> Normalizer: ...
+    @staticmethod
+    def byte_level(json: str) -> Normalizer: ...
+    @staticmethod
+    def sequence(json: str, parts: Sequence[Normalizer]) -> Normalizer: ...
+
+class PreTokenizer:
+    """Text -> pre-tokens, the pieces that the model sees one at a time."""
+
+    @property
+    def json(self) -> str: ...
+    def split(self, text: str) -> list[tuple[str, tuple[int, int]]]:
+        """[(pre-token, (start, end))], as the reference's pre_tokenize_str."""
+
+    @staticmethod
+    def byte_level(json: str, add_prefix_space: bool, trim_offsets: bool, use_regex: bool) -> PreTokenizer: ...
+    @staticmethod
+    def bert(json: str) -> PreTokenizer: ...
+    @staticmethod
+    def whitespace(json: str) -> PreTokenizer: ...
+    @staticmethod
+    def whitespace_split(json: str) -> PreTokenizer: ...
+    @staticmethod
+    def punctuation(json: str, behavior: Behavior) -> PreTokenizer: ...
+    @staticmethod
+    def digits(json: str, individual_digits: bool) -> PreTokenizer: ...
+    @staticmethod
+    def metaspace(
+        json: str, replacement: str, prepend_scheme: Literal["always", "never", "first"], split: bool
+    ) -> PreTokenizer: ...
+    @staticmethod
+    def split_literal(json: str, pattern: str, behavior: Behavior, invert: bool) -> PreTokenizer: ...
+    @staticmethod
+    def split_known(
+        json: str, scanner: Literal["gpt2", "cl100k", "llama3", "qwen2", "o200k"], behavior: Behavior, invert: bool
+    ) -> PreTokenizer: ...
+    @staticmethod
+    def split_finder(json: str, find: Finder, behavior: Behavior, invert: bool) -> PreTokenizer: ...
+    @staticmethod
+    def sequence(json: str, parts: Sequence[PreTokenizer]) -> PreTokenizer: ...
+
+class Model:
+    """Pre-token -> tokens. `json` holds its settings without vocabulary and merges."""
+
+    @property
+    def json(self) -> str: ...
+    @property
+    def kind(self) -> Literal["BPE", "WordPiece", "WordLevel"]: ...
+    def merges(self) -> list[tuple[str, str]]:
+        """BPE's merges, first rank first; empty for the others."""
+
+    @staticmethod
+    def bpe(
+        json: str,
+        vocab: Mapping[str, int],
+        merges: Sequence[tuple[str, str] | str],
+        dropout: float | None,
+        unk_token: str | None,
+        continuing_subword_prefix: str | None,
+        end_of_word_suffix: str | None,
+        fuse_unk: bool,
+        byte_fallback: bool,
+        ignore_merges: bool,
+    ) -> Model: ...
+    @staticmethod
+    def wordpiece(
+        json: str,
+        vocab: Mapping[str, int],
+        unk_token: str,
+        continuing_subword_prefix: str,
+        max_input_chars_per_word: int,
+    ) -> Model: ...
+    @staticmethod
+    def wordlevel(json: str, vocab: Mapping[str, int], unk_token: str) -> Model: ...
+
+class PostProcessor:
+    """Adds special tokens around one or two encoded sequences."""
+
+    @property
+    def json(self) -> str: ...
+    def added_tokens(self, is_pair: bool) -> int: ...
+    @staticmethod
+    def template(
+        json: str, single: Template, pair: Template, special_tokens: Mapping[str, tuple[Sequence[int], Sequence[str]]]
+    ) -> PostProcessor: ...
+    @staticmethod
+    def bert(json: str, sep: tuple[str, int], cls: tuple[str, int]) -> PostProcessor: ...
+    @staticmethod
+    def roberta(
+        json: str, sep: tuple[str, int], cls: tuple[str, int], trim_offsets: bool, add_prefix_space: bool
+    ) -> PostProcessor: ...
+    @staticmethod
+    def byte_level(json: str, add_prefix_space: bool, trim_offsets: bool) -> PostProcessor: ...
+    @staticmethod
+    def sequence(json: str, parts: Sequence[PostProcessor]) -> PostProcessor: ...
+
+class Decoder:
+    """Tokens' texts -> text."""
+
+    @property
+    def json(self) -> str: ...
+    def decode(self, tokens: Sequence[str]) -> str: ...
+    @staticmethod
+    def byte_level(json: str) -> Decoder: ...
+    @staticmethod
+    def wordpiece(json: str, prefix: str, cleanup: bool) -> Decoder: ...
+    @staticmethod
+    def bpe(json: str, suffix: str) -> Decoder: ...
+    @staticmethod
+    def byte_fallback(json: str) -> Decoder: ...
+    @staticmethod
+    def fuse(json: str) -> Decoder: ...
+    @staticmethod
+    def replace(json: str, pattern: str | Finder, content: str) -> Decoder: ...
+    @staticmethod
+    def strip(json: str, content: str, start: int, stop: int) -> Decoder: ...
+    @staticmethod
+    def metaspace(json: str, replacement: str, prepend_scheme: Literal["always", "never", "first"]) -> Decoder: ...
+    @staticmethod
+    def ctc(json: str, pad_token: str, word_delimiter_token: str, cleanup: bool) -> Decoder: ...
+    @staticmethod
+    def sequence(json: str, parts: Sequence[Decoder]) -> Decoder: ...
+
+class Tokenizer:
+    """Added tokens, normalizer, pre-tokenizer, model, post-processor, truncation, padding; and the way back.
+
+    Encoding releases the interpreter's lock and takes several threads for a large batch. Any number of Python threads may encode
+    at once; a change (a new part, an added token) makes a new state that later calls see. Can be forked, copied and pickled.
+    """
+
+    model: Model
+    normalizer: Normalizer | None
+    pre_tokenizer: PreTokenizer | None
+    post_processor: PostProcessor | None
+    decoder: Decoder | None
+    def __init__(
+        self,
+        model: Model,
+        *,
+        normalizer: Normalizer | None = None,
+        pre_tokenizer: PreTokenizer | None = None,
+        post_processor: PostProcessor | None = None,
+        decoder: Decoder | None = None,
+    ) -> None: ...
+    def copy(self) -> Tokenizer:
+        """An independent tokenizer that shares the parts."""
+
+    def add_tokens(self, tokens: Sequence[AddedToken | str], special: bool = False) -> int:
+        """Add tokens after the vocabulary (or mark those that it has); returns how many are new.
+
+        Args:
+            special: makes all of them special.
+        """
+
+    def load_added_tokens(self, tokens: Sequence[tuple[int, AddedToken]]) -> None:
+        """Add the tokens of a file at the ids that it names.
+
+        Raises:
+            ValueError: an id belongs to another token.
+        """
+
+    def remove_added_tokens(self, contents: Sequence[str]) -> None:
+        """Forget added tokens: those that the model's vocabulary has are found as ordinary text again, the others lose their ids."""
+
+    def added_tokens(self) -> dict[int, AddedToken]:
+        """id -> token, in the order of ids."""
+
+    def vocab(self, with_added_tokens: bool = True) -> dict[str, int]: ...
+    def vocab_size(self, with_added_tokens: bool = True) -> int: ...
+    def token_to_id(self, token: str) -> int | None: ...
+    def id_to_token(self, id: int) -> str | None: ...
+    def tokens_to_ids(self, tokens: Sequence[str]) -> list[int | None]: ...
+    def ids_to_tokens(self, ids: Sequence[int] | np.ndarray) -> list[str | None]: ...
+    @property
+    def unk_id(self) -> int | None:
+        """The id of the model's unknown token."""
+
+    def num_special_tokens_to_add(self, is_pair: bool = False) -> int: ...
+    def encode_batch(
+        self,
+        texts: Sequence[str] | Sequence[Sequence[str]],
+        pairs: Sequence[str | None] | Sequence[Sequence[str] | None] | None = None,
+        *,
+        is_split_into_words: bool = False,
+        add_special_tokens: bool = True,
+        split_special_tokens: bool = False,
+        truncation: Truncation | None = None,
+        padding: Padding | None = None,
+        offsets: bool = False,
+        threads: int = 0,
+    ) -> Encoded:
+        """Encode texts (with is_split_into_words: lists of words), each alone or with the second sequence of its pair.
+
+        Args:
+            split_special_tokens: special tokens inside a text are read as ordinary text.
+            offsets: work out offsets, word_ids and sequence_ids now; else they are worked out when they are first read, by
+                encoding once more (the Encoded keeps its texts until then).
+            threads: 0 chooses by the size of the batch and the machine (TOKENIZERS_PARALLELISM=false: 1).
+
+        Raises:
+            ValueError: truncation cannot reach max_length (its strategy spares the sequence that is too long, or the special
+                tokens alone are longer), or the model meets an unknown piece and has no token for it.
+        """
+
+    @overload
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str: ...
+    @overload
+    def decode(self, ids: np.ndarray, skip_special_tokens: bool = True) -> str:
+        """Ids -> text; special tokens are left out or kept.
+
+        Raises:
+            ValueError: an id that the vocabulary does not have.
+        """
+
+    def decode_batch(
+        self, ids: Sequence[Sequence[int]] | np.ndarray, skip_special_tokens: bool = True, threads: int = 0
+    ) -> list[str]: ...
+
+class WordCounts:
+    """Pre-tokens and how often each was seen: what the trainers read."""
+
+    def __init__(self, tokenizer: Tokenizer | None = None) -> None:
+        """`tokenizer`'s normalizer and pre-tokenizer split what is fed; None: each text is one pre-token."""
+
+    def feed(self, texts: Sequence[str], threads: int = 0) -> None: ...
+    def add(self, word: str, count: int) -> None: ...
+    def __len__(self) -> int: ...
+    def items(self) -> list[tuple[str, int]]: ...
+
+# (stage, done, total) -> None; it may raise to stop the training (Ctrl-C does)
+Watch = Callable[[str, int, int], None]
+
+def train_bpe(
+    counts: WordCounts,
+    *,
+    vocab_size: int,
+    min_frequency: int,
+    special_tokens: Sequence[str],
+    limit_alphabet: int | None,
+    initial_alphabet: Sequence[str],
+    continuing_subword_prefix: str | None,
+    end_of_word_suffix: str | None,
+    max_token_length: int | None,
+    threads: int = 0,
+    watch: Watch | None = None,
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """-> (vocabulary, id after id; merges, rank after rank), equal to the reference's BpeTrainer."""
+
+def clean_up_tokenization(text: str) -> str:
+    """Spaces before punctuation and contractions removed (`clean_up_tokenization_spaces`)."""
