@@ -1,8 +1,8 @@
-"""Make the environment that the Makefile's commands run in: a virtual environment, a right PyTorch, bearhug with its core.
+"""Make the environment of the Makefile's commands: a virtual environment, a right PyTorch, bearhug with its core.
 
     python3 tools/environment.py .venv [EXTRA ...]
 
-Runs with any Python that is new enough and nothing installed. What is there already is left alone, so a second run is quick.
+Runs with any Python that is new enough and nothing installed. What is there is left alone: a second run is quick.
 """
 
 import json
@@ -34,7 +34,7 @@ def main(folder: str, *extras: str) -> None:
 
 
 def install_torch(python: Path) -> None:
-    """Install PyTorch unless it is there: the build that pip finds, or the CPU build where pip's would bring CUDA for nothing."""
+    """Install PyTorch unless it is there: what pip finds, or the CPU build where that would bring CUDA for nothing."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = next(line for line in project["dependencies"] if line.startswith("torch"))
     if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
@@ -70,9 +70,11 @@ def with_compiler(python: Path) -> dict[str, str]:
         stop(
             "bearhug compiles its tokenizer and needs a C++20 compiler: apt-get install g++, or xcode-select --install."
         )
+    # the program itself, not `python -m ziglang`: pip hides the environment's packages while it builds
+    where = subprocess.run([python, "-c", "import ziglang; print(ziglang.__path__[0])"], capture_output=True, text=True)
     for variable, command in (("CC", "cc"), ("CXX", "c++")):
         compiler = python.parent / f"zig-{command}"
-        compiler.write_text(f'#!/bin/sh\nexec "{python}" -m ziglang {command} "$@"\n')
+        compiler.write_text(f'#!/bin/sh\nexec "{where.stdout.strip()}/zig" {command} "$@"\n')
         compiler.chmod(0o755)
         env[variable] = str(compiler)
     return env
