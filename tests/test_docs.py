@@ -1,7 +1,7 @@
-"""Law 10, docs run: every Python block of README, the docs and the docstrings is executed, offline, in the page's order.
+"""Law 10, docs run: every Python block of README, the docs and the docstrings is executed offline, in a page's order.
 
-A block marked ```python is run; ```pycon is run and its printed results compared. What cannot run here (another machine's
-address, a shell) is not a Python block. Each page runs in a process of its own, in an empty folder.
+A block marked ```python is run; ```pycon is run and its printed results compared. What cannot run here (another
+machine's address, a shell) is not a Python block. Each page runs in a process of its own, in an empty folder.
 """
 
 import doctest
@@ -49,9 +49,10 @@ def script(page: Path) -> str:
     parts = [GUARD]
     for language, code, line in blocks(page):
         if language == "pycon":
-            check = f"import doctest as _d; _t = _d.DocTestParser().get_doctest({code!r}, globals(), {page.name!r}, None, {line})"
             parts.append(
-                f"{check}\n_r = _d.DocTestRunner(optionflags=_d.ELLIPSIS | _d.NORMALIZE_WHITESPACE)\n"
+                "import doctest as _d\n"
+                f"_t = _d.DocTestParser().get_doctest({code!r}, globals(), {page.name!r}, None, {line})\n"
+                f"_r = _d.DocTestRunner(optionflags=_d.ELLIPSIS | _d.NORMALIZE_WHITESPACE)\n"
                 f"_r.run(_t, clear_globs=False); globals().update(_t.globs)\n"
                 f"assert _r.summarize(False).failed == 0, 'the printed results differ'"
             )
