@@ -1,7 +1,7 @@
 """Law 9, errors teach: the table of wrong inputs, `errors.toml`.
 
-Each entry runs `code` (after its part's `setup`) and must raise `raises` with a message that holds every string in `says`: what
-was given, what was expected, the line that mends it. One traceback: no "during handling of the above exception".
+Each entry runs `code` (after its part's `setup`) and must raise `raises` with a message that holds every string in
+`says`: what was given, what was expected, the line that mends it. One traceback, never a chain of them.
 """
 
 import builtins
@@ -28,6 +28,7 @@ def test_a_wrong_input_says_given_expected_and_the_mending_line(part, case, tmp_
         assert text in str(caught.value)
     frames = [f for f in traceback.extract_tb(caught.value.__traceback__) if "/bearhug/" in f.filename]
     assert len(frames) <= 15
+    assert caught.value.__cause__ is None, "a chain of tracebacks: raise ... from None"
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
