@@ -1,5 +1,6 @@
 """ModelOutput: several named results in one value, read as attributes, as a dict or as a tuple."""
 
+from inspect import get_annotations
 from typing import Any, ClassVar
 
 from bearhug._lib.printing import facts
@@ -9,15 +10,15 @@ class ModelOutput(dict):
     """Named results in a fixed order; those that are None are left out of the dict and of the tuple.
 
     A subclass annotates its fields in order: `class Out(ModelOutput): loss: Tensor | None; logits: Tensor`. Then
-    `out.loss` (None where absent), `out["logits"]`, `out[0]`, `out[:2]`, `out.to_tuple()`, `loss, logits = out.to_tuple()`
-    and `**out` all work. It prints as shapes.
+    `out.loss` (None where absent), `out["logits"]`, `out[0]`, `out[:2]`, `out.to_tuple()` and `**out` all work. It
+    prints as shapes.
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        own = [name for name in cls.__dict__.get("__annotations__", {}) if not name.startswith("_")]
+        own = [name for name in get_annotations(cls) if not name.startswith("_")]
         cls._fields = (*cls._fields, *(name for name in own if name not in cls._fields))
 
     def __init__(self, *values: Any, **named: Any):
