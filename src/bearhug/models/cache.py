@@ -1,0 +1,114 @@
+"""The key/value cache of a decoder: what its layers have seen, so that a new token costs one step.
+
+B rows, G key/value heads, S tokens held, T new tokens, K head size. A cache that was given a length keeps one block of
+memory per layer and writes each step into it; without one, it keeps the first tensors as they are and makes room in
+blocks when more come.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK = 128  # tokens by which a full cache grows at the least
+
+
+class LayerCache:
+    """Keys and values of one layer, (B, G, capacity, K); the first `length` tokens of them are filled."""
+
+    __slots__ = ("keys", "length", "values")
+
+    def __init__(self, keys: Tensor | None = None, values: Tensor | None = None):
+        self.keys, self.values, self.length = keys, values, 0
+
+    def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Add T tokens (B, G, T, K); returns all that are held, (B, G, S, K)."""
+        start, new = self.length, k.shape[2]
+        end = self.length = start + new
+        if k.requires_grad:  # writing in place would cut the gradient
+            if start > 0:
+                k = torch.cat((self.keys.narrow(2, 0, start), k), 2)  # type: ignore[union-attr]
+                v = torch.cat((self.values.narrow(2, 0, start), v), 2)  # type: ignore[union-attr]
+            self.keys, self.values = k, v
+            return k, v
+        if self.keys is None:
+            self.keys, self.values = k, v
+            return k, v
+        if end > self.keys.shape[2]:
+            self._grow(end)
+        keys, values = self.keys.narrow(2, 0, end), self.values.narrow(2, 0, end)  # type: ignore[union-attr]
+        keys.narrow(2, start, new).copy_(k)
+        values.narrow(2, start, new).copy_(v)
+        return keys, values
+
+    def _grow(self, needed: int) -> None:
+        """Move to a block with room for `needed` tokens and a half of it more."""
+        capacity = needed + max(BLOCK, needed // 2)
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = old.new_empty(*old.shape[:2], capacity, old.shape[3])
+            new.narrow(2, 0, old.shape[2]).copy_(old.detach())
+            setattr(self, name, new)
+
+    def _rows(self, change) -> None:
+        """Replace both tensors by what `change` makes of their filled part."""
+        if self.keys is not None and self.values is not None:
+            self.keys = change(self.keys.narrow(2, 0, self.length))
+            self.values = change(self.values.narrow(2, 0, self.length))
+
+
+class KVCache:
+    """Keys and values of every layer. `cache[i]` is layer i's; `length` tokens are held.
+
+    Args:
+        layers: how many layers.
+        shape: (B, G, capacity, K) to allocate at once; None waits for the first tensors and keeps those.
+    """
+
+    __slots__ = ("layers", "length")
+
+    def __init__(
+        self,
+        layers: int,
+        shape: tuple[int, int, int, int] | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ):
+        def empty() -> Tensor | None:
+            return None if shape is None else torch.empty(shape, dtype=dtype, device=device)
+
+        self.layers = [LayerCache(empty(), empty()) for _ in range(layers)]
+        self.length = 0
+
+    def __getitem__(self, layer: int) -> LayerCache:
+        return self.layers[layer]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """How many tokens are held."""
+        return self.length
+
+    def reorder(self, rows: Tensor) -> None:
+        """Take the rows in this order (B',), as beam search does; rows may repeat."""
+        for layer in self.layers:
+            layer._rows(lambda held: held.index_select(0, rows.to(held.device)))
+
+    def repeat(self, n: int) -> None:
+        """Every row n times, side by side: B -> B * n."""
+        for layer in self.layers:
+            layer._rows(lambda held: held.repeat_interleave(n, 0))
+
+    def crop(self, length: int) -> None:
+        """Keep the first `length` tokens; negative: drop that many at the end."""
+        length = max(0, self.length + length) if length < 0 else min(length, self.length)
+        self.length = length
+        for layer in self.layers:
+            layer.length = length
+
+    def __repr__(self) -> str:
+        first = self.layers[0].keys if self.layers else None
+        rows = "" if first is None else f", rows={first.shape[0]}, capacity={first.shape[2]}"
+        return f"KVCache(layers={len(self.layers)}, length={self.length}{rows})"
