@@ -1,7 +1,18 @@
-"""models."""
+"""Models: one canonical transformer, recipes that say which checkpoint is which, one head per task."""
 
 from bearhug._lib.lazy import attach
 
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    "AutoConfig": "bearhug.models.auto",
+    "AutoModel": "bearhug.models.auto",
+    "AutoModelForCausalLM": "bearhug.models.auto",
+    "AutoModelForMaskedLM": "bearhug.models.auto",
+    "AutoModelForQuestionAnswering": "bearhug.models.auto",
+    "AutoModelForSequenceClassification": "bearhug.models.auto",
+    "AutoModelForTokenClassification": "bearhug.models.auto",
+    "KVCache": "bearhug.models.cache",
+    "PreTrainedModel": "bearhug.models.pretrained",
+    "PretrainedConfig": "bearhug.models.config",
+}
 __getattr__, __dir__ = attach(__name__, NAMES)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

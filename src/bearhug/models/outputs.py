@@ -1,92 +1,70 @@
-"""What forward returns: a dictionary that also answers to attributes, positions and slices, and prints as shapes."""
+"""What the heads' forward returns. B rows, T tokens, D width, V vocabulary, L layers, H heads, S all tokens.
+
+hidden_states are L + 1 tensors (B, T, D): the embeddings, then each layer's result, the last one after the final norm.
+attentions are L tensors (B, H, T, S). Both are there only when asked for.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from torch import Tensor
 
-from bearhug._lib.errors import near
-from bearhug._lib.printing import facts
-
-
-class ModelOutput(dict):
-    """The results of a forward pass by name; what was not asked for is absent (and None as an attribute).
-
-    `output.logits`, `output["logits"]`, `output[0]`, `output[:2]` and `output.to_tuple()` all work; the order of the
-    fields is the reference's. Iterating gives the names, as with any dictionary: write `loss, logits = output[:2]`.
-    """
-
-    fields: tuple[str, ...] = ()
-
-    def __init__(self, **values: Any):
-        super().__init__({name: value for name, value in values.items() if value is not None})
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            if name in self.fields:
-                return None
-            raise AttributeError(
-                f"{type(self).__name__} has no field {name!r}.{near(name, self.fields)} It holds: {', '.join(self)}."
-            ) from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            return super().__getitem__(key)
-        return self.to_tuple()[key]
-
-    def to_tuple(self) -> tuple:
-        """The values, in order, without those that are absent."""
-        return tuple(self.values())
-
-    def __repr__(self) -> str:
-        return facts(type(self).__name__, self)
-
-    def __reduce__(self):
-        return _restore, (type(self), dict(self))
-
-
-def _restore(kind: type[ModelOutput], values: dict[str, Any]) -> ModelOutput:
-    return kind(**values)
-
-
-_CAPTURED = ("hidden_states", "attentions")
+from bearhug._lib.outputs import ModelOutput
+from bearhug.models.cache import KVCache
 
 
 class BaseModelOutput(ModelOutput):
-    """last_hidden_state (B, T, D); pooler_output (B, D) where the model has a pooler."""
+    """Of a model without a head; pooler_output (B, D) where it has a pooler."""
 
-    fields = ("last_hidden_state", "pooler_output", "past_key_values", *_CAPTURED)
+    last_hidden_state: Tensor
+    pooler_output: Tensor | None
+    past_key_values: KVCache | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class CausalLMOutput(ModelOutput):
-    """loss (); logits (B, T, V), of the next token at each place."""
+    """logits (B, T, V): the scores of the token that follows each."""
 
-    fields = ("loss", "logits", "past_key_values", *_CAPTURED)
+    loss: Tensor | None
+    logits: Tensor
+    past_key_values: KVCache | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class MaskedLMOutput(ModelOutput):
-    """loss (); logits (B, T, V), of the token at each place."""
+    """logits (B, T, V): the scores of the token at each place."""
 
-    fields = ("loss", "logits", *_CAPTURED)
+    loss: Tensor | None
+    logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class SequenceClassifierOutput(ModelOutput):
-    """loss (); logits (B, number of labels)."""
+    """logits (B, labels)."""
 
-    fields = ("loss", "logits", "past_key_values", *_CAPTURED)
+    loss: Tensor | None
+    logits: Tensor
+    past_key_values: KVCache | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class TokenClassifierOutput(ModelOutput):
-    """loss (); logits (B, T, number of labels)."""
+    """logits (B, T, labels)."""
 
-    fields = ("loss", "logits", *_CAPTURED)
+    loss: Tensor | None
+    logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class QuestionAnsweringModelOutput(ModelOutput):
-    """loss (); start_logits and end_logits (B, T)."""
+    """start_logits and end_logits (B, T)."""
 
-    fields = ("loss", "start_logits", "end_logits", *_CAPTURED)
+    loss: Tensor | None
+    start_logits: Tensor
+    end_logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None

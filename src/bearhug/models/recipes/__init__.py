@@ -1,1 +1,67 @@
-"""models/recipes."""
+"""One file per architecture family, as data. This is the list of them; a recipe's file is read when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from bearhug._lib.errors import near
+from bearhug.models.config import PretrainedConfig
+from bearhug.models.recipe import Recipe
+
+# model_type: (what its class names begin with, the file of its recipe)
+RECIPES: dict[str, tuple[str, str]] = {
+    "bert": ("Bert", "bert"),
+    "distilbert": ("DistilBert", "distilbert"),
+    "gpt2": ("GPT2", "gpt2"),
+    "llama": ("Llama", "llama"),
+    "mistral": ("Mistral", "llama"),
+    "qwen2": ("Qwen2", "llama"),
+    "qwen3": ("Qwen3", "llama"),
+    "roberta": ("Roberta", "bert"),
+}
+_REGISTERED: dict[str, Recipe] = {}
+
+
+def register(recipe: Recipe) -> Recipe:
+    """Add a recipe of one's own: from now on its model_type loads like any other."""
+    _REGISTERED[recipe.model_type] = recipe
+    RECIPES[recipe.model_type] = (recipe.name, "")
+    find.cache_clear()
+    config_class.cache_clear()
+    return recipe
+
+
+@cache
+def find(model_type: str) -> Recipe:
+    """The recipe of a model_type.
+
+    Raises:
+        ValueError: there is none; the message names the near ones and lists all.
+    """
+    if model_type in _REGISTERED:
+        return _REGISTERED[model_type]
+    if model_type not in RECIPES:
+        raise ValueError(
+            f"model_type {model_type!r} has no recipe.{near(str(model_type), RECIPES)}\n"
+            f"There are: {', '.join(sorted(RECIPES))}. A new one is a file in bearhug/models/recipes (docs: new_architecture)."
+        )
+    module = import_module(f"bearhug.models.recipes.{RECIPES[model_type][1]}")
+    return next(
+        value for value in vars(module).values() if isinstance(value, Recipe) and value.model_type == model_type
+    )
+
+
+@cache
+def config_class(model_type: str) -> type[PretrainedConfig]:
+    """The config class of a model_type, `GPT2Config` and its like."""
+    recipe = find(model_type)
+    attributes = {
+        "model_type": recipe.model_type,
+        "attribute_map": recipe.names,
+        "defaults": recipe.defaults,
+        "settle": recipe.settle,
+        "__module__": "bearhug",
+        "__doc__": f"The config of {recipe.name} checkpoints, with the reference's names and defaults.",
+    }
+    return type(f"{recipe.name}Config", (PretrainedConfig,), attributes)

@@ -1,0 +1,166 @@
+"""Attention and what it may look at. B rows, T new tokens, S all tokens, D width, H heads, G key/value heads, K head size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bearhug.models.cache import LayerCache
+from bearhug.models.config import Config
+from bearhug.models.mlp import NORMS
+from bearhug.models.parts import part
+from bearhug.models.positions import Rotate
+
+
+class Sight(NamedTuple):
+    """What the new tokens look at: everything, or less."""
+
+    mask: Tensor | None = None  # (B or 1, 1, T or 1, S): True where a token may look, or numbers added to the scores
+    causal: bool = False  # only itself and what stands before it (T == S)
+    last: int = 0  # only this many at the end; 0: all
+
+
+EVERYTHING = Sight()
+
+
+def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
+    """The sight of the layers of one kind.
+
+    Args:
+        kind: "full_attention" or "sliding_attention".
+        real: (B, S), True for real tokens and False for padding; None: all are real.
+        start: how many of the S tokens are in the cache.
+        new: T.
+
+    A token of padding looks at itself, so that no row of scores is empty; nothing looks at it.
+    """
+    window = config.sliding_window if kind == "sliding_attention" else None
+    if not config.causal:
+        if real is None:
+            return EVERYTHING
+        return Sight((real | ~real.any(-1, keepdim=True))[:, None, None, :])
+    total = start + new
+    if window is not None and window >= total:
+        window = None
+    if real is None:
+        if new == 1:
+            return EVERYTHING if window is None else Sight(last=window)
+        if start == 0 and window is None:
+            return Sight(causal=True)
+        queries = torch.arange(start, total, device=device)[:, None]
+        keys = torch.arange(total, device=device)
+        mask = keys <= queries
+        return Sight((mask if window is None else mask & (queries - keys < window))[None, None])  # (1, 1, T, S)
+    queries, keys = torch.arange(start, total, device=device)[:, None], torch.arange(total, device=device)
+    mask = (keys <= queries) & real[:, None, :]  # (B, T, S)
+    if window is not None:  # counted in real tokens, so that padding within a row makes no difference
+        places = real.cumsum(-1)
+        mask &= places[:, start:, None] - places[:, None, :] < window
+    return Sight((mask | (keys == queries))[:, None])
+
+
+def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, None]:
+    """Attention by torch's fused kernels: q (B, H, T, K), k and v (B, G, S, K) -> (B, T, H * K)."""
+    rows, heads, new, size = q.shape
+    groups = k.shape[1]
+    if (
+        new == 1 and groups != heads and not dropout
+    ):  # the heads of a group as the rows of one product: no copies of k and v
+        q = q.view(rows, groups, heads // groups, size)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=sight.mask, scale=scale)
+        return y.reshape(rows, 1, heads * size), None
+    y = F.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=sight.mask,
+        is_causal=sight.causal,
+        dropout_p=dropout,
+        scale=scale,
+        enable_gqa=groups != heads,
+    )
+    return y.transpose(1, 2).reshape(rows, new, heads * size), None
+
+
+def eager(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, Tensor]:
+    """Attention step by step, with its weights (B, H, T, S): shapes as in `sdpa`."""
+    repeats = q.shape[1] // k.shape[1]
+    if repeats > 1:
+        k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
+    scores = torch.matmul(q, k.transpose(2, 3)) * scale
+    mask = sight.mask
+    if sight.causal and q.shape[2] > 1:
+        mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min) if mask.dtype == torch.bool else scores + mask
+    weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
+    if dropout:
+        weights = F.dropout(weights, dropout)
+    return torch.matmul(weights, v).transpose(1, 2).flatten(2), weights
+
+
+ATTEND: dict[str, Callable[[Tensor, Tensor, Tensor, Sight, float, float], tuple[Tensor, Tensor | None]]] = {
+    "eager": eager,
+    "sdpa": sdpa,
+}
+
+
+class Attention(nn.Module):
+    """A token looks at other tokens (Vaswani et al. 2017, arXiv:1706.03762), in groups of heads (arXiv:2305.13245)."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__()
+        self.heads, self.groups, self.head_dim = (
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.head_dim,
+        )
+        if self.heads % self.groups:
+            raise ValueError(
+                f"{self.heads} attention heads do not divide into {self.groups} groups of key/value heads."
+            )
+        width, inner, shared = config.hidden_size, self.heads * self.head_dim, self.groups * self.head_dim
+        self.q_proj = nn.Linear(width, inner, bias=config.qkv_bias)
+        self.k_proj = nn.Linear(width, shared, bias=config.qkv_bias)
+        self.v_proj = nn.Linear(width, shared, bias=config.qkv_bias)
+        self.o_proj = nn.Linear(inner, width, bias=config.output_bias)
+        norm = part(NORMS, config.norm, "norm")
+        self.q_norm = norm(self.head_dim, config.norm_eps) if config.qk_norm else None
+        self.k_norm = norm(self.head_dim, config.norm_eps) if config.qk_norm else None
+        self.scale = config.attention_scale if config.attention_scale is not None else self.head_dim**-0.5
+        if config.scale_by_layer:
+            self.scale /= layer + 1
+        self.dropout = config.attention_dropout
+        self.attend = sdpa
+
+    def forward(
+        self,
+        x: Tensor,
+        rotate: Rotate | None,
+        sight: Sight,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D). `seen`, where given, gets the weights (B, H, T, S)."""
+        rows, new = x.shape[:2]
+        q = self.q_proj(x).view(rows, new, self.heads, self.head_dim)
+        k = self.k_proj(x).view(rows, new, self.groups, self.head_dim)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k = q.transpose(1, 2), k.transpose(1, 2)  # (B, H, T, K), (B, G, T, K)
+        v = self.v_proj(x).view(rows, new, self.groups, self.head_dim).transpose(1, 2)  # (B, G, T, K)
+        if rotate is not None:
+            q, k = rotate(q, k)
+        if cache is not None:
+            k, v = cache.append(k, v)  # (B, G, S, K)
+            if sight.last:
+                k, v = k[:, :, -sight.last :], v[:, :, -sight.last :]
+        attend = self.attend if seen is None else eager
+        y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)
+        if seen is not None and weights is not None:
+            seen.append(weights)
+        return self.o_proj(y)

@@ -1,0 +1,132 @@
+"""AutoModel and its like: a checkpoint's config -> recipe -> the class of that architecture and task."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any, ClassVar
+
+from bearhug.models.config import PretrainedConfig, load_config
+from bearhug.models.heads import TASKS
+from bearhug.models.pretrained import PreTrainedModel
+from bearhug.models.recipes import config_class, find
+
+# task: how its classes are called, after the family's name
+SUFFIXES = {
+    "base": "Model",
+    "causal-lm": "ForCausalLM",
+    "masked-lm": "ForMaskedLM",
+    "sequence-classification": "ForSequenceClassification",
+    "token-classification": "ForTokenClassification",
+    "question-answering": "ForQuestionAnswering",
+}
+
+
+@cache
+def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
+    """The class of an architecture and a task: `GPT2LMHeadModel` for ("gpt2", "causal-lm").
+
+    Raises:
+        ValueError: the architecture has no head for the task.
+    """
+    recipe = find(model_type)
+    if task != "base" and task not in recipe.heads:
+        has = ", ".join(f"AutoModel{SUFFIXES[name]}" for name in recipe.heads if name != "base")
+        raise ValueError(f"{recipe.name} has no head for {task}. Load it with AutoModel, {has}.")
+    kind, head = TASKS[task], recipe.heads.get(task)
+    name = (head.class_name if head else "") or recipe.name + SUFFIXES[task]
+    attributes = {
+        "recipe": recipe,
+        "config_class": config_class(model_type),
+        "__module__": "bearhug",
+        "__doc__": f"{recipe.name}, task {task}. {kind.__doc__}",
+    }
+    return type(name, (kind,), attributes)
+
+
+class _Auto:
+    """Picks the class by the checkpoint's config."""
+
+    task: ClassVar[str]
+
+    def __init__(self, *_: Any, **__: Any):
+        name = type(self).__name__
+        raise OSError(f"{name} is made by {name}.from_pretrained(name) or {name}.from_config(config).")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
+        """Load a model with this task's head; `PreTrainedModel.from_pretrained` lists every option."""
+        from bearhug.models.config import WHERE
+
+        config = options.get("config")
+        if isinstance(config, PretrainedConfig):
+            model_type = config.model_type
+        else:
+            place = {name: options[name] for name in WHERE if name in options}
+            model_type = load_config(pretrained_model_name_or_path if config is None else config, **place).model_type
+        return model_class(model_type, cls.task).from_pretrained(pretrained_model_name_or_path, **options)
+
+    @classmethod
+    def from_config(cls, config: PretrainedConfig, **options: Any) -> Any:
+        """A model with random weights."""
+        options.pop("trust_remote_code", None)
+        return model_class(config.model_type, cls.task).from_config(config, **options)
+
+
+class AutoModel(_Auto):
+    """A model without a head: last_hidden_state."""
+
+    task = "base"
+
+
+class AutoModelForCausalLM(_Auto):
+    """A model that continues text."""
+
+    task = "causal-lm"
+
+
+class AutoModelForMaskedLM(_Auto):
+    """A model that fills gaps in text."""
+
+    task = "masked-lm"
+
+
+class AutoModelForSequenceClassification(_Auto):
+    """A model that labels texts."""
+
+    task = "sequence-classification"
+
+
+class AutoModelForTokenClassification(_Auto):
+    """A model that labels tokens."""
+
+    task = "token-classification"
+
+
+class AutoModelForQuestionAnswering(_Auto):
+    """A model that marks answers in a text."""
+
+    task = "question-answering"
+
+
+class AutoConfig:
+    """Configs of any architecture."""
+
+    def __init__(self, *_: Any, **__: Any):
+        raise OSError("AutoConfig is made by AutoConfig.from_pretrained(name) or AutoConfig.for_model(model_type).")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
+        """The config of a folder, a config.json or a name.
+
+        Args:
+            pretrained_model_name_or_path: where to look.
+            options: revision, token, cache_dir, subfolder, local_files_only, force_download; any attribute of the config;
+                return_unused_kwargs=True gives (config, what was neither).
+        """
+        return load_config(pretrained_model_name_or_path, **options)
+
+    @classmethod
+    def for_model(cls, model_type: str, **values: Any) -> PretrainedConfig:
+        """A config with an architecture's defaults."""
+        return config_class(model_type)(**values)

@@ -1,0 +1,425 @@
+"""Configs. `Config`: the sizes of a canonical transformer and the name of the part that fills each place.
+`PretrainedConfig`: a checkpoint's own config.json, under its own names; a recipe translates it into a `Config`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bearhug._lib.errors import near
+from bearhug._lib.files import replacing
+from bearhug.hub.client import Repo, open_repo
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("bearhug")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What the canonical transformer is built from. Names of parts are keys of the tables in the files of the parts."""
+
+    # sizes
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    # embeddings
+    positions: str  # positions.POSITIONS: "learned", "rotary"
+    max_position_embeddings: int
+    position_offset: int = 0  # learned positions count from here
+    rope: Mapping[str, Any] | None = None  # rope_type, rope_theta and what that type asks for
+    token_types: str = "none"  # "own" has a table of its own, "shared" looks in the table of the words
+    type_vocab_size: int = 0
+    padding_index: int | None = None  # a row of the table of words that is never trained
+    embed_norm: bool = False
+    # layers
+    causal: bool
+    block: str = "pre_norm"  # transformer.BLOCKS
+    norm: str  # mlp.NORMS: "layer", "rms"
+    norm_eps: float
+    final_norm: bool = True
+    mlp: str  # mlp.MLPS: "plain", "gated"
+    activation: str  # mlp.ACTIVATIONS
+    mlp_bias: bool = True
+    qkv_bias: bool = True
+    output_bias: bool = True
+    qk_norm: bool = False
+    attention_scale: float | None = None  # None: head_dim ** -0.5
+    scale_by_layer: bool = False  # and divided by the layer's number
+    layer_types: tuple[str, ...] = ()  # "full_attention" or "sliding_attention" for each layer; (): all full
+    sliding_window: int | None = None
+    # training
+    embed_dropout: float = 0.0
+    residual_dropout: float = 0.0
+    attention_dropout: float = 0.0
+    initializer_range: float = 0.02
+    scaled_residual_init: bool = False  # the layers' last matrices start smaller by sqrt(2 * layers)
+    tie_word_embeddings: bool = False
+
+    def layer_type(self, layer: int) -> str:
+        """What layer number `layer` looks at."""
+        return self.layer_types[layer] if self.layer_types else "full_attention"
+
+
+# What every config has, with the reference's defaults; a config.json leaves these out.
+COMMON: dict[str, Any] = {
+    "architectures": None,
+    "chunk_size_feed_forward": 0,
+    "dtype": None,
+    "id2label": {0: "LABEL_0", 1: "LABEL_1"},
+    "is_encoder_decoder": False,
+    "label2id": {"LABEL_0": 0, "LABEL_1": 1},
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "problem_type": None,
+    "return_dict": True,
+    "transformers_version": None,
+}
+# Accepted as they are, though no recipe asks for them.
+TOLERATED = {
+    "attn_implementation",
+    "finetuning_task",
+    "name_or_path",
+    "num_labels",
+    "rope_scaling",
+    "rope_theta",
+    "sep_token_id",
+    "task_specific_params",
+    "torch_dtype",
+    "use_return_dict",
+    # options of generation that older checkpoints keep here; generation_config reads them
+    *(
+        "do_sample early_stopping length_penalty max_length max_new_tokens min_length no_repeat_ngram_size num_beams"
+    ).split(),
+    *("num_return_sequences repetition_penalty temperature top_k top_p typical_p bad_words_ids prefix").split(),
+    *("decoder_start_token_id forced_bos_token_id forced_eos_token_id suppress_tokens begin_suppress_tokens").split(),
+    *("diversity_penalty num_beam_groups encoder_no_repeat_ngram_size output_scores remove_invalid_values").split(),
+}
+_PRIVATE = {"name_or_path", "attn_implementation"}  # this machine's, not the checkpoint's
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+
+class PretrainedConfig:
+    """A checkpoint's config under its own names, with every default filled in: `config.n_layer`, `config.id2label`.
+
+    The reference's common names work beside a family's own (`hidden_size` is `n_embd` on a GPT-2 config), for reading,
+    writing and construction. `GPT2Config(n_layer=2)` and its like are made from the recipes.
+    """
+
+    model_type: ClassVar[str] = ""
+    attribute_map: ClassVar[Mapping[str, str]] = {}
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    settle: ClassVar[Callable[[Any], None] | None] = None
+
+    def __init__(self, **values: Any):
+        known = {*COMMON, *self.defaults, *self.attribute_map, *TOLERATED}
+        for name in values:
+            if name not in known and self.defaults and (hint := near(name, known)):
+                raise TypeError(f"{type(self).__name__} has no {name!r}.{hint}")
+        self._fill(values)
+
+    def _fill(self, values: Mapping[str, Any]) -> None:
+        values = dict(values)
+        own: dict[str, Any] = copy.deepcopy({**COMMON, **self.defaults})
+        own.update(name_or_path="", attn_implementation=None)
+        own["dtype"] = _dtype_name(values.pop("torch_dtype", None))
+        if values.get("dtype") is not None:
+            own["dtype"] = _dtype_name(values["dtype"])
+        for name in ("dtype", "model_type"):
+            values.pop(name, None)
+        labels = {name: values.pop(name, None) for name in ("num_labels", "id2label", "label2id")}
+        rope = {name: values.pop(name, None) for name in ("rope_scaling", "rope_theta", "partial_rotary_factor")}
+        own.update({self.attribute_map.get(name, name): value for name, value in values.items()})
+        self.__dict__.update(own)
+        if "rope_parameters" in self.defaults:
+            self.rope_parameters = rope_parameters(self, rope)
+        self._label(**labels)
+        if self.problem_type is not None and self.problem_type not in PROBLEM_TYPES:
+            raise ValueError(
+                f"problem_type={self.problem_type!r} is none of {', '.join(PROBLEM_TYPES)}."
+                f"{near(str(self.problem_type), PROBLEM_TYPES)}"
+            )
+        if type(self).settle is not None:
+            type(self).settle(self)
+
+    def _label(self, num_labels: int | None, id2label: Mapping | None, label2id: Mapping | None) -> None:
+        """Set both tables of labels from whichever is given."""
+        if id2label is None and label2id is not None:
+            id2label = {int(number): name for name, number in label2id.items()}
+        if id2label is not None:
+            self.id2label = {int(number): name for number, name in id2label.items()}
+            if num_labels is not None and num_labels != len(self.id2label):
+                raise ValueError(
+                    f"num_labels={num_labels}, but id2label names {len(self.id2label)} labels. Leave num_labels out."
+                )
+            self.label2id = dict(label2id) if label2id else {name: n for n, name in self.id2label.items()}
+        elif num_labels is not None:
+            self.num_labels = num_labels
+
+    @property
+    def num_labels(self) -> int:
+        """How many labels; setting another number names them LABEL_0, LABEL_1, ..."""
+        return len(self.id2label or ())
+
+    @num_labels.setter
+    def num_labels(self, value: int) -> None:
+        if value != len(self.id2label or ()):
+            self.id2label = {number: f"LABEL_{number}" for number in range(value)}
+            self.label2id = {name: number for number, name in self.id2label.items()}
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The dtype of the checkpoint's weights, where the config says it."""
+        name = self.__dict__["dtype"]
+        if name is None:
+            return None
+        import torch
+
+        return getattr(torch, name)
+
+    @dtype.setter
+    def dtype(self, value: Any) -> None:
+        self.__dict__["dtype"] = _dtype_name(value)
+
+    torch_dtype = dtype  # the name of version 4
+
+    @property
+    def rope_scaling(self) -> dict[str, Any] | None:
+        """The name of version 4 for rope_parameters."""
+        return self.__dict__.get("rope_parameters")
+
+    @rope_scaling.setter
+    def rope_scaling(self, value: dict[str, Any] | None) -> None:
+        self.rope_parameters = rope_parameters(self, {"rope_scaling": value})
+
+    @property
+    def use_return_dict(self) -> bool:
+        """The name of version 4 for return_dict."""
+        return self.return_dict
+
+    def get_text_config(self, **_: Any) -> PretrainedConfig:
+        """The part of the config that is about text: the whole."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).attribute_map:
+            return getattr(self, type(self).attribute_map[name])
+        if name == "rope_theta" and self.__dict__.get("rope_parameters"):
+            return self.rope_parameters["rope_theta"]
+        raise AttributeError(
+            f"{type(self).__name__} has no {name!r}.{near(name, (*self.__dict__, *self.attribute_map))}"
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(type(self).attribute_map.get(name, name), value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.__dict__ == self.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __iter__(self):
+        return iter(self.__dict__)
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set several attributes."""
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, defaults included, as plain values."""
+        values = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE and name[0] != "_"}
+        return copy.deepcopy({**values, "model_type": self.model_type})
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """What a config.json holds: all of the family's own values, and the common ones that are not the default."""
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name in self.defaults or name not in COMMON or value != COMMON[name]
+        }
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """The text of a config.json: sorted, indented by two, one newline at the end."""
+        return json.dumps(self.to_diff_dict() if use_diff else self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    def to_json_file(self, json_file_path: str | os.PathLike, use_diff: bool = True) -> None:
+        """Write `to_json_string` to a file, all or nothing."""
+        with replacing(json_file_path, "w", encoding="utf-8") as file:
+            file.write(self.to_json_string(use_diff))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.to_json_string()}"
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **_: Any) -> None:
+        """Write config.json into a folder, which is made where it is missing."""
+        self.to_json_file(Path(save_directory) / "config.json")
+
+    @classmethod
+    def from_dict(cls, config_dict: Mapping[str, Any], **overrides: Any) -> PretrainedConfig:
+        """From a config.json's content; unlike construction, unknown names are kept as they are."""
+        config = cls.__new__(cls)
+        config._fill({**_without_overridden_labels(config_dict, overrides), **overrides})
+        return config
+
+    @classmethod
+    def from_json_file(cls, json_file: str | os.PathLike) -> PretrainedConfig:
+        """From a file."""
+        return cls.from_dict(read_json(Path(json_file)))
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
+        """The config of a folder, a file or a name; see `AutoConfig.from_pretrained` for the options.
+
+        A config of another family is read with this family's names, as the reference does, and a line says so.
+        """
+        return load_config(pretrained_model_name_or_path, cls, **options)
+
+
+def rope_parameters(config: PretrainedConfig, old: Mapping[str, Any]) -> dict[str, Any]:
+    """The rotary positions' parameters in version 5's form, from that or from version 4's rope_theta and rope_scaling."""
+    values = dict(old.get("rope_scaling") or config.__dict__.get("rope_parameters") or {})
+    values.setdefault("rope_type", values.pop("type", None) or "default")
+    values.pop("type", None)
+    if values.get("rope_theta") is None:
+        values["rope_theta"] = old.get("rope_theta") or 10000.0
+    if old.get("partial_rotary_factor") is not None:
+        values.setdefault("partial_rotary_factor", old["partial_rotary_factor"])
+    if values["rope_type"] in ("llama3", "yarn", "longrope"):
+        trained = config.__dict__.get("original_max_position_embeddings")
+        if trained is not None:
+            values["original_max_position_embeddings"] = trained
+        values.setdefault("original_max_position_embeddings", config.max_position_embeddings)
+    return values
+
+
+# The options of from_pretrained that say where to look; the rest are a config's attributes or a model's options.
+WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+# What scripts still pass and nothing here needs.
+IGNORED = ("trust_remote_code", "code_revision", "resume_download", "proxies", "mirror", "user_agent", "use_auth_token")
+
+
+def where(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `open_repo` out of `options`, and those that do nothing here."""
+    if options.pop("trust_remote_code", None):
+        log.warning("bearhug runs no code out of a repository; trust_remote_code=True is not needed and does nothing.")
+    token = options.pop("use_auth_token", None)
+    found = {name: options.pop(name) for name in WHERE if name in options}
+    if token is not None and found.get("token") is None:
+        found["token"] = token
+    if found.get("subfolder") is None:
+        found.pop("subfolder", None)
+    for name in ("local_files_only", "force_download"):
+        found[name] = bool(found.get(name))
+    for name in IGNORED:
+        options.pop(name, None)
+    return found
+
+
+def load_config(
+    name: str | os.PathLike,
+    cls: type[PretrainedConfig] | None = None,
+    return_unused_kwargs: bool = False,
+    **options: Any,
+) -> Any:
+    """Read a config.json; the family's class comes from its model_type where `cls` is None."""
+    place = where(options)
+    if Path(name).is_file():
+        values, source = read_json(Path(name)), str(name)
+    else:
+        repo = open_repo(name, **place)
+        values, source = repo_config(repo), repo.name
+    return config_from(values, source, cls, return_unused_kwargs, options)
+
+
+def config_from(
+    values: dict[str, Any],
+    source: str,
+    cls: type[PretrainedConfig] | None,
+    return_unused_kwargs: bool,
+    overrides: dict[str, Any],
+) -> Any:
+    """A config object from the content of a config.json, with overrides.
+
+    Raises:
+        ValueError: the model_type is missing or has no recipe.
+        TypeError: an override names no attribute of the config.
+    """
+    from bearhug.models.recipes import config_class
+
+    model_type = values.get("model_type")
+    if cls is None:
+        if model_type is None:
+            raise ValueError(f"the config.json of {source!r} has no model_type, so its architecture is unknown.")
+        cls = config_class(model_type)
+    elif model_type not in (None, cls.model_type):
+        log.warning("%r is a %s checkpoint and is read as %s.", source, model_type, cls.model_type)
+    known = {*COMMON, *cls.defaults, *cls.attribute_map, *TOLERATED, *values}
+    unused = {name: overrides.pop(name) for name in list(overrides) if name not in known}
+    if unused and not return_unused_kwargs:
+        name = next(iter(unused))
+        raise TypeError(
+            f"from_pretrained got {name!r}, which is neither an option nor an attribute of {cls.__name__}.{near(name, known)}"
+        )
+    config = cls.from_dict(values, **overrides)
+    config.name_or_path = source
+    return (config, unused) if return_unused_kwargs else config
+
+
+def repo_config(repo: Repo) -> dict[str, Any]:
+    """The content of a repository's config.json.
+
+    Raises:
+        OSError: it has none.
+        ValueError: it is no JSON object.
+    """
+    path = repo.path("config.json")
+    if path is None:
+        raise OSError(
+            f"{repo.name!r} has no config.json, so it is no model. A model's folder is written by model.save_pretrained(folder)."
+        )
+    return read_json(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object out of a file.
+
+    Raises:
+        ValueError: the file is cut short or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}. The file may be cut short; fetch it again.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a JSON {type(values).__name__}, expected an object.")
+    return values
+
+
+def _without_overridden_labels(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A given number or table of labels replaces what the file says of them."""
+    given = {name for name in ("num_labels", "id2label", "label2id") if overrides.get(name) is not None}
+    same = given == {"num_labels"} and overrides["num_labels"] == len(values.get("id2label") or (0, 1))
+    dropped = ("num_labels", "id2label", "label2id") if given and not same else ("num_labels",)
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in dropped or (name == "num_labels" and not given and "id2label" not in values)
+    }
+
+
+def _dtype_name(value: Any) -> str | None:
+    """`torch.float16`, "torch.float16" and "float16" are "float16"."""
+    return None if value is None else str(value).removeprefix("torch.")

@@ -1,0 +1,179 @@
+"""Weights into a model and out of it: every tensor is used or reported, every parameter is set or the load fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from bearhug.checkpoints.safetensors import Stored
+from bearhug.checkpoints.weight_map import Rule, constants, rules
+
+if TYPE_CHECKING:
+    from bearhug.models.pretrained import PreTrainedModel
+
+# Constants that checkpoints of any architecture may carry; they are computed here.
+CONSTANTS = [re.compile(pattern) for pattern in (r".*position_ids", r".*embeddings\.token_type_ids", r".*inv_freq")]
+WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before a name
+OLD_ENDINGS = {"gamma": "weight", "beta": "bias"}  # of norms in checkpoints converted from TensorFlow
+
+
+@dataclass
+class Report:
+    """What a load did."""
+
+    missing: dict[str, str] = field(default_factory=dict)  # our parameters that the checkpoint lacks -> their name
+    unexpected: list[str] = field(default_factory=list)  # their tensors that the model has no place for
+    mismatched: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+    # our parameters that are stored in another shape -> their name, the stored shape, the model's
+
+    @property
+    def fresh(self) -> list[str]:
+        """Our parameters that have to be made anew."""
+        return [*self.missing, *self.mismatched]
+
+    def to_dict(self) -> dict[str, list]:
+        """As `output_loading_info=True` gives it, in the checkpoint's names."""
+        return {
+            "missing_keys": list(dict.fromkeys(self.missing.values())),
+            "unexpected_keys": list(self.unexpected),
+            "mismatched_keys": list(dict.fromkeys(self.mismatched.values())),
+            "error_msgs": [],
+        }
+
+
+def fill(
+    model: PreTrainedModel,
+    weights: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype | None,
+    device: torch.device | str | None,
+) -> Report:
+    """Set a model's parameters from a checkpoint's tensors.
+
+    Args:
+        dtype: of all floating parameters; None keeps the stored ones.
+        device: where they go; None leaves them where they are, on the CPU a view of the file's memory map.
+    """
+    table = model.recipe.table(model.task)
+    shapes = {name: parameter.shape for name, parameter in model.named_parameters(remove_duplicate=False)}
+    known = rules(table, shapes)
+    names = Names(model.recipe.prefix_of(model.task), _prefixes(model), known, constants(table))
+    report, done = Report(), set()
+    for theirs in weights:
+        name = names.find(theirs)
+        if name is None:
+            if not names.is_constant(theirs):
+                report.unexpected.append(theirs)
+            continue
+        stored = weights[theirs]
+        for ours, tensor in _parts(known[name], stored, shapes):
+            if tensor is None or tensor.shape != shapes[ours]:
+                given = tuple(stored.shape) if tensor is None else tuple(tensor.shape)
+                report.mismatched[ours] = (theirs, given, tuple(shapes[ours]))
+            else:
+                done.add(ours)
+                _set(model, ours, tensor, dtype, device)
+    for theirs, rule in known.items():
+        for ours in rule.parts:
+            if ours not in done and ours not in report.mismatched:
+                report.missing.setdefault(ours, theirs)
+    return report
+
+
+def _parts(rule: Rule, stored: Tensor, shapes: Mapping[str, torch.Size]) -> Iterable[tuple[str, Tensor | None]]:
+    try:
+        return zip(rule.parts, rule.split(stored, [shapes[ours][0] for ours in rule.parts]), strict=True)
+    except ValueError:
+        return [(ours, None) for ours in rule.parts]
+
+
+def _prefixes(model: PreTrainedModel) -> list[str]:
+    """What the transformer may be called in a checkpoint of this family."""
+    tasks = ("base", *model.recipe.heads)
+    return list(dict.fromkeys(f"{model.recipe.prefix_of(task)}." for task in tasks))
+
+
+class Names:
+    """Finds the name that the table knows behind the one a file has: wrappers, old endings, another prefix or none."""
+
+    def __init__(self, prefix: str, prefixes: list[str], known: Mapping[str, Rule], dropped: list[re.Pattern[str]]):
+        self.prefix, self.prefixes, self.known, self.dropped = f"{prefix}.", prefixes, known, dropped
+
+    def find(self, theirs: str) -> str | None:
+        """The known name, or None."""
+        return next((name for name in self.candidates(theirs) if name in self.known), None)
+
+    def is_constant(self, theirs: str) -> bool:
+        """Whether it names something that is computed, not stored."""
+        names = self.candidates(theirs)
+        return any(pattern.fullmatch(name) for name in names for pattern in (*CONSTANTS, *self.dropped))
+
+    def candidates(self, theirs: str) -> list[str]:
+        """The names to try, in order."""
+        name = theirs
+        while (wrapper := next((word for word in WRAPPERS if name.startswith(word)), None)) is not None:
+            name = name.removeprefix(wrapper)
+        stem, _, ending = name.rpartition(".")
+        if ending in OLD_ENDINGS and "norm" in stem.lower():
+            name = f"{stem}.{OLD_ENDINGS[ending]}"
+        bare = [name.removeprefix(prefix) for prefix in self.prefixes if name.startswith(prefix)]
+        return [name, *(self.prefix + other for other in bare), *bare, self.prefix + name]
+
+
+def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None, device: Any) -> None:
+    path, _, last = name.rpartition(".")
+    if tensor.is_floating_point() and dtype is not None:
+        tensor = tensor.to(dtype)
+    if device is not None:
+        tensor = tensor.to(device)
+    module = model.get_submodule(path)
+    old = module._parameters[last]
+    module._parameters[last] = nn.Parameter(tensor, requires_grad=old is None or old.requires_grad)
+
+
+def stored(model: PreTrainedModel) -> dict[str, Stored]:
+    """A model's weights under the checkpoint's names, each made when it is written; tied weights once."""
+    ours = dict(model.named_parameters())
+    table, result, written = rules(model.recipe.table(model.task), ours), {}, set()
+    for theirs, rule in table.items():
+        if not written.isdisjoint(rule.parts):
+            continue
+        written.update(rule.parts)
+        parts = [ours[name].detach() for name in rule.parts]
+        shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
+        shape = shape[::-1] if rule.transposed and len(shape) == 2 else shape
+        result[theirs] = Stored(parts[0].dtype, shape, lambda rule=rule, parts=parts: rule.join(parts))
+    lost = ours.keys() - written
+    if lost:
+        raise ValueError(f"the recipe has no name for {sorted(lost)[0]!r}, so it cannot be saved.")
+    return result
+
+
+@torch.no_grad()
+def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> None:
+    """Fresh values as the reference draws them: matrices normal with initializer_range, biases 0, norms 1.
+
+    Args:
+        only: our names of the parameters to set; None: all.
+    """
+    config = model.model.config
+    wanted = None if only is None else set(only)
+    for path, module in model.named_modules():
+        for last, parameter in module._parameters.items():
+            name = f"{path}.{last}" if path else last
+            if parameter is None or (wanted is not None and name not in wanted):
+                continue
+            if parameter.ndim < 2:
+                parameter.fill_(1.0 if last == "weight" else 0.0)
+                continue
+            deep = config.scaled_residual_init and path.endswith((".o_proj", ".down_proj"))
+            spread = (2 * config.num_hidden_layers) ** -0.5 if deep else 1.0
+            parameter.normal_(0.0, config.initializer_range * spread)
+            padding = getattr(module, "padding_idx", None)
+            if padding is not None:
+                parameter[padding].zero_()

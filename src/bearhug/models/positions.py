@@ -1,0 +1,213 @@
+"""Where a token stands: learned positions, added to its embedding, and rotary ones, turned into queries and keys.
+
+B rows, T new tokens, D width, H heads, K head size. Each way is a module with two methods: `embed` changes the embeddings,
+`rotation` gives what attention does to queries and keys (None: nothing). Positions are counted from `start`, or come as a
+tensor (B, T) where rows differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bearhug.models.config import Config
+from bearhug.models.parts import part
+
+Rotate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class Learned(nn.Module):
+    """One trained vector for each position, added to the embeddings."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(config.max_position_embeddings, config.hidden_size))
+        self.offset = config.position_offset
+
+    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
+        """X (B, T, D) with the positions' vectors added.
+
+        Raises:
+            ValueError: a position lies beyond the table.
+        """
+        limit = self.weight.shape[0] - self.offset
+        if positions is None:
+            end = start + x.shape[1]
+            if end > limit:
+                raise _too_long(end, limit)
+            return x + self.weight.narrow(0, start + self.offset, x.shape[1])
+        if start + x.shape[1] > limit and int(positions.max()) >= limit:
+            raise _too_long(int(positions.max()) + 1, limit)
+        try:
+            return x + F.embedding(positions + self.offset, self.weight)
+        except IndexError:
+            raise _too_long(int(positions.max()) + 1, limit) from None
+
+    def rotation(self, start: int, length: int, positions: Tensor | None, like: Tensor) -> Rotate | None:
+        """Nothing is turned."""
+        return None
+
+
+def _too_long(given: int, limit: int) -> ValueError:
+    return ValueError(
+        f"the input has {given} tokens, but this model reads {limit} positions.\n"
+        f"Shorten it with tokenizer(text, truncation=True, max_length={limit})."
+    )
+
+
+class Rotary(nn.Module):
+    """Queries and keys are turned by angles that grow with the position (Su et al. 2021, arXiv:2104.09864).
+
+    The cosines and sines are computed once, in float32, and looked up. Where the scaling depends on a text's length
+    (dynamic, longrope), each row follows its own length, not the batch's longest.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__()
+        assert config.rope is not None
+        self.rope, self.head_dim, self.limit = dict(config.rope), config.head_dim, config.max_position_embeddings
+        self.scaling = part(SCALINGS, self.rope["rope_type"], "rope_type")
+        self.by_length = self.rope["rope_type"] in ("dynamic", "longrope")
+        self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
+
+    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
+        """Nothing is added."""
+        return x
+
+    def rotation(self, start: int, length: int, positions: Tensor | None, like: Tensor) -> Rotate:
+        """What turns queries (B, H, T, K) and keys; `like` gives the device and dtype."""
+        if self.by_length:
+            if positions is None:
+                positions = torch.arange(start, start + length, device=like.device)[None]
+            cos, sin = self._by_row(positions, like)
+        else:
+            cos, sin = self._table(start + length, positions, like)
+            if positions is None:
+                cos, sin = cos.narrow(0, start, length), sin.narrow(0, start, length)  # (T, K)
+            else:
+                cos, sin = cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)  # (B, 1, T, K)
+        half, turned = cos.shape[-1] // 2, cos.shape[-1]
+
+        def rotate(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+            if turned == q.shape[-1]:
+                return torch.addcmul(q * cos, q.roll(half, -1), sin), torch.addcmul(k * cos, k.roll(half, -1), sin)
+            return _turn_front(q, cos, sin), _turn_front(k, cos, sin)
+
+        return rotate
+
+    def _table(self, length: int, positions: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
+        """The table of cosines and signed sines, (L, K), at least as long as needed."""
+        key = (like.device, like.dtype)
+        table = self._tables.get(key)
+        if positions is not None and (table is None or table[0].shape[0] < self.limit or length > self.limit):
+            length = max(length, int(positions.max()) + 1)
+        if table is None or table[0].shape[0] < length:
+            length = max(length, min(self.limit, 2048), 0 if table is None else 2 * table[0].shape[0])
+            angles = torch.arange(length, device=like.device)
+            table = self._tables[key] = tuple(t.to(like.dtype) for t in self._waves(angles, None))  # type: ignore[assignment]
+        return table
+
+    def _by_row(self, positions: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines (B, 1, T, K); a row's length is its last position plus one."""
+        rows = [self._waves(row, int(row.max()) + 1) for row in positions]
+        return tuple(torch.stack(waves).unsqueeze(1).to(like.dtype) for waves in zip(*rows, strict=True))  # type: ignore
+
+    def _waves(self, positions: Tensor, length: int | None) -> tuple[Tensor, Tensor]:
+        """Cosines, and sines with their first half negated: positions (T,) -> (T, K), float32."""
+        turned = int(self.head_dim * self.rope.get("partial_rotary_factor", 1.0))
+        speeds, factor = self.scaling(self.rope, turned, self.limit, length)
+        angles = positions[:, None].float() * speeds.to(positions.device)  # (T, K / 2)
+        cos, sin = angles.cos() * factor, angles.sin() * factor
+        return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+
+
+def _turn_front(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn the first part of each head and leave the rest."""
+    front, rest = x[..., : cos.shape[-1]], x[..., cos.shape[-1] :]
+    return torch.cat((torch.addcmul(front * cos, front.roll(cos.shape[-1] // 2, -1), sin), rest), -1)
+
+
+# How fast each pair of a head turns. (rope, K, the positions trained on, this text's length) -> (speeds (K / 2,), factor)
+
+
+def default(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """A geometric row of speeds from 1 to nearly 1 / theta."""
+    return _speeds(rope["rope_theta"], dim), 1.0
+
+
+def linear(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """All slower by one factor (position interpolation, Chen et al. 2023, arXiv:2306.15595)."""
+    return _speeds(rope["rope_theta"], dim) / rope["factor"], 1.0
+
+
+def dynamic(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """Theta grows with a text longer than the training's (NTK-aware scaling; Peng et al. 2023, arXiv:2309.00071, appendix)."""
+    factor, length = rope["factor"], max(length or 0, limit)
+    theta = rope["rope_theta"] * ((factor * length / limit) - (factor - 1)) ** (dim / (dim - 2))
+    return _speeds(theta, dim), 1.0
+
+
+def yarn(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """Slow pairs are interpolated, fast ones left, with a ramp between (Peng et al. 2023, arXiv:2309.00071)."""
+    theta, trained = rope["rope_theta"], rope["original_max_position_embeddings"]
+    factor = rope["factor"] if rope.get("factor") is not None else limit / trained
+
+    def boundary(turns: float) -> float:  # the pair that turns this often over the trained length
+        return dim * math.log(trained / (turns * 2 * math.pi)) / (2 * math.log(theta))
+
+    low, high = boundary(rope.get("beta_fast") or 32), boundary(rope.get("beta_slow") or 1)
+    if rope.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, dim - 1)
+    ramp = (torch.arange(dim // 2, dtype=torch.float32) - low) / (high - low if high != low else 0.001)
+    kept = 1 - ramp.clamp(0, 1)
+    speeds = _speeds(theta, dim)
+
+    def growth(scale: float, by: float = 1.0) -> float:
+        return 1.0 if scale <= 1 else 0.1 * by * math.log(scale) + 1.0
+
+    attention = rope.get("attention_factor")
+    if attention is None:
+        over, under = rope.get("mscale"), rope.get("mscale_all_dim")
+        attention = growth(factor, over) / growth(factor, under) if over and under else growth(factor)
+    return speeds / factor * (1 - kept) + speeds * kept, attention
+
+
+def longrope(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """Each pair has a factor of its own, one set for short texts and one for long (Ding et al. 2024, arXiv:2402.13753)."""
+    trained = rope["original_max_position_embeddings"]
+    factor = rope["factor"] if rope.get("factor") is not None else limit / trained
+    attention = rope.get("attention_factor")
+    if attention is None:
+        attention = 1.0 if factor <= 1.0 else math.sqrt(1 + math.log(factor) / math.log(trained))
+    factors = rope["long_factor" if length is not None and length > trained else "short_factor"]
+    return _speeds(rope["rope_theta"], dim) / torch.tensor(factors, dtype=torch.float32), attention
+
+
+def llama3(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
+    """Long waves are slowed by a factor, short ones left, those between blended (Llama 3.1, arXiv:2407.21783)."""
+    speeds, factor = _speeds(rope["rope_theta"], dim), rope["factor"]
+    slow, fast = rope["low_freq_factor"], rope["high_freq_factor"]
+    turns = rope["original_max_position_embeddings"] * speeds / (2 * math.pi)  # over the trained length
+    blend = ((turns - slow) / (fast - slow)).clamp(0, 1)
+    return (1 - blend) * speeds / factor + blend * speeds, 1.0
+
+
+def _speeds(theta: float, dim: int) -> Tensor:
+    return 1.0 / theta ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
+
+
+SCALINGS: dict[str, Callable[[Mapping[str, Any], int, int, int | None], tuple[Tensor, float]]] = {
+    "default": default,
+    "dynamic": dynamic,
+    "linear": linear,
+    "llama3": llama3,
+    "longrope": longrope,
+    "yarn": yarn,
+}
+POSITIONS: dict[str, Callable[[Config], nn.Module]] = {"learned": Learned, "rotary": Rotary}

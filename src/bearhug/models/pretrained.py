@@ -1,0 +1,669 @@
+"""A model as people meet it: a transformer with a head, loaded from a folder or a name, called, trained, saved, pushed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.outputs import ModelOutput
+from bearhug.checkpoints.folder import read_weights, write_weights
+from bearhug.hub.client import open_repo
+from bearhug.models.cache import KVCache
+from bearhug.models.config import PretrainedConfig, config_from, repo_config, where
+from bearhug.models.loading import Report, fill, initialize, stored
+from bearhug.models.outputs import BaseModelOutput
+from bearhug.models.recipe import Head, Recipe
+from bearhug.models.transformer import Transformer
+
+log = logging.getLogger("bearhug")
+# Options of the reference's from_pretrained that change nothing here: loading is lazy and takes no extra memory anyway.
+NEEDLESS = (
+    "low_cpu_mem_usage", "offload_folder", "offload_state_dict", "offload_buffers", "max_memory", "weights_only",
+    "from_tf", "from_flax", "use_flash_attention_2", "adapter_kwargs", "tp_plan", "_fast_init",
+)  # fmt: skip
+
+
+class PreTrainedModel(nn.Module):
+    """A transformer and a head. The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made
+    from a recipe and a task; `AutoModelForCausalLM` and its like pick them by a checkpoint's config.
+    """
+
+    recipe: ClassVar[Recipe]
+    config_class: ClassVar[type[PretrainedConfig]]
+    task: ClassVar[str]
+    takes: ClassVar[tuple[str, ...]] = ()  # what `answer` takes besides
+    main_input_name: ClassVar[str] = "input_ids"
+    framework: ClassVar[str] = "pt"
+    supports_gradient_checkpointing: ClassVar[bool] = True
+
+    def __init__(self, config: PretrainedConfig, *, attn_implementation: str | None = None, pooler: bool = True):
+        super().__init__()
+        if not hasattr(type(self), "recipe"):
+            raise TypeError(
+                f"{type(self).__name__} stands for every architecture. Construct a class of one, such as GPT2LMHeadModel(config), "
+                "or AutoModelForCausalLM.from_config(config)."
+            )
+        self.config = config
+        self.name_or_path = config.name_or_path
+        self.fresh_weights: list[str] = []  # parameters that no checkpoint gave
+        device = torch.get_default_device()
+        with torch.device("meta"):
+            self.model = Transformer(self.recipe.config(config))
+            head = self.recipe.heads.get(self.task)
+            self.head = self.build_head(head) if pooler or self.task != "base" else None
+        if device.type != "meta":
+            self.to_empty(device=device)
+            initialize(self)
+        self.tie_weights()
+        self.set_attn_implementation(attn_implementation or config.attn_implementation or "sdpa")
+        self._generation_config: Any = None
+
+    # What a task's class says
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """The task's parts, from what the recipe says of them."""
+        raise TypeError(f"{type(self).__name__} has no task")
+
+    def answer(self, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
+        """The task's output, from the transformer's. mask (B, T) is 1 for real tokens, or None."""
+        raise TypeError(f"{type(self).__name__} has no task")
+
+    # Calling
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        past_key_values: KVCache | None = None,
+        labels: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
+        cache_position: Tensor | None = None,
+    ) -> Any:
+        """Run the model. B rows, T new tokens, S all tokens (held in the cache, then the new ones), D width.
+
+        Args:
+            input_ids: (B, T), integers.
+            attention_mask: (B, S), 1 for tokens and 0 for padding, on either side; None: no padding. Positions are counted
+                over the real tokens, so padding changes nothing. Also (B or 1, 1 or H, T, S): True where a token may look,
+                or floats that are added to the scores.
+            token_type_ids: (B, T), for architectures that have them.
+            position_ids: (B, T) or (1, T), in place of the counted ones.
+            inputs_embeds: (B, T, D), in place of input_ids.
+            past_key_values: what earlier calls have seen; it is added to.
+            labels: what the loss compares with; see the task's class.
+            start_positions, end_positions: (B,), the labels of question answering.
+            use_cache: give past_key_values back; None: as the config says, for causal models.
+            output_hidden_states, output_attentions: give each layer's; attentions are computed step by step ("eager").
+            return_dict: False gives a tuple.
+            logits_to_keep: only the last so many, or these, places' logits; 0: all.
+            num_items_in_batch: divide the summed loss by this (gradients over several batches).
+            cache_position: accepted; the cache knows.
+
+        Raises:
+            IndexError: an id, type or label is out of range.
+            ValueError: a wrong shape; more tokens than positions.
+            TypeError: text or a dictionary as input_ids; labels of another task.
+        """
+        config = self.config
+        if use_cache is None:
+            use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
+        base = self.model(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            past_key_values,
+            use_cache and self.model.config.causal,
+            config.output_hidden_states if output_hidden_states is None else output_hidden_states,
+            config.output_attentions if output_attentions is None else output_attentions,
+        )
+        options: dict[str, Any] = {}
+        if labels is not None:
+            options["labels"] = labels
+        if start_positions is not None or end_positions is not None:
+            options |= {"start_positions": start_positions, "end_positions": end_positions}
+        for name in options:
+            if name not in self.takes:
+                raise unexpected_keyword(
+                    f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",)
+                )
+        if num_items_in_batch is not None and "num_items_in_batch" in self.takes:
+            options["num_items_in_batch"] = num_items_in_batch
+        if "logits_to_keep" in self.takes:
+            options["logits_to_keep"] = logits_to_keep
+        if attention_mask is not None and attention_mask.ndim == 2:
+            attention_mask = attention_mask[:, -base["last_hidden_state"].shape[1] :]
+        else:
+            attention_mask = None
+        output = self.answer(base, attention_mask, **options)
+        return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    def generate(self, inputs: Tensor | None = None, generation_config: Any = None, **options: Any) -> Any:
+        """Continue a text, token by token; see `bearhug.generation.loop.generate` for every option."""
+        from bearhug.generation.loop import generate
+
+        return generate(self, inputs, generation_config, **options)
+
+    def can_generate(self) -> bool:
+        """Whether there is a head that predicts the next token."""
+        return self.task == "causal-lm"
+
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        """An empty cache with room for `length` tokens of `batch` rows."""
+        config = self.model.config
+        shape = (batch, config.num_key_value_heads, length, config.head_dim)
+        return KVCache(config.num_hidden_layers, shape, dtype=self.dtype, device=self.device)
+
+    @property
+    def generation_config(self) -> Any:
+        """The options that `generate` starts from: the checkpoint's generation_config.json, or what its config says."""
+        if self._generation_config is None:
+            from bearhug.generation.config import GenerationConfig
+
+            self._generation_config = GenerationConfig.from_model_config(self.config)
+        return self._generation_config
+
+    @generation_config.setter
+    def generation_config(self, value: Any) -> None:
+        self._generation_config = value
+
+    # Loading
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike | None,
+        *,
+        config: PretrainedConfig | str | os.PathLike | None = None,
+        dtype: str | torch.dtype | None = None,
+        torch_dtype: str | torch.dtype | None = None,
+        device_map: Any = None,
+        attn_implementation: str | None = None,
+        new_head: bool = False,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
+        state_dict: Mapping[str, Tensor] | None = None,
+        use_safetensors: bool | None = None,
+        variant: str | None = None,
+        add_pooling_layer: bool = True,
+        generation_config: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Load a model from a folder, a bundled name, the cache or the hub; it is in evaluation mode.
+
+        Weights are mapped into memory, not read: nothing is copied that has the right dtype and device.
+
+        Args:
+            pretrained_model_name_or_path: a folder or a name; None with `config` and `state_dict`.
+            config: instead of the checkpoint's own.
+            dtype: of the weights, `torch.bfloat16` or "bfloat16"; None or "auto": as the checkpoint says. (torch_dtype: the
+                name of version 4.)
+            device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device}.
+            attn_implementation: "sdpa" (torch's fused kernels) or "eager".
+            new_head: allow a head that the checkpoint has no weights for; it starts from random values, to be trained.
+            ignore_mismatched_sizes: make anew what has another shape in the checkpoint.
+            output_loading_info: return (model, {"missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"}).
+            state_dict: these weights instead of the checkpoint's.
+            use_safetensors, variant: see `read_weights`.
+            add_pooling_layer: False leaves BERT's pooler out.
+            options: revision, token, cache_dir, subfolder, local_files_only, force_download (where to look); any attribute of
+                the config (num_labels, id2label, problem_type, ...).
+
+        Raises:
+            OSError: the name cannot be found, or a file is missing or cut short.
+            ValueError: an unknown architecture; weights that the checkpoint lacks or has in another shape.
+            TypeError: a keyword that is neither an option nor an attribute of the config.
+        """
+        place = where(options)
+        for name in NEEDLESS:
+            options.pop(name, None)
+        for name in ("quantization_config", "load_in_8bit", "load_in_4bit"):
+            if options.pop(name, None):
+                raise ValueError(f"{name} is not supported: load with dtype=torch.bfloat16 for half the memory.")
+        weights: Mapping[str, Tensor] | None = state_dict
+        repo = None
+        if pretrained_model_name_or_path is not None:
+            repo = open_repo(pretrained_model_name_or_path, **place)
+        elif config is None or state_dict is None:
+            raise ValueError("without a name or folder, from_pretrained needs config= and state_dict=.")
+        config = _config(cls, config, repo, options, place)
+        if weights is None:
+            assert repo is not None
+            weights = read_weights(repo, use_safetensors=use_safetensors, variant=variant)
+        with torch.device("meta"):
+            model = cls(config, attn_implementation=attn_implementation, pooler=add_pooling_layer)
+        report = fill(
+            model,
+            weights,
+            dtype=_dtype(dtype if dtype is not None else torch_dtype, config, weights),
+            device=_device(device_map),
+        )
+        _settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
+        first = model.model.embed_tokens.weight
+        config.dtype = first.dtype
+        model.eval()
+        if generation_config is not None:
+            model.generation_config = generation_config
+        elif repo is not None and model.can_generate():
+            model.generation_config = _generation_config(repo, config)
+        return (model, report.to_dict()) if output_loading_info else model
+
+    @classmethod
+    def from_config(
+        cls, config: PretrainedConfig, *, dtype: Any = None, torch_dtype: Any = None, **options: Any
+    ) -> Any:
+        """A model with random weights, as the reference draws them."""
+        model = cls(config, **options)
+        wanted = dtype if dtype is not None else torch_dtype
+        wanted = config.dtype if wanted in (None, "auto") else _named_dtype(wanted)
+        return model if wanted is None else model.to(wanted)
+
+    # Saving
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        *,
+        max_shard_size: int | str = "50GB",
+        variant: str | None = None,
+        is_main_process: bool = True,
+        push_to_hub: bool = False,
+        **options: Any,
+    ) -> None:
+        """Write config.json, generation_config.json and safetensors, as the reference writes and reads them.
+
+        Saving, loading and saving again gives the same bytes. Each file is whole before it is seen.
+
+        Args:
+            max_shard_size: the largest file, "5GB" or a number of bytes.
+            variant: a word before the ending, `model.fp16.safetensors`.
+            is_main_process: False writes nothing.
+            push_to_hub: push the folder too; options are `push_to_hub`'s, repo_id is the folder's name by default.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        push = {name: options.pop(name) for name in list(options) if name in _PUSH}
+        for name in options:
+            if name not in (
+                "state_dict",
+                "safe_serialization",
+                "save_function",
+                "save_peft_format",
+                "save_original_format",
+            ):
+                raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
+        folder = Path(save_directory)
+        if folder.is_file():
+            raise NotADirectoryError(f"{str(folder)!r} is a file; save_pretrained writes a folder.")
+        if is_main_process:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.config.architectures = [type(self).__name__]
+            self.config.dtype = self.dtype
+            write_weights(folder, stored(self), max_shard_size, variant)
+            self.config.save_pretrained(folder)
+            if self.can_generate():
+                self.generation_config.save_pretrained(folder)
+        if push_to_hub:
+            self.push_to_hub(push.pop("repo_id", folder.name), **push)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        tokenizer: Any = None,
+        *,
+        dataset: Any = None,
+        metrics: Mapping[str, float] | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        commit_message: str = "Upload model",
+        revision: str | None = None,
+        create_pr: bool = False,
+        max_shard_size: int | str = "5GB",
+        **card: Any,
+    ) -> Any:
+        """Push the model in one commit: weights, config, tokenizer, and a card that is filled in.
+
+        Args:
+            repo_id: "name" or "owner/name"; it is made where it is missing.
+            tokenizer: goes with it, so that the name loads whole.
+            dataset, metrics: what it was trained on, and its scores, for the card.
+            card: further fields of the card (license, language, ...), see `bearhug.hub.card.model_card`.
+
+        Raises:
+            OSError: not logged in, or no hub answers.
+        """
+        from bearhug.hub.card import model_card
+        from bearhug.hub.client import push_folder
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, max_shard_size=max_shard_size)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(folder)
+            text = model_card(self, repo_id=repo_id, dataset=dataset, metrics=metrics, **card)
+            Path(folder, "README.md").write_text(text, encoding="utf-8")
+            return push_folder(
+                folder,
+                repo_id,
+                private=private,
+                token=token,
+                commit_message=commit_message,
+                revision=revision,
+                create_pr=create_pr,
+            )
+
+    # Parts
+
+    def __getattr__(self, name: str) -> Any:
+        """The reference's names of the parts too: `model.transformer`, `model.bert`, `model.lm_head`, `model.classifier`."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            module = self._named(name)
+            if module is None:
+                raise
+            return module
+
+    def _named(self, name: str) -> nn.Module | None:
+        recipe = type(self).__dict__.get("recipe")
+        if recipe is None or name.startswith("_") or self.task == "base":
+            return None
+        if name == recipe.prefix_of(self.task):
+            return self.model
+        for theirs, ours in recipe.heads[self.task].weights.items():
+            path = theirs.split(".")
+            if path[0] == name and isinstance(ours, str) and ours.startswith("head."):
+                return self.head.get_submodule(ours.split(".")[1]) if len(path) == 2 else self.head  # type: ignore[union-attr]
+        return None
+
+    @property
+    def base_model_prefix(self) -> str:
+        """What the transformer is called in checkpoints."""
+        return self.recipe.prefix_of(self.task)
+
+    @property
+    def base_model(self) -> nn.Module:
+        """The transformer without the head; of a model without a head, itself."""
+        return self if self.task == "base" else self.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.embed_tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The weights' dtype."""
+        return self.model.embed_tokens.weight.dtype
+
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """How many numbers the model holds; tied ones once."""
+        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding)}
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if (parameter.requires_grad or not only_trainable)
+            and not (exclude_embeddings and id(parameter) in left_out)
+        )
+
+    def get_memory_footprint(self, return_buffers: bool = True) -> int:
+        """The bytes of the weights."""
+        return sum(parameter.numel() * parameter.element_size() for parameter in self.parameters())
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The table of words."""
+        return self.model.embed_tokens
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Replace the table of words; a tied output follows."""
+        self.model.embed_tokens = value
+        self.tie_weights()
+
+    def get_output_embeddings(self) -> nn.Linear | None:
+        """The matrix from the width to the vocabulary, for language models."""
+        return self.head.out if self.task in ("causal-lm", "masked-lm") else None  # type: ignore[union-attr,return-value]
+
+    def set_output_embeddings(self, value: nn.Linear) -> None:
+        """Replace the output matrix."""
+        if self.get_output_embeddings() is None:
+            raise ValueError(f"{type(self).__name__} has no output over the vocabulary.")
+        self.head.out = value  # type: ignore[union-attr]
+
+    def tie_weights(self) -> None:
+        """Let the output share the table of words, where the config says so."""
+        head = self.recipe.heads.get(self.task)
+        if head is not None and head.tied and self.model.config.tie_word_embeddings:
+            self.head.out.weight = self.model.embed_tokens.weight  # type: ignore[union-attr]
+
+    @torch.no_grad()
+    def resize_token_embeddings(
+        self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
+    ) -> nn.Embedding:
+        """Make room for another number of tokens; new rows start near the mean of the old ones.
+
+        Args:
+            new_num_tokens: usually len(tokenizer); None changes nothing unless there is `pad_to_multiple_of`.
+            pad_to_multiple_of: round the number up to a multiple of this.
+            mean_resizing: False draws new rows like those of a new model.
+        """
+        table, output = self.model.embed_tokens, self.get_output_embeddings()
+        size = table.num_embeddings if new_num_tokens is None else new_num_tokens
+        if pad_to_multiple_of:
+            size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
+        if size == table.num_embeddings:
+            return table
+        std = self.model.config.initializer_range
+        tied = output is not None and output.weight is table.weight
+        table.weight = nn.Parameter(_resized(table.weight, size, mean_resizing, std), table.weight.requires_grad)
+        table.num_embeddings = size
+        if table.padding_idx is not None and table.padding_idx >= size:
+            table.padding_idx = None
+        if output is not None:
+            if not tied:
+                output.weight = nn.Parameter(_resized(output.weight, size, mean_resizing, std))
+            if output.bias is not None:
+                kept = output.bias[:size]
+                output.bias = nn.Parameter(torch.cat((kept, kept.new_zeros(size - len(kept)))))
+            output.out_features = size
+        self.config.vocab_size = size
+        self.model.config = replace(self.model.config, vocab_size=size)
+        if tied:
+            self.tie_weights()
+        return table
+
+    def set_attn_implementation(self, attn_implementation: str) -> None:
+        """Compute attention by "sdpa" or "eager" from now on."""
+        self.model.use_attention(attn_implementation)
+        self.config.attn_implementation = attn_implementation
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
+        """Keep no activations inside the layers in training; compute them again in the backward pass."""
+        self.model.checkpointing = {"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keep activations again."""
+        self.model.checkpointing = None
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether gradient checkpointing is on."""
+        return self.model.checkpointing is not None
+
+    def enable_input_require_grads(self) -> None:
+        """Let gradients reach the embeddings' output even where the table itself is frozen (adapters need it)."""
+        self.model.embed_tokens.register_forward_hook(lambda module, given, output: output.requires_grad_(True))
+
+
+_PUSH = (
+    "repo_id", "tokenizer", "dataset", "metrics", "private", "token", "commit_message", "revision", "create_pr",
+)  # fmt: skip
+
+
+def _config(
+    cls: type[PreTrainedModel], config: Any, repo: Any, options: dict[str, Any], place: dict[str, Any]
+) -> PretrainedConfig:
+    """The config to build from: given, or the repository's, with overrides from `options`."""
+    if isinstance(config, str | os.PathLike):
+        return cls.config_class.from_pretrained(config, **options, **place)
+    if config is None:
+        return config_from(repo_config(repo), repo.name, cls.config_class, False, options)
+    if repo is not None:
+        config.name_or_path = repo.name
+    for name, value in options.items():
+        if not hasattr(config, name):
+            raise unexpected_keyword(f"{cls.__name__}.from_pretrained", name, config.__dict__)
+        setattr(config, name, value)
+    return config
+
+
+def _dtype(given: Any, config: PretrainedConfig, weights: Mapping[str, Tensor]) -> torch.dtype | None:
+    """The dtype to load in: given, the config's, or that of the first floating tensor."""
+    if given is not None and given != "auto":
+        return _named_dtype(given)
+    if config.dtype is not None:
+        return config.dtype
+    return next((weights[name].dtype for name in weights if weights[name].is_floating_point()), None)
+
+
+def _named_dtype(given: Any) -> torch.dtype:
+    found = getattr(torch, given.removeprefix("torch."), None) if isinstance(given, str) else given
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype={given!r} is none; write torch.bfloat16, torch.float16, torch.float32 or 'auto'.")
+    return found
+
+
+def _device(device_map: Any) -> torch.device | None:
+    if isinstance(device_map, Mapping):
+        places = set(device_map.values())
+        if len(places) > 1:
+            raise ValueError(
+                f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."
+            )
+        device_map = places.pop() if places else None
+    if device_map is None or device_map == "cpu":
+        return None
+    if device_map in ("auto", "balanced", "sequential"):
+        return torch.device("cuda") if torch.cuda.is_available() else None
+    return torch.device("cuda", device_map) if isinstance(device_map, int) else torch.device(device_map)
+
+
+def _generation_config(repo: Any, config: PretrainedConfig) -> Any:
+    from bearhug.generation.config import GenerationConfig
+    from bearhug.models.config import read_json
+
+    path = repo.path("generation_config.json")
+    return GenerationConfig.from_model_config(config) if path is None else GenerationConfig.from_dict(read_json(path))
+
+
+def _resized(weight: Tensor, size: int, mean: bool, std: float) -> Tensor:
+    """The first `size` rows, and new ones where there are not so many."""
+    if size <= weight.shape[0]:
+        return weight[:size].clone()
+    new = weight.new_empty(size - weight.shape[0], weight.shape[1])
+    new.normal_(0.0, std)
+    if mean:
+        spread = weight.float().std(0) * 1e-9**0.5
+        new.normal_(0.0, 1.0).mul_(spread.to(weight.dtype)).add_(weight.float().mean(0).to(weight.dtype))
+    return torch.cat((weight, new))
+
+
+def _settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool, source: str) -> None:
+    """What a load left open: tied weights, a pooler that is not there, a fresh head that was allowed; or an error."""
+    _settle_ties(model, report, source)
+    if model.task == "base" and model.head is not None:
+        own = {f"head.{name}" for name, _ in model.head.named_parameters()}
+        if own <= report.missing.keys():
+            log.info("%s has no pooler, and the model goes without.", source)
+            model.head = None
+            report.missing = {ours: theirs for ours, theirs in report.missing.items() if ours not in own}
+    if report.mismatched and not resize:
+        raise ValueError(_mismatched(report, source))
+    missing = list(dict.fromkeys(report.missing.values()))
+    if any(name.startswith("model.") for name in report.missing) or (missing and model.task == "base"):
+        raise ValueError(
+            f"{source} lacks {len(missing)} weights of {type(model).__name__}: {_few(missing)}.\n"
+            f"It holds besides: {_few(report.unexpected) or 'nothing'}. Is it of this architecture, and whole?"
+        )
+    if missing and not new_head:
+        made_for = ", ".join(model.config.architectures or ()) or "another task"
+        raise ValueError(
+            f"{source} (made for {made_for}) has no weights for the head of {type(model).__name__}: {_few(missing)}.\n"
+            f"To train a new head, allow random weights: {type(model).__name__}.from_pretrained(..., new_head=True)."
+        )
+    if report.fresh:
+        model.fresh_weights = report.fresh
+        _materialize(model, report.fresh)
+        initialize(model, report.fresh)
+        model.tie_weights()
+    if report.unexpected:
+        log.warning(
+            "%s: %d tensors have no place in %s and are not used: %s.",
+            source, len(report.unexpected), type(model).__name__, _few(report.unexpected),
+        )  # fmt: skip
+
+
+def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:
+    """The output and the table of words share one matrix; either may be the one that is stored."""
+    head = model.recipe.heads.get(model.task)
+    if head is None or not head.tied or not model.model.config.tie_word_embeddings:
+        return
+    table, output = model.model.embed_tokens, model.get_output_embeddings()
+    assert output is not None
+    stored = [name for name in ("model.embed_tokens.weight", "head.out.weight") if name not in report.fresh]
+    if len(stored) == 2 and not torch.equal(table.weight, output.weight):
+        log.warning("%s says that its output is its table of words, but stores two that differ: both are kept.", source)
+        model.config.tie_word_embeddings = False
+        model.model.config = replace(model.model.config, tie_word_embeddings=False)
+    elif stored == ["head.out.weight"]:
+        table.weight = output.weight
+        report.missing.pop("model.embed_tokens.weight", None)
+    else:
+        report.missing.pop("head.out.weight", None)
+        report.mismatched.pop("head.out.weight", None)
+        model.tie_weights()
+
+
+def _materialize(model: nn.Module, names: list[str]) -> None:
+    """Give parameters that exist only as shapes memory on the others' device."""
+    real = next((p for p in model.parameters() if p.device.type != "meta"), None)
+    for name in names:
+        path, _, last = name.rpartition(".")
+        module = model.get_submodule(path)
+        old = module._parameters[last]
+        if old is not None and old.device.type == "meta":
+            like = {"device": "cpu"} if real is None else {"device": real.device, "dtype": real.dtype}
+            module._parameters[last] = nn.Parameter(torch.empty_like(old, **like), old.requires_grad)
+
+
+def _mismatched(report: Report, source: str) -> str:
+    name, given, expected = next(iter(report.mismatched.values()))
+    more = f" (and {len(report.mismatched) - 1} more)" if len(report.mismatched) > 1 else ""
+    return (
+        f"{source}: {name} has the shape {given}, but the model expects {expected}{more}.\n"
+        "Leave the checkpoint's own sizes as they are (num_labels, vocab_size, ...), or make these weights anew and train "
+        "them: ignore_mismatched_sizes=True."
+    )
+
+
+def _few(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

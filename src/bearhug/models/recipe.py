@@ -1,0 +1,78 @@
+"""What a recipe is: an architecture as data. The recipes themselves stand in `recipes/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bearhug.checkpoints.weight_map import Ours
+from bearhug.models.config import Config, PretrainedConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What stands on the transformer for one task: its parts, and their names in a checkpoint."""
+
+    weights: Mapping[str, Ours]  # whole names; "{base}." stands for the transformer's prefix
+    dense: str = ""  # an extra layer before the output, and its activation; "": none
+    norm: bool = False  # and a norm after it
+    bias: bool = True  # of the output
+    tied: bool = False  # the output's matrix is the table of words (where the config ties them)
+    pick: str = "first"  # which token stands for the text: "first", "last" (the last real one)
+    dropout: Callable[[PretrainedConfig], float] = lambda config: 0.0
+    drop_first: bool = True  # dropout before the extra layer
+    drop_last: bool = True  # dropout before the output
+    prefix: str | None = None  # where this head's classes call the transformer something else
+    class_name: str = ""  # where it is not the family's name and the task's suffix
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One architecture.
+
+    Args:
+        model_type: its name in a config.json.
+        name: what its class names begin with.
+        prefix: what the transformer is called in checkpoints of models with a head.
+        config: its config, translated.
+        weights: the transformer's names of weights, theirs: ours.
+        heads: task -> head; the tasks are the keys of `heads.TASKS`.
+        defaults: its config's names with the reference's defaults.
+        names: the reference's common names -> its config's names, where they differ.
+        settle: fills in what of a config follows from the rest.
+    """
+
+    model_type: str
+    name: str
+    prefix: str
+    config: Callable[[PretrainedConfig], Config]
+    weights: Mapping[str, Ours]
+    heads: Mapping[str, Head]
+    defaults: Mapping[str, Any]
+    names: Mapping[str, str] = field(default_factory=dict)
+    settle: Callable[[PretrainedConfig], None] | None = None
+
+    def table(self, task: str) -> dict[str, Ours]:
+        """The whole map of names for one task: the transformer's behind its prefix (none without a head), the head's."""
+        head = self.heads.get(task)
+        prefix = "" if task == "base" else f"{self.prefix_of(task)}."
+        base = {prefix + theirs: _inside(ours) for theirs, ours in self.weights.items()}
+        own = {} if head is None else {name.replace("{base}.", prefix): ours for name, ours in head.weights.items()}
+        return {**base, **own}
+
+    def prefix_of(self, task: str) -> str:
+        """What the transformer is called in this task's checkpoints."""
+        head = self.heads.get(task)
+        return (head.prefix if head is not None else None) or self.prefix
+
+
+def _inside(ours: Ours) -> Ours:
+    """The same within a model with a head, where the transformer is called `model`."""
+    if ours is None:
+        return None
+    if isinstance(ours, str):
+        return f"model.{ours}"
+    from dataclasses import replace
+
+    return replace(ours, name=f"model.{ours.name}")

@@ -1,0 +1,77 @@
+"""GPT-2 (Radford et al. 2019): layer norm first, learned positions; q, k and v in one matrix, stored transposed."""
+
+from bearhug.checkpoints.weight_map import Fused, Transposed
+from bearhug.models.config import Config, PretrainedConfig
+from bearhug.models.recipe import Head, Recipe
+
+
+def config(hf: PretrainedConfig) -> Config:
+    """A GPT-2 config, translated."""
+    return Config(
+        vocab_size=hf.vocab_size,
+        hidden_size=hf.n_embd,
+        intermediate_size=hf.n_inner or 4 * hf.n_embd,
+        num_hidden_layers=hf.n_layer,
+        num_attention_heads=hf.n_head,
+        num_key_value_heads=hf.n_head,
+        head_dim=hf.n_embd // hf.n_head,
+        positions="learned",
+        max_position_embeddings=hf.n_positions,
+        token_types="shared",
+        causal=True,
+        norm="layer",
+        norm_eps=hf.layer_norm_epsilon,
+        mlp="plain",
+        activation=hf.activation_function,
+        attention_scale=None if hf.scale_attn_weights else 1.0,
+        scale_by_layer=hf.scale_attn_by_inverse_layer_idx,
+        embed_dropout=hf.embd_pdrop,
+        residual_dropout=hf.resid_pdrop,
+        attention_dropout=hf.attn_pdrop,
+        initializer_range=hf.initializer_range,
+        scaled_residual_init=True,
+        tie_word_embeddings=hf.tie_word_embeddings,
+    )
+
+
+WEIGHTS = {  # theirs: ours
+    "wte.weight": "embed_tokens.weight",
+    "wpe.weight": "positions.weight",
+    "h.{i}.ln_1.*": "layers.{i}.attention_norm.*",
+    "h.{i}.attn.c_attn.*": Fused("layers.{i}.attention.{q,k,v}_proj.*", transposed=True),
+    "h.{i}.attn.c_proj.*": Transposed("layers.{i}.attention.o_proj.*"),
+    "h.{i}.ln_2.*": "layers.{i}.mlp_norm.*",
+    "h.{i}.mlp.c_fc.*": Transposed("layers.{i}.mlp.up_proj.*"),
+    "h.{i}.mlp.c_proj.*": Transposed("layers.{i}.mlp.down_proj.*"),
+    "ln_f.*": "norm.*",
+    "h.{i}.attn.bias": None,
+    "h.{i}.attn.masked_bias": None,
+}
+HEADS = {
+    "causal-lm": Head(
+        weights={"lm_head.weight": "head.out.weight"}, bias=False, tied=True, class_name="GPT2LMHeadModel"
+    ),
+    "sequence-classification": Head(weights={"score.weight": "head.out.weight"}, bias=False, pick="last"),
+    "token-classification": Head(
+        weights={"classifier.*": "head.out.*"}, dropout=lambda hf: getattr(hf, "classifier_dropout", None) or 0.1
+    ),
+    "question-answering": Head(weights={"qa_outputs.*": "head.out.*"}),
+}
+DEFAULTS = dict(
+    vocab_size=50257, n_positions=1024, n_embd=768, n_layer=12, n_head=12, n_inner=None, activation_function="gelu_new",
+    resid_pdrop=0.1, embd_pdrop=0.1, attn_pdrop=0.1, layer_norm_epsilon=1e-5, initializer_range=0.02,
+    summary_type="cls_index", summary_use_proj=True, summary_activation=None, summary_proj_to_labels=True,
+    summary_first_dropout=0.1, scale_attn_weights=True, use_cache=True, bos_token_id=50256, eos_token_id=50256,
+    pad_token_id=None, scale_attn_by_inverse_layer_idx=False, reorder_and_upcast_attn=False, add_cross_attention=False,
+    tie_word_embeddings=True,
+)  # fmt: skip
+NAMES = {
+    "hidden_size": "n_embd",
+    "max_position_embeddings": "n_positions",
+    "num_attention_heads": "n_head",
+    "num_hidden_layers": "n_layer",
+}
+GPT2 = Recipe(
+    model_type="gpt2", name="GPT2", prefix="transformer", config=config,
+    weights=WEIGHTS, heads=HEADS, defaults=DEFAULTS, names=NAMES,
+)  # fmt: skip

@@ -1,0 +1,249 @@
+"""The canonical transformer: embed, layers, norm. Encoder or decoder, whatever the architecture: `Config` says which parts.
+
+B rows, T new tokens, S all tokens (in the cache and new), D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from bearhug.models.attention import ATTEND, Attention, Sight, sight
+from bearhug.models.cache import KVCache, LayerCache
+from bearhug.models.config import Config
+from bearhug.models.mlp import MLPS, NORMS
+from bearhug.models.outputs import BaseModelOutput
+from bearhug.models.parts import part
+from bearhug.models.positions import POSITIONS, Rotate
+
+
+class Block(nn.Module):
+    """One layer's parts; how they are joined is the subclass's forward."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__()
+        norm = part(NORMS, config.norm, "norm")
+        self.attention_norm = norm(config.hidden_size, config.norm_eps)
+        self.attention = Attention(config, layer)
+        self.mlp_norm = norm(config.hidden_size, config.norm_eps)
+        self.mlp = part(MLPS, config.mlp, "mlp")(config)
+        self.dropout = config.residual_dropout
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Dropout on what a branch adds, in training."""
+        return F.dropout(x, self.dropout) if self.training and self.dropout else x
+
+
+class PreNorm(Block):
+    """Norm first, and the residual stream stays untouched (GPT-2, Llama)."""
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen))
+        return x + self.drop(self.mlp(self.mlp_norm(x)))
+
+
+class PostNorm(Block):
+    """Norm after each addition (Vaswani et al. 2017; BERT)."""
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen)))
+        return self.mlp_norm(x + self.drop(self.mlp(x)))
+
+
+BLOCKS: dict[str, Callable[[Config, int], Block]] = {"pre_norm": PreNorm, "post_norm": PostNorm}
+
+
+class Transformer(nn.Module):
+    """Tokens in, one vector for each out. Every architecture is this class with another `Config`."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.config = config
+        norm = part(NORMS, config.norm, "norm")
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.padding_index)
+        self.positions = part(POSITIONS, config.positions, "positions")(config)
+        self.embed_types = (
+            nn.Embedding(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
+        )
+        self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
+        block = part(BLOCKS, config.block, "block")
+        self.layers = nn.ModuleList([block(config, layer) for layer in range(config.num_hidden_layers)])
+        self.norm = norm(config.hidden_size, config.norm_eps) if config.final_norm else None
+        self.kinds = [config.layer_type(layer) for layer in range(config.num_hidden_layers)]
+        self.checkpointing: dict[str, Any] | None = None  # arguments of torch's checkpoint, where it is on
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        past_key_values: KVCache | None = None,
+        use_cache: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+    ) -> BaseModelOutput:
+        """Run the layers. Arguments as in `PreTrainedModel.forward`; last_hidden_state is (B, T, D)."""
+        x = embedded(self.embed_tokens, input_ids, inputs_embeds)
+        new, device = x.shape[1], x.device
+        cache = past_key_values
+        if cache is None and use_cache and self.config.causal:
+            cache = KVCache(len(self.layers))
+        start = 0 if cache is None else cache.length
+        real, extra = read_mask(attention_mask, x, start)
+        positions = position_ids if position_ids is not None else counted(real, start)
+        x = self.positions.embed(self._typed(x, token_type_ids), start, positions)  # type: ignore[operator]
+        if self.embed_norm is not None:
+            x = self.embed_norm(x)
+        if self.training and self.config.embed_dropout:
+            x = F.dropout(x, self.config.embed_dropout)
+        rotate = self.positions.rotation(start, new, positions, x)  # type: ignore[operator]
+        sights = {
+            kind: sight(self.config, kind, real, start, new, device) if extra is None else extra
+            for kind in dict.fromkeys(self.kinds)
+        }
+        states: list[Tensor] | None = [x] if output_hidden_states else None
+        seen: list[Tensor] | None = [] if output_attentions else None
+        for number, layer in enumerate(self.layers):
+            held = None if cache is None else cache.layers[number]
+            if self.checkpointing is not None and self.training:
+                x = checkpoint(layer, x, rotate, sights[self.kinds[number]], None, seen, **self.checkpointing)
+            else:
+                x = layer(x, rotate, sights[self.kinds[number]], held, seen)
+            if states is not None:
+                states.append(x)
+        if cache is not None:
+            cache.length = start + new
+        if self.norm is not None:
+            x = self.norm(x)
+        if states is not None:
+            states[-1] = x
+        return BaseModelOutput(
+            last_hidden_state=x,
+            past_key_values=cache if use_cache else None,
+            hidden_states=tuple(states) if states is not None else None,
+            attentions=tuple(seen) if seen is not None else None,
+        )
+
+    def _typed(self, x: Tensor, token_type_ids: Tensor | None) -> Tensor:
+        """Add the vectors of the token types, where the architecture has them."""
+        if self.embed_types is not None:
+            if token_type_ids is None:
+                return x + self.embed_types.weight[0]
+            return x + looked_up(self.embed_types, token_type_ids, "token_type_ids", "type_vocab_size")
+        if token_type_ids is not None and self.config.token_types == "shared":
+            return x + looked_up(self.embed_tokens, token_type_ids, "token_type_ids", "vocab_size")
+        return x
+
+    def use_attention(self, implementation: str) -> None:
+        """Compute attention by "sdpa" or "eager" from now on."""
+        attend = part(ATTEND, implementation, "attn_implementation")
+        for layer in self.layers:
+            layer.attention.attend = attend  # type: ignore[union-attr]
+
+
+def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """The tokens' vectors (B, T, D), looked up or as given.
+
+    Raises:
+        ValueError: neither or both are given, or their shape is wrong.
+        TypeError: input_ids are no integer tensor.
+        IndexError: an id lies outside of the vocabulary.
+    """
+    if inputs_embeds is not None:
+        if input_ids is not None:
+            raise ValueError("input_ids and inputs_embeds were both given; give one of them.")
+        if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != table.embedding_dim:
+            raise ValueError(
+                f"inputs_embeds has the shape {tuple(inputs_embeds.shape)}, expected (rows, tokens, {table.embedding_dim})."
+            )
+        return inputs_embeds
+    if not isinstance(input_ids, Tensor):
+        raise _no_ids(input_ids)
+    if input_ids.ndim != 2:
+        way = "input_ids.unsqueeze(0)" if input_ids.ndim == 1 else "a tensor (rows, tokens)"
+        raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}, expected (rows, tokens): give {way}.")
+    if input_ids.is_floating_point() or input_ids.dtype == torch.bool:
+        raise TypeError(
+            f"input_ids is of dtype {str(input_ids.dtype).removeprefix('torch.')}, expected integers: give input_ids.long()."
+        )
+    return looked_up(table, input_ids, "input_ids", "vocab_size")
+
+
+def _no_ids(given: Any) -> Exception:
+    if given is None:
+        return ValueError(
+            'neither input_ids nor inputs_embeds was given. Write model(**tokenizer("a text", return_tensors="pt")).'
+        )
+    if isinstance(given, str) or (isinstance(given, list | tuple) and given and isinstance(given[0], str)):
+        return TypeError(
+            'a model reads token ids, not text. Write model(**tokenizer(text, return_tensors="pt")), or pipeline(...)(text).'
+        )
+    if hasattr(given, "keys"):
+        return TypeError("a dictionary was given as input_ids. Unpack it: model(**inputs).")
+    return TypeError(
+        f"input_ids is a {type(given).__name__}, expected a torch tensor: give torch.tensor(input_ids), "
+        'or ask the tokenizer for return_tensors="pt".'
+    )
+
+
+def looked_up(table: nn.Embedding, ids: Tensor, name: str, size: str) -> Tensor:
+    """Rows of a table; an id outside of it is named in the error, also on a GPU (where a longer text is checked)."""
+    if ids.is_cuda and ids.shape[1] > 1 and (int(ids.min()) < 0 or int(ids.max()) >= table.num_embeddings):
+        raise _outside(table, ids, name, size)
+    try:
+        return table(ids)
+    except IndexError:
+        raise _outside(table, ids, name, size) from None
+
+
+def _outside(table: nn.Embedding, ids: Tensor, name: str, size: str) -> IndexError:
+    wrong = ids[(ids < 0) | (ids >= table.num_embeddings)][0].item()
+    return IndexError(
+        f"{name} holds {wrong}, but the model's {size} is {table.num_embeddings} (0 to {table.num_embeddings - 1}).\n"
+        "Use the model's own tokenizer, or after adding tokens model.resize_token_embeddings(len(tokenizer))."
+    )
+
+
+def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None, Sight | None]:
+    """An attention mask as (real (B, S) bool or None, a whole sight or None).
+
+    Two dimensions, (B, S): 1 for tokens, 0 for padding; None and all ones are the same. Four, (B or 1, 1 or H, T, S): taken
+    as it is, True or 1 where a token may look, or floats that are added to the scores.
+
+    Raises:
+        ValueError: the shape fits neither.
+    """
+    if mask is None:
+        return None, None
+    rows, total = x.shape[0], start + x.shape[1]
+    if mask.ndim == 4 and mask.shape[-1] == total and mask.shape[-2] in (1, x.shape[1]):
+        return None, Sight(mask.to(x.dtype) if mask.is_floating_point() else mask.bool())
+    if mask.ndim != 2 or mask.shape != (rows, total):
+        held = f" ({start} in the cache and {x.shape[1]} new)" if start else ""
+        raise ValueError(
+            f"attention_mask has the shape {tuple(mask.shape)}, expected ({rows}, {total}): one number for each token{held}."
+        )
+    real = mask.bool()
+    return (None if real.all() else real), None
+
+
+def counted(real: Tensor | None, start: int) -> Tensor | None:
+    """Positions (B, T) of the new tokens, counted over real ones; None where they are simply start, start + 1, ..."""
+    if real is None:
+        return None
+    if real.shape[1] == start + 1:
+        return real.sum(-1, keepdim=True).sub_(1).clamp_(min=0)
+    return real.cumsum(-1)[:, start:].sub(1).clamp_(min=0)
