@@ -1,0 +1,516 @@
+"""GenerationConfig: every option of generate(), what it means when nobody sets it, and the one check of all of them.
+
+An option is None until somebody sets it. `generate` fills the Nones from the model's own `generation_config`, then from
+the table below. What a person sets (a keyword, the constructor, an attribute) is checked: an option that would change
+nothing in the chosen mode is an error. What a checkpoint's file carries is a default, and waits for its mode.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bearhug._lib.errors import near, unexpected_keyword
+from bearhug._lib.files import replacing
+
+FILE = "generation_config.json"
+
+
+@dataclass(frozen=True)
+class Values:
+    """Which values an option takes, as a test and in words."""
+
+    right: Callable[[Any], bool]
+    words: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: what it is when nobody sets it, which values are right, what must be set for it to change anything.
+
+    A keyword of None turns it off: to `off`, or where there is none back to `unset`.
+    """
+
+    unset: Any = None
+    values: Values | None = None
+    needs: str | None = None
+    off: Any = None
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_ids(value: Any) -> bool:
+    return isinstance(value, Iterable) and all(_is_whole(item) for item in _plain(value))
+
+
+def _is_words(value: Any) -> bool:
+    """A list of lists of ids, none of them empty."""
+    return (
+        isinstance(value, list | tuple) and len(value) > 0 and all(len(v) and _is_ids(v) and min(v) >= 0 for v in value)
+    )
+
+
+def _is_bias(value: Any) -> bool:
+    """{(ids, ...): bias}, or the same as [[[ids, ...], bias], ...], which is how JSON can hold it."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    return len(value) > 0 and all(len(ids) and _is_ids(ids) and min(ids) >= 0 and _is_real(bias) for ids, bias in pairs)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _whole(least: int) -> Values:
+    return Values(lambda value: _is_whole(value) and value >= least, f"a whole number of at least {least}")
+
+
+def _number(words: str, right: Callable[[Any], bool]) -> Values:
+    return Values(lambda value: _is_real(value) and right(value), words)
+
+
+FLAG = Values(lambda value: value in (True, False), "True or False")
+TOKEN = Values(_is_whole, "a token id")
+TOKENS = Values(lambda value: _is_whole(value) or _is_ids(value), "a token id or a list of them")
+IDS = Values(_is_ids, "a list of token ids")
+SHARE = _number("a number from 0 to 1", lambda value: 0 <= value <= 1)
+PART = _number("a number above 0, at most 1", lambda value: 0 < value <= 1)
+CUTOFF = _number("a number from 0 to below 1", lambda value: 0 <= value < 1)
+POSITIVE = _number("a number above 0", lambda value: value > 0)
+NOT_NEGATIVE = _number("a number of at least 0", lambda value: value >= 0)
+CACHES = ("dynamic", "dynamic_full", "static", "sliding_window", "hybrid", "hybrid_chunked", "hybrid_chunked_static")
+
+SAMPLING = "do_sample=True"
+BEAMS = "num_beams=4"
+RESULTS = "return_dict_in_generate=True"
+ASSISTED = "assistant_model"
+
+OPTIONS: dict[str, Option] = {
+    # how long
+    "max_length": Option(
+        20, _whole(1)
+    ),  # the result's columns, prompt and padding included; unset: 20 tokens after the prompt
+    "max_new_tokens": Option(None, _whole(1)),  # goes before max_length
+    "min_length": Option(0, _whole(0)),
+    "min_new_tokens": Option(None, _whole(0)),  # goes before min_length
+    "early_stopping": Option(False, Values(lambda v: v in (True, False, "never"), "True, False or 'never'"), BEAMS),
+    "max_time": Option(None, NOT_NEGATIVE),  # seconds
+    "stop_strings": Option(
+        None,
+        Values(
+            lambda v: isinstance(v, str) or (len(v) > 0 and all(isinstance(s, str) and s for s in v)), "a text or texts"
+        ),
+    ),
+    # which way
+    "do_sample": Option(False, FLAG),
+    "num_beams": Option(1, _whole(1)),
+    "num_return_sequences": Option(1, _whole(1)),
+    # the cache: one kind, allocated once, so the kinds of the reference that only differ in speed are all it
+    "use_cache": Option(True, FLAG),
+    "cache_implementation": Option(None, Values(lambda v: v in CACHES, "one of " + ", ".join(map(repr, CACHES)))),
+    "max_cache_len": Option(None, _whole(1)),
+    "prefill_chunk_size": Option(None, _whole(1)),
+    # the scores
+    "temperature": Option(1.0, NOT_NEGATIVE, SAMPLING),  # 0 is greedy
+    "top_k": Option(50, _whole(0), SAMPLING, off=0),  # 0: all
+    "top_p": Option(1.0, SHARE, SAMPLING),
+    "min_p": Option(None, SHARE, SAMPLING, off=0),
+    "top_h": Option(None, PART, SAMPLING),
+    "typical_p": Option(1.0, PART, SAMPLING),
+    "epsilon_cutoff": Option(0.0, CUTOFF, SAMPLING),
+    "eta_cutoff": Option(0.0, CUTOFF, SAMPLING),
+    "repetition_penalty": Option(1.0, POSITIVE),
+    "encoder_repetition_penalty": Option(1.0, POSITIVE),
+    "length_penalty": Option(1.0, Values(_is_real, "a number"), BEAMS),
+    "no_repeat_ngram_size": Option(0, _whole(0)),
+    "encoder_no_repeat_ngram_size": Option(0, _whole(0)),
+    "bad_words_ids": Option(None, Values(_is_words, "a list of lists of token ids")),
+    "renormalize_logits": Option(False, FLAG),
+    "forced_bos_token_id": Option(None, TOKEN),
+    "forced_eos_token_id": Option(None, TOKENS),
+    "remove_invalid_values": Option(False, FLAG),
+    "exponential_decay_length_penalty": Option(
+        None, Values(lambda v: len(v) == 2 and _is_whole(v[0]) and _is_real(v[1]), "a pair (start, factor)")
+    ),
+    "suppress_tokens": Option(None, IDS),
+    "begin_suppress_tokens": Option(None, IDS),
+    "sequence_bias": Option(None, Values(_is_bias, "{(ids, ...): bias} or [[[ids, ...], bias], ...]")),
+    # what comes back
+    "output_attentions": Option(False, FLAG, RESULTS),
+    "output_hidden_states": Option(False, FLAG, RESULTS),
+    "output_scores": Option(False, FLAG, RESULTS),
+    "output_logits": Option(False, FLAG, RESULTS),
+    "return_dict_in_generate": Option(False, FLAG),
+    # special tokens
+    "pad_token_id": Option(None, TOKEN),
+    "bos_token_id": Option(None, TOKEN),
+    "eos_token_id": Option(None, TOKENS),
+    "decoder_start_token_id": Option(None, TOKENS),
+    # kept for the files that carry them
+    "is_assistant": Option(False, FLAG),
+    "num_assistant_tokens": Option(20, None, ASSISTED),
+    "num_assistant_tokens_schedule": Option("constant", None, ASSISTED),
+    "assistant_confidence_threshold": Option(0.4, None, ASSISTED),
+    "assistant_lookbehind": Option(10, None, ASSISTED),
+    "target_lookbehind": Option(10, None, ASSISTED),
+    "max_matching_ngram_size": Option(None, None, "prompt_lookup_num_tokens"),
+    "assistant_ensemble_weight": Option(None, None, ASSISTED),
+    "disable_compile": Option(None),
+}
+
+# What generate() does not do yet, each with the values that ask for nothing. The only place that names them.
+LATER: dict[str, tuple] = {
+    "assistant_early_exit": (),
+    "assistant_model": (),
+    "assistant_tokenizer": (),
+    "cache_config": (),
+    "compile_config": (),
+    "constraints": (),
+    "continuous_batching_config": (),
+    "custom_generate": (),
+    "diversity_penalty": (0,),
+    "dola_layers": (),
+    "force_words_ids": (),
+    "guidance_scale": (1,),
+    "low_memory": (False,),
+    "negative_prompt_attention_mask": (),
+    "negative_prompt_ids": (),
+    "num_beam_groups": (1,),
+    "penalty_alpha": (0,),
+    "prompt_lookup_num_tokens": (),
+    "speculation_type": (),
+    "token_healing": (False,),
+    "use_mtp": (False,),
+    "watermarking_config": (),
+}
+ARGUMENTS = (  # of generate() itself, not of the config
+    "assistant_model",
+    "assistant_tokenizer",
+    "custom_generate",
+    "negative_prompt_attention_mask",
+    "negative_prompt_ids",
+)
+NAMES = (*OPTIONS, *(name for name in LATER if name not in ARGUMENTS))
+KEYWORDS = (*NAMES, *ARGUMENTS)
+METADATA = ("_from_model_config", "transformers_version")
+
+
+class GenerationConfig:
+    """The options of `generate`: see the tables of `bearhug.generation.config` for all of them with their defaults.
+
+    Every option is a keyword and an attribute, None until it is set. `generate(ids, generation_config=config)` takes it
+    as the base; keywords of that call go before it, the model's own generation_config stands behind it.
+
+    Raises:
+        TypeError: an option that does not exist; the near ones are named.
+        ValueError: a value that an option cannot have, or several return sequences without sampling or beams.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, **options: Any):
+        self.__dict__.update(dict.fromkeys(NAMES), _given=set())
+        for name in METADATA:
+            if (value := options.pop(name, None)) is not None:
+                self.__dict__[name] = value
+        options.pop("_commit_hash", None)
+        for name, value in options.items():
+            if name not in NAMES:
+                raise unexpected_keyword("GenerationConfig()", name, NAMES)
+            setattr(self, name, value)
+        self.validate()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__ and name not in METADATA:
+            raise AttributeError(f"GenerationConfig has no option {name!r}.{near(name, NAMES)}")
+        self.__dict__[name] = value
+        if value is None:
+            self._given.discard(name)
+        else:
+            self._given.add(name)
+
+    # making one
+
+    @classmethod
+    def from_dict(cls, config_dict: Mapping[str, Any], **kwargs: Any) -> Any:
+        """The options of a dict, as a file holds them. Keys that are no options are kept, and saved again.
+
+        Args:
+            config_dict: option -> value.
+            kwargs: options that go before the dict's. With `return_unused_kwargs=True` the result is a pair: the
+                config, and those keywords that are no options; otherwise such a keyword is a TypeError.
+        """
+        return_unused = kwargs.pop("return_unused_kwargs", False)
+        config = cls()
+        config.__dict__.update(
+            {key: value for key, value in config_dict.items() if key not in ("_commit_hash", "_given")}
+        )
+        unused = config.update(**kwargs) if kwargs else {}
+        if return_unused:
+            return config, unused
+        for name in unused:
+            raise unexpected_keyword("GenerationConfig.from_dict()", name, NAMES)
+        return config
+
+    @classmethod
+    def from_model_config(cls, model_config: Any) -> "GenerationConfig":
+        """The generation options that an old checkpoint keeps in its config.json.
+
+        Args:
+            model_config: the dict of config.json, or a config with `to_dict()`.
+        """
+        values = dict(model_config) if isinstance(model_config, Mapping) else model_config.to_dict()
+        inner = next((values[part] for part in ("decoder", "generator", "text_config") if values.get(part)), {})
+        options = {
+            name: value
+            for name in OPTIONS
+            if (value := values.get(name) if values.get(name) is not None else inner.get(name)) is not None
+        }
+        if any(options.get(name) for name in OPTIONS if OPTIONS[name].needs == RESULTS):
+            options["return_dict_in_generate"] = True
+        return cls.from_dict({**options, "_from_model_config": True})
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name: str | os.PathLike,
+        config_file_name: str | os.PathLike | None = None,
+        cache_dir: str | os.PathLike | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        subfolder: str = "",
+        **kwargs: Any,
+    ) -> Any:
+        """The options of a model's folder or repository: generation_config.json, else what config.json keeps of them.
+
+        Args:
+            pretrained_model_name: a name or a folder.
+            config_file_name: another file of that repository.
+            kwargs: options that go before the file's; `return_unused_kwargs=True` as in `from_dict`.
+
+        Raises:
+            OSError: no such repository, or no such file in it, or one that is not JSON.
+        """
+        from bearhug.hub.client import open_repo
+
+        repo = open_repo(
+            pretrained_model_name,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            force_download=force_download,
+            subfolder=subfolder,
+        )
+        name = os.fspath(config_file_name or FILE)
+        path = repo.path(name)
+        if path is not None:
+            return cls.from_dict(_read(path), **kwargs)
+        path = repo.path("config.json") if config_file_name is None else None
+        if path is None:
+            raise OSError(
+                f"{str(pretrained_model_name)!r} has no file {name!r}, so there are no generation options to read."
+            )
+        return cls.from_dict(cls.from_model_config(_read(path)).to_dict(), **kwargs)
+
+    # changing, checking
+
+    def update(self, **kwargs: Any) -> dict[str, Any]:
+        """Set the options among the keywords, check them, and return the keywords that are no options."""
+        unused = {}
+        for name, value in kwargs.items():
+            if name in NAMES:
+                setattr(self, name, value)
+            else:
+                unused[name] = value
+        self.validate()
+        return unused
+
+    def validate(self, strict: bool = False) -> None:
+        """Check each value by itself, and several return sequences against the mode.
+
+        Raises:
+            ValueError: says the option, the value given and the values it takes.
+        """
+        for name, option in OPTIONS.items():
+            value = self.__dict__[name]
+            if value is not None and option.values is not None and not _holds(option.values, value):
+                raise ValueError(
+                    f"{name}={value!r} was given; {name} is {option.values.words}, or None for the default."
+                )
+        sequences, beams = self.num_return_sequences or 1, self.num_beams or 1
+        if beams == 1 and sequences > 1 and (not self.do_sample or self.temperature == 0):
+            raise ValueError(
+                f"num_return_sequences={sequences} was given, but greedy search finds one sequence.\n"
+                f"Add do_sample=True, or num_beams={sequences} or more."
+            )
+        if beams > 1 and sequences > beams:
+            raise ValueError(
+                f"num_return_sequences={sequences} was given, but {beams} beams find at most {beams} sequences.\n"
+                f"Pass num_beams={sequences} or more."
+            )
+        suppressed = set(_plain(self.suppress_tokens)) if self.suppress_tokens is not None else set()
+        for name in ("forced_bos_token_id", "forced_eos_token_id"):
+            forced = self.__dict__[name]
+            if forced is not None and suppressed.issuperset(_plain(forced)):
+                raise ValueError(
+                    f"{name}={forced!r} is forced, but suppress_tokens forbids it, so no token would be left.\n"
+                    f"Take it out of one of the two; to keep an early end away, use min_new_tokens."
+                )
+
+    def get_generation_mode(self, assistant_model: Any = None) -> str:
+        """`greedy_search`, `sample`, `beam_search` or `beam_sample`."""
+        samples = bool(self.do_sample) and self.temperature != 0
+        if (self.num_beams or 1) > 1:
+            return "beam_sample" if samples else "beam_search"
+        return "sample" if samples else "greedy_search"
+
+    # writing
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every option, set or not, and what else its file held."""
+        return {name: value for name, value in self.__dict__.items() if name != "_given"}
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """The options that are set, and what else its file held."""
+        return {name: value for name, value in self.to_dict().items() if value is not None}
+
+    def to_json_string(self, use_diff: bool = True, ignore_metadata: bool = False) -> str:
+        """The options as JSON, sorted; `use_diff=False`: those that are not set too."""
+        values = self.to_diff_dict() if use_diff else self.to_dict()
+        if ignore_metadata:
+            values = {name: value for name, value in values.items() if name not in METADATA}
+        if isinstance(values.get("sequence_bias"), Mapping):  # JSON has no tuples as keys
+            values["sequence_bias"] = [[list(ids), bias] for ids, bias in values["sequence_bias"].items()]
+        return json.dumps(values, indent=2, sort_keys=True, default=_plain) + "\n"
+
+    def to_json_file(self, json_file_path: str | os.PathLike, use_diff: bool = True) -> None:
+        """Write `to_json_string` to a file, all or nothing."""
+        with replacing(json_file_path, "w", encoding="utf-8") as file:
+            file.write(self.to_json_string(use_diff))
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        config_file_name: str | os.PathLike | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Write generation_config.json (or another name) into a folder; `push_to_hub=True` pushes that folder.
+
+        Raises:
+            ValueError: an option has a value that it cannot have.
+        """
+        self.validate()
+        folder = Path(save_directory)
+        self.to_json_file(folder / (config_file_name or FILE))
+        if push_to_hub:
+            from bearhug.hub.client import push_folder
+
+            push_folder(folder, kwargs.pop("repo_id", folder.name), **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GenerationConfig):
+            return NotImplemented
+        return self.to_json_string(ignore_metadata=True) == other.to_json_string(ignore_metadata=True)
+
+    def __hash__(self) -> int:
+        return hash(self.to_json_string(ignore_metadata=True))
+
+    def __repr__(self) -> str:
+        return f"GenerationConfig {self.to_json_string(ignore_metadata=True).rstrip()}"
+
+
+def resolved(
+    config: GenerationConfig | None, model_config: GenerationConfig | None, options: Mapping[str, Any]
+) -> tuple[GenerationConfig, set[str]]:
+    """What one call of generate goes by, with no option left open, and the names that nobody set.
+
+    Order: the call's keywords (None turns an option off), then `config`, then the model's own, then the defaults.
+
+    Raises:
+        ValueError: a wrong value, an option that changes nothing in the chosen mode, or one that is not built yet.
+    """
+    final = GenerationConfig()
+    final.__dict__.update(config.to_dict() if config is not None else {})
+    final.__dict__["_given"] = set(config._given) if config is not None else set()
+    if model_config is not None:
+        for name, value in model_config.to_dict().items():
+            if final.__dict__.get(name) is None:
+                final.__dict__[name] = value
+                if config is None and name in model_config._given:
+                    final._given.add(name)
+    refuse_later(options)
+    for name in options.keys() - set(ARGUMENTS):
+        value = options[name]
+        setattr(final, name, OPTIONS[name].off if value is None and name in OPTIONS else value)
+    if options.get("max_length", 0) is None:
+        final.__dict__["max_length"] = None
+    unset = {name for name in OPTIONS if final.__dict__[name] is None}
+    for name in unset:
+        final.__dict__[name] = OPTIONS[name].unset
+    final.validate()
+    refuse_later(final.__dict__)
+    _refuse_idle(final)
+    if final.temperature == 0:  # the limit of ever colder sampling
+        final.__dict__["do_sample"] = False
+    return final, unset
+
+
+def refuse_later(values: Mapping[str, Any]) -> None:
+    """Raise for what generate does not do yet, unless its value asks for nothing."""
+    for name, idle in LATER.items():
+        value = values.get(name)
+        if value is not None and not any(value is neutral or value == neutral for neutral in idle):
+            raise ValueError(
+                f"{name}={value!r} was given, and generate() does not have it yet.\n"
+                f"Leave it out, or pass {name}=None where the model's generation_config sets it."
+            )
+
+
+def _refuse_idle(config: GenerationConfig) -> None:
+    """Raise for an option that a person set and that changes nothing, unless they turned its mode off themselves."""
+    modes = {
+        SAMPLING: (config.do_sample, "do_sample" in config._given),
+        BEAMS: (config.num_beams > 1, "num_beams" in config._given),
+        RESULTS: (config.return_dict_in_generate, "return_dict_in_generate" in config._given),
+    }
+    for name in config._given:
+        option = OPTIONS.get(name)
+        if option is None or option.needs is None or config.__dict__[name] in (option.unset, option.off):
+            continue
+        on, chosen = modes.get(option.needs, (False, False))
+        if not on and not chosen and not (name == "temperature" and config.temperature == 0):
+            raise ValueError(
+                f"{name}={config.__dict__[name]!r} was given, but it changes nothing without {option.needs}.\n"
+                f"Add {option.needs}, or leave {name} out."
+            )
+
+
+def _holds(values: Values, value: Any) -> bool:
+    try:
+        return bool(values.right(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """A tensor, an array or any other row of ids as a list; one id as a list of one."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return list(value) if isinstance(value, Iterable) else [value]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise OSError(f"{path} is not JSON: {error}.") from None

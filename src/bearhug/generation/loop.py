@@ -1,0 +1,197 @@
+"""generate(): read the prompt, then a step at a time: scores, options, one token a row, until every row has ended.
+
+B rows of the batch, n sequences for each, R = B * n, T columns of the prompt, N new tokens, V vocabulary. A model is
+known here only by what is called on it: `model(ids, attention_mask=, past_key_values=, ...)`, `new_cache`, its configs.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bearhug.generation import beams
+from bearhug.generation.config import KEYWORDS, GenerationConfig, resolved
+from bearhug.generation.outputs import GenerateDecoderOnlyOutput
+from bearhug.generation.plan import Plan, planned
+from bearhug.generation.prompt import read
+from bearhug.generation.seeds import Seed
+from bearhug.generation.streaming import TextPieces
+
+
+def generate(
+    model: Any,
+    inputs: Any = None,
+    generation_config: GenerationConfig | None = None,
+    logits_processor: Callable | Sequence[Callable] | None = None,
+    stopping_criteria: Callable | Sequence[Callable] | None = None,
+    prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
+    synced_gpus: bool | None = None,
+    *,
+    streamer: Any = None,
+    tokenizer: Any = None,
+    seed: Seed | None = None,
+    stream: bool = False,
+    trust_remote_code: bool | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Continue token ids with a model.
+
+    Args:
+        inputs: ids (B, T), also as `input_ids=`; or what a tokenizer returned, whole or unpacked. Rows may be padded on
+            either side: their `attention_mask` says where. None: one row that starts from bos_token_id.
+        generation_config: the options; None: the model's own. Single options are keywords and go before it, see
+            `GenerationConfig`. Where nothing says how long, 20 tokens are made.
+        logits_processor: callables (ids (B, T), scores (B, V)) -> scores (B, V), after the options that penalize and
+            before those that sample.
+        stopping_criteria: callables (ids (B, T), scores) -> (B,) bool, True where a row has ended.
+        prefix_allowed_tokens_fn: (row, ids (T,)) -> the ids that may come next.
+        streamer: gets the prompt and then each step's ids: `put(ids)`, `end()`.
+        tokenizer: needed by `stop_strings`, and by `stream=True` to give text. A row ends with the token that completes
+            a stop string: its ids, and maybe a few characters of that token after it, are in the result.
+        seed: a number, or one a row: each row draws from a stream of its own, which depends on (seed, row) alone, so
+            that sampling gives a row the same tokens in any batch. Without it, torch's global random numbers are used,
+            one draw a step for the batch.
+        stream: return an iterator of each step's new ids (B,); with a tokenizer of new text, or a list of texts for
+            several rows.
+        synced_gpus, trust_remote_code: accepted; on one machine they do nothing.
+        kwargs: options, and further arguments of the model's forward.
+
+    Returns:
+        ids (B * num_return_sequences, T + N), the prompt included, with pad_token_id after a row's end; with
+        inputs_embeds only the new ids. With return_dict_in_generate=True a `GenerateDecoderOnlyOutput` or, for beams,
+        `GenerateBeamDecoderOnlyOutput`.
+
+    Raises:
+        TypeError: text where ids are expected; a model that cannot generate.
+        ValueError: a wrong option or combination of them, an unknown keyword, an empty prompt, more tokens than the
+            model has positions.
+        IndexError: an id outside of the vocabulary.
+    """
+    if not getattr(model, "can_generate", lambda: True)():
+        raise TypeError(
+            f"{type(model).__name__} cannot generate: it has no head that predicts the next token.\n"
+            f"Load the model with AutoModelForCausalLM.from_pretrained(...)."
+        )
+    options = {name: kwargs.pop(name) for name in list(kwargs) if name in KEYWORDS}
+    config, unset = resolved(generation_config, getattr(model, "generation_config", None), options)
+    if config.num_beams > 1 and (streamer is not None or stream):
+        raise ValueError(f"num_beams={config.num_beams} cannot stream: beams are chosen at the end.\nPass num_beams=1.")
+    plan = planned(
+        model,
+        config,
+        unset,
+        read(model, inputs, config.bos_token_id, kwargs),
+        seed=seed,
+        tokenizer=tokenizer,
+        prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+        logits_processor=_listed(logits_processor),
+        stopping_criteria=_listed(stopping_criteria),
+    )
+    if stream:
+        return _streamed(model, plan, tokenizer)
+    with torch.no_grad(), evaluating(model):
+        if config.num_beams > 1:
+            return beams.search(plan)
+        if streamer is not None:
+            streamer.put(plan.ids.cpu())
+        steps = decode(plan)
+        try:
+            while True:
+                tokens = next(steps)
+                if streamer is not None:
+                    streamer.put(tokens.cpu())
+        except StopIteration as end:
+            if streamer is not None:
+                streamer.end()
+            return end.value
+
+
+def decode(plan: Plan) -> Generator[Tensor, None, Any]:
+    """Greedy search, or sampling: yields the new ids (R,) of each step, and returns what generate returns."""
+    config, reader, rows, width, end = plan.config, plan.reader, *plan.ids.shape, plan.end
+    sampling, processors, criteria = config.do_sample, plan.processors, plan.criteria
+    streams = plan.streams
+    draws = None if streams is None else streams.uniform(end - width).to(plan.ids.device)
+    ids = torch.empty((rows, end), dtype=torch.long, device=plan.ids.device)
+    ids[:, :width] = plan.ids
+    ended = torch.zeros(rows, dtype=torch.bool, device=ids.device)
+    keep_logits, keep_scores = ([] if wanted else None for wanted in (config.output_logits, config.output_scores))
+    length = width
+    while True:
+        logits = reader.start() if length == width else reader.next(ids[:, :length])  # (R, V)
+        logits = scores = logits.float()
+        for process in processors:
+            scores = process(ids[:, :length], scores)
+        if keep_logits is not None:
+            keep_logits.append(logits)
+        if keep_scores is not None:
+            keep_scores.append(scores)
+        if not sampling:
+            tokens = scores.argmax(-1)
+        elif streams is None or draws is None:
+            tokens = torch.multinomial(scores.softmax(-1), 1)[:, 0]
+        else:
+            tokens = streams.choose(scores, draws[:, length - width])
+        if rows > 1 and plan.pad is not None:
+            tokens = tokens.masked_fill_(ended, plan.pad)
+        ids[:, length] = tokens
+        length += 1
+        for ends in criteria:
+            ended |= ends(ids[:, :length], None if keep_scores is None else tuple(keep_scores))
+        yield tokens
+        if length == end or (criteria and bool(ended.all())):
+            break
+    sequences = plan.finished(ids[:, :length])
+    if not config.return_dict_in_generate:
+        return sequences
+    return GenerateDecoderOnlyOutput(
+        sequences=sequences,
+        scores=None if keep_scores is None else tuple(keep_scores),
+        logits=None if keep_logits is None else tuple(keep_logits),
+        attentions=tuple(reader.attentions) or None,
+        hidden_states=tuple(reader.hidden_states) or None,
+        past_key_values=reader.cache,
+    )
+
+
+def _streamed(model: Any, plan: Plan, tokenizer: Any) -> Iterator[Any]:
+    """Each step's new ids (R,), or the text that they complete; nothing is computed before it is asked for."""
+    steps, rows = decode(plan), plan.ids.shape[0]
+    pieces = [TextPieces(tokenizer, skip_special_tokens=True) for _ in range(rows)] if tokenizer is not None else []
+    with evaluating(model):
+        while True:
+            with torch.no_grad():
+                tokens = next(steps, None)
+            if tokens is None:
+                break
+            if not pieces:
+                yield tokens
+                continue
+            texts = [own.piece([token]) for own, token in zip(pieces, tokens.tolist(), strict=True)]
+            if any(texts):
+                yield texts[0] if rows == 1 else texts
+        texts = [own.rest() for own in pieces]
+        if any(texts):
+            yield texts[0] if rows == 1 else texts
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """No dropout within: the modules that are training stop it, and go on afterwards, also after an error."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _listed(functions: Callable | Sequence[Callable] | None) -> list[Callable]:
+    """One function or several as a list."""
+    if functions is None:
+        return []
+    return list(functions) if isinstance(functions, Sequence) else [functions]

@@ -1,0 +1,160 @@
+"""What one call of generate goes by: how long, which tokens, functions and randomness; made before the first step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bearhug.generation import scores, stopping
+from bearhug.generation.config import GenerationConfig
+from bearhug.generation.prompt import Prompt
+from bearhug.generation.reader import Reader
+from bearhug.generation.seeds import Seed, Streams
+
+
+@dataclass
+class Plan:
+    """R rows: the prompt's B rows times the sequences or beams for each; P columns of the prompt, E at the end."""
+
+    config: GenerationConfig
+    prompt: Prompt
+    reader: Reader
+    ids: Tensor  # (R, P) the prompt's rows, each repeated
+    end: int  # E
+    processors: list[scores.Process]
+    criteria: list[stopping.Ends]
+    eos: Tensor | None  # (number of them,)
+    pad: int | None
+    streams: Streams | None
+
+    def finished(self, ids: Tensor) -> Tensor:
+        """The result: ids (R, T), padding as the caller had it and new tokens behind."""
+        given = self.prompt.given
+        if self.prompt.ids is given:
+            return ids.contiguous()
+        given = given.repeat_interleave(ids.shape[0] // given.shape[0], 0)
+        return torch.cat((given, ids[:, self.prompt.ids.shape[1] :]), 1)
+
+
+def planned(
+    model: Any,
+    config: GenerationConfig,
+    unset: set[str],
+    prompt: Prompt,
+    *,
+    seed: Seed | None = None,
+    tokenizer: Any = None,
+    prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
+    logits_processor: Sequence[scores.Process] = (),
+    stopping_criteria: Sequence[stopping.Ends] = (),
+) -> Plan:
+    """Make the plan.
+
+    Args:
+        config, unset: from `resolved`.
+        logits_processor, stopping_criteria: the caller's functions.
+
+    Raises:
+        ValueError: lengths that do not fit each other or the model, stop_strings without a tokenizer, a wrong seed.
+    """
+    copies = max(config.num_beams, config.num_return_sequences)
+    new = new_tokens(model, config, unset, prompt)
+    width = prompt.ids.shape[1]
+    ids = prompt.ids.repeat_interleave(copies, 0) if copies > 1 else prompt.ids
+    start = None if prompt.start is None else prompt.start.repeat_interleave(copies, 0)
+    eos = tokens(config.eos_token_id, ids.device)
+    pad = config.pad_token_id if config.pad_token_id is not None and config.pad_token_id >= 0 else None
+    if pad is None and eos is not None:
+        pad = int(eos[0])
+    sequences = config.num_return_sequences if config.num_beams == 1 else 1  # beams of a row draw together
+    return Plan(
+        config=config,
+        prompt=prompt,
+        reader=Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies),
+        ids=ids,
+        end=width + new,
+        processors=scores.processors(
+            config,
+            prompt=width,
+            end=width + new,
+            min_new=least_tokens(config, prompt, new),
+            eos=eos,
+            vocab_size=vocabulary(model),
+            start=start,
+            ids=ids,
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+            custom=logits_processor,
+        ),
+        criteria=stopping.criteria(config, eos=eos, tokenizer=tokenizer, start=start, custom=stopping_criteria),
+        eos=eos,
+        pad=pad,
+        streams=Streams(seed, prompt.given.shape[0], sequences) if seed is not None else None,
+    )
+
+
+def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Prompt) -> int:
+    """How many tokens to make at the most.
+
+    max_new_tokens counts them; max_length counts the result's columns, the prompt and its padding included, as the
+    reference does. What the model's own config says, or nobody, is shortened to the positions that the model has; what
+    the caller said is not.
+    """
+    given = prompt.given.shape[1] if prompt.embeds is None else prompt.embeds.shape[1]
+    chosen = "max_new_tokens" in config._given or (config.max_new_tokens is None and "max_length" in config._given)
+    if config.max_new_tokens is not None:
+        new = config.max_new_tokens
+    elif "max_length" in unset:
+        new = config.max_length
+    else:
+        new = config.max_length - given
+        if new <= 0:
+            raise ValueError(
+                f"the prompt has {given} tokens, and max_length={config.max_length} counts them too: no room is left.\n"
+                f"Pass max_new_tokens=20, or max_length={given + 20}."
+            )
+    limit = getattr(model, "position_limit", None)
+    if limit is None:
+        return new
+    read = prompt.ahead + prompt.width
+    if read + new <= limit + 1:  # the last token is not read any more
+        return new
+    if not chosen and read < limit:
+        return limit - read
+    name = getattr(model.config, "name_or_path", "") or type(model).__name__
+    asked = "" if not chosen else f" and max_new_tokens={new}"
+    ways = [f"tokenizer(text, truncation=True, max_length={limit - new})"] if new < limit else []
+    ways += [f"max_new_tokens={limit - read}"] if read < limit else []
+    raise ValueError(
+        f"the prompt has {read} tokens{asked}, but {name} reads {limit} positions.\n"
+        f"Shorten it with {' or '.join(ways)}."
+    )
+
+
+def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:
+    """How many tokens to make before a row may end; min_length counts columns, as max_length does."""
+    given = prompt.given.shape[1] if prompt.embeds is None else prompt.embeds.shape[1]
+    by_tokens = config.min_new_tokens is not None
+    least = config.min_new_tokens if by_tokens else max((config.min_length or 0) - given, 0)
+    name = "min_new_tokens" if by_tokens else "min_length"
+    if least > most and name in config._given:
+        raise ValueError(
+            f"{name}={config.__dict__[name]} asks for {least} new tokens, but at most {most} are made.\n"
+            f"Pass max_new_tokens={least} or more."
+        )
+    return min(least, most)
+
+
+def tokens(ids: Any, device: torch.device) -> Tensor | None:
+    """One id or several as (E,); negative ones mean none."""
+    if ids is None:
+        return None
+    found = torch.as_tensor(ids, dtype=torch.long, device=device).reshape(-1)
+    found = found[found >= 0]
+    return found if len(found) else None
+
+
+def vocabulary(model: Any) -> int:
+    """V, the number of scores that the model gives."""
+    return int(model.config.vocab_size)

@@ -1,0 +1,105 @@
+"""The model as the loops see it: they show it ids and get the next token's scores; cache and mask stay here."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bearhug.generation.config import GenerationConfig
+from bearhug.generation.prompt import ALIGNED, Prompt
+
+
+class Reader:
+    """Reads a prompt once, then one new column at a time.
+
+    Args:
+        end: columns of the finished rows.
+        copies: how many sequences continue each row of the prompt; the prompt is read once for all of them.
+
+    `attentions` and `hidden_states` collect what the config asks to return: a tuple of layers for each time of reading.
+    """
+
+    def __init__(self, model: Any, config: GenerationConfig, prompt: Prompt, end: int, copies: int):
+        self.model, self.prompt, self.copies = model, prompt, copies
+        self.chunk = config.prefill_chunk_size
+        self.cache = prompt.cache
+        cached = bool(config.use_cache) or prompt.embeds is not None  # embeddings are read once, then ids
+        if cached and self.cache is None:
+            self.cache = model.new_cache(prompt.ids.shape[0], max(end - 1, config.max_cache_len or 0))
+        self.mask = None
+        if prompt.mask is not None:
+            rows, columns = prompt.mask.shape
+            self.mask = torch.ones((rows, max(end, columns)), dtype=torch.bool, device=prompt.mask.device)
+            self.mask[:, :columns] = prompt.mask
+        self.extra = {name: value for name, value in prompt.extra.items() if name not in ALIGNED}
+        self.aligned = {name: value for name, value in prompt.extra.items() if name in ALIGNED}
+        self.asked = {
+            name: True for name in ("output_attentions", "output_hidden_states") if getattr(config, name) is True
+        }
+        self.attentions: list[tuple[Tensor, ...]] = []
+        self.hidden_states: list[tuple[Tensor, ...]] = []
+        self.plain = self.cache is not None and self.mask is None and not (self.extra or self.aligned or self.asked)
+
+    def start(self) -> Tensor:
+        """Read the prompt: the scores (B * copies, V) of the first new token."""
+        prompt, whole = self.prompt, self.prompt.ids if self.prompt.embeds is None else self.prompt.embeds
+        held = 0 if self.cache is None else self.cache.get_seq_length()
+        if self.cache is not None and held and not prompt.ahead:  # the prompt shows what the cache holds too
+            if held >= whole.shape[1]:  # the last column has to be read for its scores
+                held = whole.shape[1] - 1
+                self.cache.crop(held)
+            whole = whole[:, held:]
+        step = self.chunk if self.chunk and self.cache is not None else whole.shape[1]
+        logits = whole
+        for part in whole.split(step, 1):
+            held += part.shape[1]
+            logits = self._read(part, held, embeds=prompt.embeds is not None)
+        if self.copies > 1:
+            self._copy()
+            logits = logits.repeat_interleave(self.copies, 0)
+        return logits
+
+    def next(self, ids: Tensor) -> Tensor:
+        """Read the last column of ids (R, T), without a cache all of them: the scores (R, V) of the next token."""
+        if self.plain:
+            return self.model(ids[:, -1:], past_key_values=self.cache, use_cache=True).logits[:, -1]
+        for name, values in self.aligned.items():
+            self.aligned[name] = torch.cat((values, values[:, -1:] + (name == "position_ids")), 1)
+        if self.cache is None:
+            return self._read(ids, ids.shape[1])
+        return self._read(ids[:, -1:], self.cache.get_seq_length() + 1)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Let row i go on from what row rows[i] has read."""
+        if self.cache is not None:
+            self.cache.reorder(rows)
+
+    def _read(self, new: Tensor, total: int, embeds: bool = False) -> Tensor:
+        arguments: dict[str, Any] = {"inputs_embeds" if embeds else "input_ids": new, **self.extra, **self.asked}
+        if self.mask is not None:
+            arguments["attention_mask"] = self.mask[:, :total]
+        for name, values in self.aligned.items():
+            arguments[name] = values[:, total - new.shape[1] : total] if values.shape[1] >= total else values
+        if self.cache is not None:
+            arguments["past_key_values"] = self.cache
+        output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=1)
+        if "output_attentions" in self.asked:
+            self.attentions.append(output.attentions)
+        if "output_hidden_states" in self.asked:
+            self.hidden_states.append(output.hidden_states)
+        return output.logits[:, -1]
+
+    def _copy(self) -> None:
+        """Let `copies` rows continue from each row of the prompt."""
+
+        def many(values: Any) -> Any:
+            is_per_row = isinstance(values, Tensor) and values.shape[:1] == self.prompt.ids.shape[:1]
+            return values.repeat_interleave(self.copies, 0) if is_per_row else values
+
+        if self.cache is not None:
+            self.cache.repeat(self.copies)
+        self.mask = many(self.mask)
+        self.extra = {name: many(value) for name, value in self.extra.items()}
+        self.aligned = {name: many(value) for name, value in self.aligned.items()}
+        for read in (self.attentions, self.hidden_states):
+            read[:] = [tuple(many(layer) for layer in layers) for layers in read]
