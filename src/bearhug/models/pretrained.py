@@ -168,6 +168,12 @@ class PreTrainedModel(nn.Module):
         """Whether there is a head that predicts the next token."""
         return self.task == "causal-lm"
 
+    @property
+    def position_limit(self) -> int | None:
+        """How many tokens can be read at all; None: positions are computed, so there is no last one."""
+        config = self.model.config
+        return config.max_position_embeddings - config.position_offset if config.positions == "learned" else None
+
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache with room for `length` tokens of `batch` rows."""
         config = self.model.config
