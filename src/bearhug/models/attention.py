@@ -27,40 +27,43 @@ class Sight(NamedTuple):
 EVERYTHING = Sight()
 
 
-def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
+def sight(
+    config: Config, kind: str, real: Tensor | None, places: Tensor | None, start: int, new: int, device: torch.device
+) -> Sight:
     """The sight of the layers of one kind.
 
     Args:
         kind: "full_attention" or "sliding_attention".
         real: (B, S), True for real tokens and False for padding; None: all are real.
+        places: (B, S), the positions; windows are measured in them, so that padding within a row makes no difference.
         start: how many of the S tokens are in the cache.
         new: T.
 
-    A token of padding looks at itself, so that no row of scores is empty; nothing looks at it.
+    A token that would see nothing, padding before the text, sees itself.
     """
-    window = config.sliding_window if kind == "sliding_attention" else None
     if not config.causal:
         if real is None:
             return EVERYTHING
         return Sight((real | ~real.any(-1, keepdim=True))[:, None, None, :])
     total = start + new
+    window = config.sliding_window if kind == "sliding_attention" else None
     if window is not None and window >= total:
         window = None
-    if real is None:
+    if real is None or places is None:
         if new == 1:
             return EVERYTHING if window is None else Sight(last=window)
         if start == 0 and window is None:
             return Sight(causal=True)
-        queries = torch.arange(start, total, device=device)[:, None]
-        keys = torch.arange(total, device=device)
-        mask = keys <= queries
-        return Sight((mask if window is None else mask & (queries - keys < window))[None, None])  # (1, 1, T, S)
-    queries, keys = torch.arange(start, total, device=device)[:, None], torch.arange(total, device=device)
-    mask = (keys <= queries) & real[:, None, :]  # (B, T, S)
-    if window is not None:  # counted in real tokens, so that padding within a row makes no difference
-        places = real.cumsum(-1)
-        mask &= places[:, start:, None] - places[:, None, :] < window
-    return Sight((mask | (keys == queries))[:, None])
+        places = torch.arange(total, device=device)[None]
+    order = torch.arange(total, device=device)
+    mask = order <= order[start:, None]  # (T, S)
+    if window is not None:
+        mask = mask & (places[:, start:, None] - places[:, None, :] < window)
+    if real is not None:
+        mask = mask & real[:, None, :]  # (B, T, S)
+        before = real.cumsum(-1)[:, start:, None] == 0
+        mask = mask | (before & (order == order[start:, None]))
+    return Sight(mask.expand(places.shape[0], new, total)[:, None])  # (B or 1, 1, T, S)
 
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, None]:

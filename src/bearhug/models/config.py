@@ -62,7 +62,8 @@ class Config:
     sliding_window: int | None = None
     # training
     embed_dropout: float = 0.0
-    residual_dropout: float = 0.0
+    residual_dropout: float = 0.0  # on what attention adds
+    mlp_dropout: float = 0.0  # on what the MLP adds
     attention_dropout: float = 0.0
     initializer_range: float = 0.02
     scaled_residual_init: bool = False  # the layers' last matrices start smaller by sqrt(2 * layers)

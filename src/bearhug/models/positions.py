@@ -28,6 +28,7 @@ class Learned(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(config.max_position_embeddings, config.hidden_size))
         self.offset = config.position_offset
+        self.padding_idx = config.position_offset - 1 if config.position_offset else None
 
     def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
         """X (B, T, D) with the positions' vectors added.

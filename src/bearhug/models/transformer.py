@@ -32,11 +32,11 @@ class Block(nn.Module):
         self.attention = Attention(config, layer)
         self.mlp_norm = norm(config.hidden_size, config.norm_eps)
         self.mlp = part(MLPS, config.mlp, "mlp")(config)
-        self.dropout = config.residual_dropout
+        self.attention_drop, self.mlp_drop = config.residual_dropout, config.mlp_dropout
 
-    def drop(self, x: Tensor) -> Tensor:
+    def drop(self, x: Tensor, rate: float) -> Tensor:
         """Dropout on what a branch adds, in training."""
-        return F.dropout(x, self.dropout) if self.training and self.dropout else x
+        return F.dropout(x, rate) if self.training and rate else x
 
 
 class PreNorm(Block):
@@ -46,8 +46,8 @@ class PreNorm(Block):
         self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
     ) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen))
-        return x + self.drop(self.mlp(self.mlp_norm(x)))
+        x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen), self.attention_drop)
+        return x + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
 
 
 class PostNorm(Block):
@@ -57,8 +57,8 @@ class PostNorm(Block):
         self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
     ) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen)))
-        return self.mlp_norm(x + self.drop(self.mlp(x)))
+        x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
+        return self.mlp_norm(x + self.drop(self.mlp(x), self.mlp_drop))
 
 
 BLOCKS: dict[str, Callable[[Config, int], Block]] = {"pre_norm": PreNorm, "post_norm": PostNorm}
@@ -103,7 +103,8 @@ class Transformer(nn.Module):
             cache = KVCache(len(self.layers))
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
-        positions = position_ids if position_ids is not None else counted(real, start)
+        places = None if real is None else counted(real, self.config.position_offset)  # (B, S)
+        positions = places[:, start:] if places is not None and position_ids is None else position_ids
         x = self.positions.embed(self._typed(x, token_type_ids), start, positions)  # type: ignore[operator]
         if self.embed_norm is not None:
             x = self.embed_norm(x)
@@ -111,7 +112,7 @@ class Transformer(nn.Module):
             x = F.dropout(x, self.config.embed_dropout)
         rotate = self.positions.rotation(start, new, positions, x)  # type: ignore[operator]
         sights = {
-            kind: sight(self.config, kind, real, start, new, device) if extra is None else extra
+            kind: sight(self.config, kind, real, places, start, new, device) if extra is None else extra
             for kind in dict.fromkeys(self.kinds)
         }
         states: list[Tensor] | None = [x] if output_hidden_states else None
@@ -240,10 +241,15 @@ def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None
     return (None if real.all() else real), None
 
 
-def counted(real: Tensor | None, start: int) -> Tensor | None:
-    """Positions (B, T) of the new tokens, counted over real ones; None where they are simply start, start + 1, ..."""
-    if real is None:
-        return None
-    if real.shape[1] == start + 1:
-        return real.sum(-1, keepdim=True).sub_(1).clamp_(min=0)
-    return real.cumsum(-1)[:, start:].sub(1).clamp_(min=0)
+def counted(real: Tensor, offset: int) -> Tensor:
+    """Positions (B, S) counted over real tokens, so that padding changes none of them.
+
+    Padding itself stands where the reference puts it: counted on after the text, or before all positions where those begin
+    with an offset.
+    """
+    places = real.cumsum(-1) - 1
+    if offset:
+        return places.masked_fill(~real, -1)
+    first = real.int().argmax(-1, keepdim=True)
+    after = torch.arange(real.shape[1], device=real.device) - first
+    return torch.where(real, places, after).clamp(min=0)

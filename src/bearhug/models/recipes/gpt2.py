@@ -8,30 +8,16 @@ from bearhug.models.recipe import Head, Recipe
 def config(hf: PretrainedConfig) -> Config:
     """A GPT-2 config, translated."""
     return Config(
-        vocab_size=hf.vocab_size,
-        hidden_size=hf.n_embd,
-        intermediate_size=hf.n_inner or 4 * hf.n_embd,
-        num_hidden_layers=hf.n_layer,
-        num_attention_heads=hf.n_head,
-        num_key_value_heads=hf.n_head,
-        head_dim=hf.n_embd // hf.n_head,
-        positions="learned",
-        max_position_embeddings=hf.n_positions,
-        token_types="shared",
-        causal=True,
-        norm="layer",
-        norm_eps=hf.layer_norm_epsilon,
-        mlp="plain",
-        activation=hf.activation_function,
-        attention_scale=None if hf.scale_attn_weights else 1.0,
-        scale_by_layer=hf.scale_attn_by_inverse_layer_idx,
-        embed_dropout=hf.embd_pdrop,
-        residual_dropout=hf.resid_pdrop,
-        attention_dropout=hf.attn_pdrop,
-        initializer_range=hf.initializer_range,
-        scaled_residual_init=True,
+        vocab_size=hf.vocab_size, hidden_size=hf.n_embd, intermediate_size=hf.n_inner or 4 * hf.n_embd,
+        num_hidden_layers=hf.n_layer, num_attention_heads=hf.n_head, num_key_value_heads=hf.n_head,
+        head_dim=hf.n_embd // hf.n_head, positions="learned", max_position_embeddings=hf.n_positions,
+        token_types="shared", causal=True, norm="layer", norm_eps=hf.layer_norm_epsilon,
+        mlp="plain", activation=hf.activation_function,
+        attention_scale=None if hf.scale_attn_weights else 1.0, scale_by_layer=hf.scale_attn_by_inverse_layer_idx,
+        embed_dropout=hf.embd_pdrop, residual_dropout=hf.resid_pdrop, mlp_dropout=hf.resid_pdrop,
+        attention_dropout=hf.attn_pdrop, initializer_range=hf.initializer_range, scaled_residual_init=True,
         tie_word_embeddings=hf.tie_word_embeddings,
-    )
+    )  # fmt: skip
 
 
 WEIGHTS = {  # theirs: ours
@@ -57,14 +43,15 @@ HEADS = {
     ),
     "question-answering": Head(weights={"qa_outputs.*": "head.out.*"}),
 }
-DEFAULTS = dict(
-    vocab_size=50257, n_positions=1024, n_embd=768, n_layer=12, n_head=12, n_inner=None, activation_function="gelu_new",
-    resid_pdrop=0.1, embd_pdrop=0.1, attn_pdrop=0.1, layer_norm_epsilon=1e-5, initializer_range=0.02,
-    summary_type="cls_index", summary_use_proj=True, summary_activation=None, summary_proj_to_labels=True,
-    summary_first_dropout=0.1, scale_attn_weights=True, use_cache=True, bos_token_id=50256, eos_token_id=50256,
-    pad_token_id=None, scale_attn_by_inverse_layer_idx=False, reorder_and_upcast_attn=False, add_cross_attention=False,
-    tie_word_embeddings=True,
-)  # fmt: skip
+DEFAULTS = {
+    "vocab_size": 50257, "n_positions": 1024, "n_embd": 768, "n_layer": 12, "n_head": 12, "n_inner": None,
+    "activation_function": "gelu_new", "resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1,
+    "layer_norm_epsilon": 1e-5, "initializer_range": 0.02, "summary_type": "cls_index", "summary_use_proj": True,
+    "summary_activation": None, "summary_proj_to_labels": True, "summary_first_dropout": 0.1,
+    "scale_attn_weights": True, "use_cache": True, "bos_token_id": 50256, "eos_token_id": 50256, "pad_token_id": None,
+    "scale_attn_by_inverse_layer_idx": False, "reorder_and_upcast_attn": False, "add_cross_attention": False,
+    "tie_word_embeddings": True,
+}  # fmt: skip
 NAMES = {
     "hidden_size": "n_embd",
     "max_position_embeddings": "n_positions",

@@ -1,0 +1,89 @@
+"""BERT (Devlin et al. 2018, arXiv:1810.04805) and RoBERTa (Liu et al. 2019, arXiv:1907.11692): encoders, norm after adding."""
+
+from dataclasses import replace
+
+from bearhug.models.config import Config, PretrainedConfig
+from bearhug.models.recipe import Head, Recipe
+
+
+def config(hf: PretrainedConfig) -> Config:
+    """A BERT config, translated; a decoder where it says so."""
+    if hf.add_cross_attention:
+        raise ValueError("add_cross_attention=True asks for an encoder's output to look at, which this model has not.")
+    return Config(
+        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
+        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
+        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
+        positions="learned", max_position_embeddings=hf.max_position_embeddings,
+        token_types="own", type_vocab_size=hf.type_vocab_size, padding_index=hf.pad_token_id, embed_norm=True,
+        causal=hf.is_decoder, block="post_norm", norm="layer", norm_eps=hf.layer_norm_eps, final_norm=False,
+        mlp="plain", activation=hf.hidden_act,
+        embed_dropout=hf.hidden_dropout_prob, residual_dropout=hf.hidden_dropout_prob,
+        mlp_dropout=hf.hidden_dropout_prob, attention_dropout=hf.attention_probs_dropout_prob,
+        initializer_range=hf.initializer_range, tie_word_embeddings=hf.tie_word_embeddings,
+    )  # fmt: skip
+
+
+def roberta(hf: PretrainedConfig) -> Config:
+    """The same; positions begin behind the padding's own."""
+    return replace(config(hf), position_offset=hf.pad_token_id + 1)
+
+
+def _dropout(hf: PretrainedConfig) -> float:
+    return hf.classifier_dropout if hf.classifier_dropout is not None else hf.hidden_dropout_prob
+
+
+WEIGHTS = {  # theirs: ours
+    "embeddings.word_embeddings.weight": "embed_tokens.weight",
+    "embeddings.position_embeddings.weight": "positions.weight",
+    "embeddings.token_type_embeddings.weight": "embed_types.weight",
+    "embeddings.LayerNorm.*": "embed_norm.*",
+    "encoder.layer.{i}.attention.self.query.*": "layers.{i}.attention.q_proj.*",
+    "encoder.layer.{i}.attention.self.key.*": "layers.{i}.attention.k_proj.*",
+    "encoder.layer.{i}.attention.self.value.*": "layers.{i}.attention.v_proj.*",
+    "encoder.layer.{i}.attention.output.dense.*": "layers.{i}.attention.o_proj.*",
+    "encoder.layer.{i}.attention.output.LayerNorm.*": "layers.{i}.attention_norm.*",
+    "encoder.layer.{i}.intermediate.dense.*": "layers.{i}.mlp.up_proj.*",
+    "encoder.layer.{i}.output.dense.*": "layers.{i}.mlp.down_proj.*",
+    "encoder.layer.{i}.output.LayerNorm.*": "layers.{i}.mlp_norm.*",
+}
+LANGUAGE = {
+    "cls.predictions.bias": "head.out.bias",
+    "cls.predictions.decoder.*": "head.out.*",
+    "cls.predictions.transform.dense.*": "head.dense.*",
+    "cls.predictions.transform.LayerNorm.*": "head.norm.*",
+}
+POOLED = {"{base}.pooler.dense.*": "head.dense.*", "classifier.*": "head.out.*"}
+HEADS = {
+    "base": Head(weights={"pooler.dense.*": "head.dense.*"}),
+    "masked-lm": Head(weights=LANGUAGE, dense="same", norm=True, tied=True),
+    "causal-lm": Head(weights=LANGUAGE, dense="same", norm=True, tied=True, class_name="BertLMHeadModel"),
+    "sequence-classification": Head(weights=POOLED, dense="tanh", drop_first=False, dropout=_dropout),
+    "token-classification": Head(weights={"classifier.*": "head.out.*"}, dropout=_dropout),
+    "question-answering": Head(weights={"qa_outputs.*": "head.out.*"}),
+}
+DEFAULTS = {
+    "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "intermediate_size": 3072, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512, "type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12,
+    "pad_token_id": 0, "use_cache": True, "classifier_dropout": None, "is_decoder": False,
+    "add_cross_attention": False, "bos_token_id": None, "eos_token_id": None, "tie_word_embeddings": True,
+}  # fmt: skip
+BERT = Recipe(
+    model_type="bert", name="Bert", prefix="bert", config=config, weights=WEIGHTS, heads=HEADS, defaults=DEFAULTS
+)
+
+_LANGUAGE = {
+    "lm_head.bias": "head.out.bias", "lm_head.decoder.*": "head.out.*",
+    "lm_head.dense.*": "head.dense.*", "lm_head.layer_norm.*": "head.norm.*",
+}  # fmt: skip
+_CLASSIFIER = {"classifier.dense.*": "head.dense.*", "classifier.out_proj.*": "head.out.*"}
+_HEADS = HEADS | {
+    "masked-lm": Head(weights=_LANGUAGE, dense="gelu", norm=True, tied=True),
+    "causal-lm": Head(weights=_LANGUAGE, dense="gelu", norm=True, tied=True),
+    "sequence-classification": Head(weights=_CLASSIFIER, dense="tanh", dropout=_dropout),
+}
+_DEFAULTS = DEFAULTS | {"vocab_size": 50265, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+ROBERTA = replace(
+    BERT, model_type="roberta", name="Roberta", prefix="roberta", config=roberta, heads=_HEADS, defaults=_DEFAULTS
+)
