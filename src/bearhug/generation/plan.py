@@ -106,7 +106,8 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
     if config.max_new_tokens is not None:
         new = config.max_new_tokens
     elif "max_length" in unset:
-        new = config.max_length
+        trained = getattr(model.config, "max_position_embeddings", None) or 0
+        new = min(config.max_length, trained - given) if given < trained else config.max_length
     else:
         new = config.max_length - given
         if new <= 0:
