@@ -1,7 +1,29 @@
-"""tokenizers."""
+"""Tokenizers: text -> ids and back, with Hugging Face's names, files and results; the work is a compiled core's."""
+
+from typing import Any
 
 from bearhug._lib.lazy import attach
 
-NAMES: dict[str, str] = {}
-__getattr__, __dir__ = attach(__name__, NAMES)
+NAMES = {
+    "AddedToken": "bearhug.tokenizers._native",
+    "AutoTokenizer": "bearhug.tokenizers.auto",
+    "BatchEncoding": "bearhug.tokenizers.encoding",
+    "CharSpan": "bearhug.tokenizers.encoding",
+    "PreTrainedTokenizer": "bearhug.tokenizers.tokenizer",
+    "PreTrainedTokenizerFast": "bearhug.tokenizers.tokenizer",
+    "TokenSpan": "bearhug.tokenizers.encoding",
+    "get_json_schema": "bearhug.tokenizers.chat",
+}
+
+
+def _class(name: str) -> Any:
+    """`BertTokenizer`, `GPT2TokenizerFast`, ...: the classes by their reference's names."""
+    if not name.endswith(("Tokenizer", "TokenizerFast", "TokenizersBackend")):
+        raise KeyError(name)
+    from bearhug.tokenizers.auto import tokenizer_class
+
+    return tokenizer_class(name)
+
+
+__getattr__, __dir__ = attach(__name__, NAMES, otherwise=_class)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

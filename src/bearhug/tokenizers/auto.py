@@ -1,0 +1,126 @@
+"""AutoTokenizer: a folder or name -> the tokenizer class that its files ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bearhug._lib.errors import near
+from bearhug.hub.client import Repo
+from bearhug.tokenizers import classes
+from bearhug.tokenizers.folder import CONFIG, load, read, read_json, repo_of
+from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast
+
+# Repositories whose files name a class that does not fit them: their tokenizer.json holds as it is.
+TAKEN_AS_THEY_ARE = (
+    "deepseek-ai/deepseek-r1-distill-llama-",
+    "deepseek-ai/deepseek-coder-",
+    "allenai/dolma2-tokenizer",
+    "google/umt5-small",
+    "naver-clova-ix/donut-",
+    "salesforce/blip2-opt-",
+    "salesforce/blip2-flan-t5-",
+    "salesforce/instructblip-flan-t5-",
+    "stepfun-ai/step-3.7-",
+)
+_made: dict[str, type[PreTrainedTokenizerFast]] = {}
+
+
+def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
+    """The class of that name: `BertTokenizer`, `GPT2TokenizerFast`, ...; classes unknown here take tokenizer.json as it is.
+
+    Raises:
+        KeyError: no tokenizer class's name.
+    """
+    kind = classes.find(name)
+    if kind is classes.PLAIN:
+        return PreTrainedTokenizerFast
+    if kind is None:
+        raise KeyError(name)
+    if kind.name not in _made:
+        about = f"{kind.name}: a tokenizer whose parts are made from its options ({', '.join(kind.options)})."
+        body = {"kind": kind, "padding_side": kind.padding_side, "model_input_names": list(kind.inputs)}
+        body |= {"__doc__": about, "__module__": __name__}
+        _made[kind.name] = type(kind.name, (PreTrainedTokenizerFast,), body)
+    return _made[kind.name]
+
+
+def __getattr__(name: str) -> type[PreTrainedTokenizerFast]:
+    """The classes by name, so that they can be imported and pickled."""
+    try:
+        return tokenizer_class(name)
+    except KeyError:
+        raise AttributeError(f"module {__name__} has no attribute {name!r}") from None
+
+
+class AutoTokenizer:
+    """`AutoTokenizer.from_pretrained(name)`: the tokenizer of a model, whatever its class.
+
+    >>> from bearhug import AutoTokenizer
+    >>> AutoTokenizer.from_pretrained("bearhug/storyteller")("Once upon a time").tokens()[0]
+    'Once'
+    """
+
+    def __init__(self):
+        raise OSError("AutoTokenizer makes no object of itself; write AutoTokenizer.from_pretrained(name_or_folder).")
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike, *inputs: Any, **kwargs: Any
+    ) -> PreTrainedTokenizerFast:
+        """Load a tokenizer from a folder, a bundled name, the cache or the hub.
+
+        Args:
+            pretrained_model_name_or_path: a folder, a tokenizer.json, or a name, "owner/name".
+            kwargs: where from: revision, token, subfolder, cache_dir, local_files_only, force_download; which class:
+                tokenizer_type ("bert"); and what goes before the files: padding_side, truncation_side, model_max_length,
+                special tokens (pad_token="[PAD]"), chat_template, add_prefix_space, do_lower_case, ... use_fast is accepted;
+                trust_remote_code does nothing, in one line that says so.
+
+        Raises:
+            OSError: no such folder or repository, or one without a tokenizer's files.
+            ValueError: a file that is no JSON, or no such tokenizer_type.
+        """
+        kwargs.pop("config", None)
+        tokenizer_type = kwargs.pop("tokenizer_type", None)
+        if Path(pretrained_model_name_or_path).is_file():
+            return load(PreTrainedTokenizerFast, pretrained_model_name_or_path, **kwargs)
+        repo = repo_of(pretrained_model_name_or_path, kwargs)
+        if tokenizer_type is not None:
+            if tokenizer_type not in classes.OF_MODEL_TYPE:
+                raise ValueError(
+                    f"tokenizer_type={tokenizer_type!r} is no known type.{near(tokenizer_type, classes.OF_MODEL_TYPE)}\n"
+                    "Leave it away: the folder says it."
+                )
+            return read(tokenizer_class(classes.OF_MODEL_TYPE[tokenizer_type]), repo, kwargs)
+        return read(_class_of(repo), repo, kwargs)
+
+
+def _class_of(repo: Repo) -> type[PreTrainedTokenizerFast]:
+    """The class that loads these files, by the reference's rules: the files' own word, where it can be right."""
+    config = read_json(repo, "config.json") or {}
+    declared = (read_json(repo, CONFIG) or {}).get("tokenizer_class") or config.get("tokenizer_class")
+    model_type = config.get("model_type")
+    usual = classes.OF_MODEL_TYPE.get(model_type)
+    if repo.name.lower().startswith(TAKEN_AS_THEY_ARE):
+        return PreTrainedTokenizerFast
+    if declared is None:
+        return _known(usual)
+    bare = declared.removesuffix("Fast")
+    if bare == "LlamaTokenizer" and model_type not in classes.OFTEN_WRONG and _is_byte_level(repo):
+        return PreTrainedTokenizerFast
+    if usual is not None and usual != classes.SAME_AS.get(bare, bare):
+        if usual == classes.PLAIN.name:
+            return PreTrainedTokenizerFast
+        return _known(usual if model_type in classes.OFTEN_WRONG else declared)
+    return _known(declared)
+
+
+def _known(name: str | None) -> type[PreTrainedTokenizerFast]:
+    return PreTrainedTokenizerFast if name is None or classes.find(name) is None else tokenizer_class(name)
+
+
+def _is_byte_level(repo: Repo) -> bool:
+    path = repo.path("tokenizer.json")
+    return path is not None and '"ByteLevel"' in path.read_text(encoding="utf-8")

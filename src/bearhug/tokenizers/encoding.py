@@ -1,0 +1,591 @@
+"""What a tokenizer returns: ids, masks, offsets and words of one text or a batch.
+
+R rows (a row for each text, and one for each piece that truncation cut off where those were asked for), T tokens of a row.
+The compiled core leaves flat arrays (`_native.Encoded`); lists of Python numbers are made from them when somebody asks, and
+tensors without going through lists. Nothing here imports torch until tensors are asked for.
+"""
+
+from __future__ import annotations
+
+from collections import UserDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bearhug._lib.errors import near
+from bearhug._lib.printing import facts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from bearhug.tokenizers._native import Encoded, Field
+
+# What the outputs are called -> what the core calls them.
+FIELDS: dict[str, Field] = {
+    "input_ids": "ids",
+    "token_type_ids": "type_ids",
+    "attention_mask": "attention_mask",
+    "special_tokens_mask": "special_tokens_mask",
+    "offset_mapping": "offsets",
+}
+
+
+class CharSpan(NamedTuple):
+    """Characters `start` to `end` (exclusive) of a text."""
+
+    start: int
+    end: int
+
+
+class TokenSpan(NamedTuple):
+    """Tokens `start` to `end` (exclusive) of a row."""
+
+    start: int
+    end: int
+
+
+class Encoding:
+    """One row of a `BatchEncoding`: its tokens and where they stand in the text. `sequence` is 0, or 1 for a pair's second text."""
+
+    def __init__(self, encoded: Encoded, row: int, n_sequences: int | None = None):
+        self._encoded, self._row = encoded, row
+        self._n_sequences = n_sequences
+
+    @property
+    def ids(self) -> list[int]:
+        """The tokens' ids (T)."""
+        return self._encoded.row(self._row, "ids")
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens as the vocabulary writes them (T)."""
+        return self._encoded.tokens(self._row)
+
+    @property
+    def type_ids(self) -> list[int]:
+        """Which segment each token belongs to, as the model counts them (T)."""
+        return self._encoded.row(self._row, "type_ids")
+
+    @property
+    def attention_mask(self) -> list[int]:
+        """1 on tokens, 0 on padding (T)."""
+        return self._encoded.row(self._row, "attention_mask")
+
+    @property
+    def special_tokens_mask(self) -> list[int]:
+        """1 on tokens that were added around the text (T)."""
+        return self._encoded.row(self._row, "special_tokens_mask")
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """Each token's first and last-but-one character in its text; (0, 0) on added tokens (T)."""
+        return self._encoded.row(self._row, "offsets")
+
+    @property
+    def word_ids(self) -> list[int | None]:
+        """Which word each token is part of; None on added tokens (T)."""
+        return self._encoded.row(self._row, "word_ids")
+
+    words = word_ids
+
+    @property
+    def sequence_ids(self) -> list[int | None]:
+        """Which text of a pair each token comes from; None on added tokens (T)."""
+        return self._encoded.row(self._row, "sequence_ids")
+
+    @property
+    def n_sequences(self) -> int:
+        """1, or 2 for a pair."""
+        if self._n_sequences is not None:
+            return self._n_sequences
+        return 2 if 1 in self.sequence_ids else 1
+
+    @property
+    def overflowing(self) -> list[Encoding]:
+        """What truncation cut off this text, piece by piece."""
+        samples = self._encoded.sample_mapping
+        sample, first = samples[self._row], self._row == 0 or samples[self._row - 1] != samples[self._row]
+        if not first:
+            return []
+        rows = range(self._row + 1, len(samples))
+        return [Encoding(self._encoded, row, self._n_sequences) for row in rows if samples[row] == sample]
+
+    def token_to_sequence(self, token: int) -> int | None:
+        """Which text a token comes from; None for an added one."""
+        sequences = self.sequence_ids
+        return sequences[token] if token < len(sequences) else None
+
+    def token_to_word(self, token: int) -> int | None:
+        """Which word a token is part of; None for an added one."""
+        words = self.word_ids
+        return words[token] if token < len(words) else None
+
+    def token_to_chars(self, token: int) -> tuple[int, int] | None:
+        """A token's characters; None for an added one."""
+        return None if self.token_to_sequence(token) is None else self.offsets[token]
+
+    def word_to_tokens(self, word: int, sequence: int = 0) -> tuple[int, int] | None:
+        """A word's tokens; None where the text has no such word (any more)."""
+        pairs = zip(self.word_ids, self.sequence_ids, strict=True)
+        tokens = [i for i, (w, s) in enumerate(pairs) if w == word and s == sequence]
+        return (tokens[0], tokens[-1] + 1) if tokens else None
+
+    def word_to_chars(self, word: int, sequence: int = 0) -> tuple[int, int] | None:
+        """A word's characters; None where the text has no such word (any more)."""
+        span = self.word_to_tokens(word, sequence)
+        if span is None:
+            return None
+        offsets = self.offsets
+        return offsets[span[0]][0], offsets[span[1] - 1][1]
+
+    def char_to_token(self, char: int, sequence: int = 0) -> int | None:
+        """The token that covers a character; None for one that no token covers (a space, say)."""
+        for i, ((start, end), s) in enumerate(zip(self.offsets, self.sequence_ids, strict=True)):
+            if s == sequence and start <= char < end:
+                return i
+        return None
+
+    def char_to_word(self, char: int, sequence: int = 0) -> int | None:
+        """The word that covers a character."""
+        token = self.char_to_token(char, sequence)
+        return None if token is None else self.token_to_word(token)
+
+    def __len__(self) -> int:
+        return self._encoded.length(self._row)
+
+    def __repr__(self) -> str:
+        return f"Encoding({len(self)} tokens: {' '.join(self.tokens[:12])}{' ...' if len(self) > 12 else ''})"
+
+
+class _Unread:
+    """A field of the core's arrays that nobody has asked for as lists yet."""
+
+    def __init__(self, field: Field):
+        self.field = field
+
+
+class BatchEncoding(UserDict):
+    """A tokenizer's output, a dictionary of `input_ids`, `attention_mask` and so on, as lists or as tensors (R, T).
+
+    `encoding["input_ids"]` and `encoding.input_ids` are the same; `**encoding` goes into a model; `encoding[0]` is the first
+    row with its tokens, offsets and words. Where padding was added, an `input_ids` tensor carries the attention mask as its
+    attribute `_bearhug_mask`, so that `model.generate(encoding.input_ids)` does not read padding as text.
+
+    Args:
+        data: name -> lists or tensors.
+        encoding: the core's arrays that offsets, words and rows are read from.
+        tensor_type: "pt" or "np" makes tensors of `data` at once.
+        prepend_batch_axis: with `tensor_type`: each value is one row, and gets a first axis of size 1.
+        n_sequences: 1, or 2 for pairs.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        encoding: Encoded | None = None,
+        tensor_type: str | None = None,
+        prepend_batch_axis: bool = False,
+        n_sequences: int | None = None,
+    ):
+        self._values: dict[str, Any] = dict(data) if data is not None else {}
+        self._encoded = self._whole = encoding
+        self._n_sequences = n_sequences
+        if tensor_type is not None:
+            self.convert_to_tensors(tensor_type, prepend_batch_axis=prepend_batch_axis)
+
+    @classmethod
+    def of(cls, whole: Encoded, names: Sequence[str], *, overflowing: bool, n_sequences: int | None) -> BatchEncoding:
+        """The batch that the core encoded, with these fields; what truncation cut off is part of it or not."""
+        self = cls.__new__(cls)
+        self._whole = self._encoded = whole
+        self._n_sequences = n_sequences
+        if not overflowing:
+            self._encoded = _without_overflow(whole)
+        self._values = {name: _Unread(FIELDS[name]) for name in names}
+        return self
+
+    # -- a dictionary whose values are made when asked for
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All values as a plain dictionary."""
+        for name in self._values:
+            self[name]
+        return self._values
+
+    @data.setter
+    def data(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, item: str | int | slice) -> Any:
+        if type(item) is str:
+            try:
+                value = self._values[item]
+            except KeyError:
+                raise KeyError(f"{item!r}: this encoding has {', '.join(self._values)}.{_hint(item)}") from None
+            if type(value) is _Unread:
+                assert self._encoded is not None
+                value = self._values[item] = self._encoded.lists(value.field)
+            return value
+        encodings = self.encodings
+        if encodings is not None and isinstance(item, int | slice):
+            return encodings[item]
+        if isinstance(item, slice):
+            return {name: self[name][item] for name in self._values}
+        raise KeyError(
+            f"{item!r}: an encoding takes a name ({', '.join(self._values)}), a slice, or, where a tokenizer made it, a row's "
+            "number."
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        values = self.__dict__.get("_values", {})
+        if name in values:
+            return self[name]
+        raise AttributeError(f"BatchEncoding has no {name!r}; it holds {', '.join(values) or 'nothing'}.{_hint(name)}")
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._values[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __copy__(self) -> BatchEncoding:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._values = dict(self._values)
+        return other
+
+    copy = __copy__
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def flat(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """(values (N,), starts (R + 1,)) of a field, row r being starts[r] to starts[r + 1], without a copy.
+
+        For readers that want no Python numbers (Arrow, say). None for what is not a field of the core's arrays, or no longer:
+        a value that was read as lists may have been changed.
+        """
+        value = self._values.get(name)
+        if type(value) is not _Unread or self._encoded is None:
+            return None
+        return getattr(self._encoded, value.field), self._encoded.starts
+
+    def lengths(self) -> list[int]:
+        """T of each row that a tokenizer encoded, padding included."""
+        starts = self._encoded.starts if self._encoded is not None else None
+        return [] if starts is None else (starts[1:] - starts[:-1]).tolist()
+
+    def longest(self) -> int:
+        """The largest of `lengths`."""
+        if self._encoded is None or len(self._encoded) == 0:
+            return 0
+        return self._encoded.length(0) if len(self._encoded) == 1 else max(self.lengths())
+
+    def only_row(self) -> BatchEncoding:
+        """The same for one text that came alone: each field is its list, not a list of one list."""
+        encoded = self._encoded
+        assert encoded is not None
+        for name, value in self._values.items():
+            if type(value) is _Unread:
+                self._values[name] = encoded.row(0, value.field)
+        return self
+
+    # -- rows, tokens, words, characters
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether rows, offsets and words are at hand: true for all that a tokenizer encoded."""
+        return self._encoded is not None
+
+    @property
+    def n_sequences(self) -> int | None:
+        """1, or 2 for pairs; None where no tokenizer made this."""
+        if self._n_sequences is None and self._encoded is not None and len(self._encoded):
+            self._n_sequences = Encoding(self._encoded, 0).n_sequences
+        return self._n_sequences
+
+    @property
+    def encodings(self) -> list[Encoding] | None:
+        """The rows, one `Encoding` each."""
+        if self._encoded is None or self._whole is None:
+            return None
+        if self._encoded is self._whole:
+            return [Encoding(self._whole, row, self._n_sequences) for row in range(len(self._whole))]
+        return [Encoding(self._whole, row, self._n_sequences) for row in _first_rows(self._whole)]
+
+    def _row(self, index: int, asked: str) -> Encoding:
+        encodings = self.encodings
+        if encodings is None:
+            raise ValueError(
+                f"{asked}() needs what a tokenizer left in this encoding; this one holds only {', '.join(self._values)}.\n"
+                "Call the tokenizer itself: tokenizer(text)."
+            )
+        if not -len(encodings) <= index < len(encodings):
+            raise IndexError(f"{asked}({index}): this encoding has {len(encodings)} rows.")
+        return encodings[index]
+
+    def tokens(self, batch_index: int = 0) -> list[str]:
+        """A row's tokens as the vocabulary writes them (T)."""
+        return self._row(batch_index, "tokens").tokens
+
+    def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
+        """Which text of a pair each token of a row comes from: 0, 1, or None for an added token (T)."""
+        return self._row(batch_index, "sequence_ids").sequence_ids
+
+    def word_ids(self, batch_index: int = 0) -> list[int | None]:
+        """Which word each token of a row is part of, None for an added token (T)."""
+        return self._row(batch_index, "word_ids").word_ids
+
+    words = word_ids
+
+    def _place(self, first: int, second: int | None, asked: str) -> tuple[Encoding, int]:
+        """(row, index) from (row, index), or from (index) alone, which means the first row."""
+        row = self._row(0 if second is None else first, asked)
+        return row, first if second is None else second
+
+    def token_to_sequence(self, batch_or_token_index: int, token_index: int | None = None) -> int | None:
+        """(token) of the first row, or (row, token) -> which text of a pair it comes from."""
+        row, token = self._place(batch_or_token_index, token_index, "token_to_sequence")
+        return row.token_to_sequence(token % len(row) if token < 0 else token)
+
+    def token_to_word(self, batch_or_token_index: int, token_index: int | None = None) -> int | None:
+        """(token) of the first row, or (row, token) -> which word it is part of."""
+        row, token = self._place(batch_or_token_index, token_index, "token_to_word")
+        return row.token_to_word(token % len(row) if token < 0 else token)
+
+    def token_to_chars(self, batch_or_token_index: int, token_index: int | None = None) -> CharSpan | None:
+        """(token) of the first row, or (row, token) -> its characters; None for an added token."""
+        row, token = self._place(batch_or_token_index, token_index, "token_to_chars")
+        span = row.token_to_chars(token)
+        return None if span is None else CharSpan(*span)
+
+    def word_to_tokens(
+        self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0
+    ) -> TokenSpan | None:
+        """(word) of the first row, or (row, word) -> its tokens; None where there is no such word."""
+        row, word = self._place(batch_or_word_index, word_index, "word_to_tokens")
+        span = row.word_to_tokens(word, sequence_index)
+        return None if span is None else TokenSpan(*span)
+
+    def word_to_chars(
+        self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0
+    ) -> CharSpan | None:
+        """(word) of the first row, or (row, word) -> its characters; None where there is no such word."""
+        row, word = self._place(batch_or_word_index, word_index, "word_to_chars")
+        span = row.word_to_chars(word, sequence_index)
+        return None if span is None else CharSpan(*span)
+
+    def char_to_token(
+        self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0
+    ) -> int | None:
+        """(character) of the first row, or (row, character) -> the token that covers it; None where none does."""
+        row, char = self._place(batch_or_char_index, char_index, "char_to_token")
+        return row.char_to_token(char, sequence_index)
+
+    def char_to_word(
+        self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0
+    ) -> int | None:
+        """(character) of the first row, or (row, character) -> the word that covers it; None where none does."""
+        row, char = self._place(batch_or_char_index, char_index, "char_to_word")
+        return row.char_to_word(char, sequence_index)
+
+    # -- tensors
+
+    def convert_to_tensors(self, tensor_type: str | None = None, prepend_batch_axis: bool = False) -> BatchEncoding:
+        """Make tensors of all values, in place: torch.int64 for "pt", numpy int64 for "np". Returns itself.
+
+        Raises:
+            ValueError: rows of different lengths (numpy keeps them as an array of arrays), or an unknown tensor type.
+        """
+        if tensor_type is None:
+            return self
+        kind = tensor_kind(tensor_type)
+        for name, value in self._values.items():
+            if type(value) is _Unread and not prepend_batch_axis:
+                self._values[name] = self._tensor(name, value.field, kind)
+            else:
+                value = [self[name]] if prepend_batch_axis else value
+                self._values[name] = as_tensor(name, value, kind)
+        if kind == "pt":
+            self.remember_padding()
+        return self
+
+    def _tensor(self, name: str, field: Field, kind: str) -> Any:
+        encoded = self._encoded
+        assert encoded is not None
+        lengths = {encoded.length(row) for row in range(len(encoded))}
+        if len(lengths) > 1:
+            return as_tensor(name, encoded.lists(field), kind)
+        array = encoded.rectangle(field)
+        if kind == "np":
+            return array
+        import torch
+
+        return torch.from_numpy(array)
+
+    def remember_padding(self) -> None:
+        """Hang the mask on an `input_ids` tensor that holds padding."""
+        ids, mask = self._values.get("input_ids"), self._values.get("attention_mask")
+        if ids is None or ids.ndim != 2:
+            return
+        if mask is None and self._encoded is not None and ids.shape[0] == len(self._encoded):
+            import torch
+
+            mask = torch.from_numpy(self._encoded.rectangle("attention_mask"))
+        if mask is not None and mask.shape == ids.shape and not bool(mask.all()):
+            ids._bearhug_mask = mask
+
+    def to(self, device: str | torch.device | torch.dtype | int, *, non_blocking: bool = False) -> BatchEncoding:
+        """Move all tensors to a device, or cast the floating ones to a dtype, in place. Returns itself."""
+        import torch
+
+        for name, value in self._values.items():
+            if not isinstance(value, torch.Tensor):
+                continue
+            if not isinstance(device, torch.dtype):
+                moved = value.to(device=device, non_blocking=non_blocking)
+            else:
+                moved = value.to(device) if value.is_floating_point() else value
+            mask = getattr(value, "_bearhug_mask", None)
+            if mask is not None and moved is not value:
+                moved._bearhug_mask = mask.to(moved.device)  # pyright: ignore[reportAttributeAccessIssue]
+            self._values[name] = moved
+        return self
+
+    def __repr__(self) -> str:
+        return facts("BatchEncoding", {name: _Fact(self._described(value)) for name, value in self._values.items()})
+
+    def _described(self, value: Any) -> Any:
+        if type(value) is _Unread and self._encoded is not None:
+            return _rows_in_words([self._encoded.length(row) for row in range(len(self._encoded))])
+        if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+            return _rows_in_words([len(row) for row in value])
+        return f"list of {len(value)}" if isinstance(value, list) else value
+
+
+class _Fact(str):
+    """Words that print without quotes; other values pass through unchanged."""
+
+    def __new__(cls, value: Any) -> Any:
+        return super().__new__(cls, value) if isinstance(value, str) else value
+
+    __repr__ = str.__str__
+
+
+def _rows_in_words(lengths: list[int]) -> str:
+    spread = sorted(set(lengths))
+    if not spread:
+        return "no rows"
+    many = f"{len(lengths)} list{'s' if len(lengths) > 1 else ''} of "
+    return many + (str(spread[0]) if len(spread) == 1 else f"{spread[0]} to {spread[-1]}")
+
+
+def _hint(name: str) -> str:
+    return near(str(name), [*FIELDS, "overflow_to_sample_mapping", "length", "labels", "word_ids", "tokens"])
+
+
+def _first_rows(encoded: Encoded) -> list[int]:
+    """Each sample's own row, without those that truncation cut off it."""
+    samples = encoded.sample_mapping
+    return [row for row in range(len(samples)) if row == 0 or samples[row] != samples[row - 1]]
+
+
+def _without_overflow(encoded: Encoded) -> Encoded:
+    rows = len(encoded)
+    if rows < 2 or int(encoded.sample_mapping[-1]) == rows - 1:
+        return encoded
+    return encoded.select(_first_rows(encoded))
+
+
+def tensor_kind(asked: Any) -> str:
+    """ "pt" or "np", from what people pass as `return_tensors`.
+
+    Raises:
+        ValueError: another kind.
+    """
+    kind = getattr(asked, "value", asked)
+    if kind is True:
+        return "pt"
+    if kind in ("pt", "np"):
+        return kind
+    raise ValueError(
+        f"return_tensors={asked!r}: the tensors that can be returned are 'pt' (torch) and 'np' (numpy)."
+    )
+
+
+def as_tensor(name: str, value: Any, kind: str) -> Any:
+    """Lists -> a tensor; a tensor of that kind stays as it is.
+
+    Raises:
+        ValueError: rows of different lengths, or something that is no number.
+    """
+    import numpy as np
+
+    if kind == "np":
+        return value if isinstance(value, np.ndarray) else _as_array(name, value)
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor | np.ndarray):
+        value = [row.tolist() for row in value]
+    _refuse_ragged(name, value)
+    try:
+        return torch.tensor(value, dtype=torch.int64 if _empty(value) else None)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _not_numbers(name, value, error) from None
+
+
+def _as_array(name: str, value: Any) -> np.ndarray:
+    import numpy as np
+
+    if hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
+    rows = value if isinstance(value, list | tuple) else []
+    if rows and all(hasattr(row, "__len__") and not isinstance(row, str) for row in rows):
+        if len({len(row) for row in rows}) > 1:
+            out = np.empty(len(rows), dtype=object)
+            for i, row in enumerate(rows):
+                out[i] = np.asarray(row)
+            return out
+    try:
+        return np.asarray(value, dtype=np.int64 if _empty(value) else None)
+    except ValueError as error:
+        raise _not_numbers(name, value, error) from None
+
+
+def _empty(value: Any) -> bool:
+    """Whether no number stands in it, however nested."""
+    return isinstance(value, list | tuple) and all(_empty(inner) for inner in value)
+
+
+def _refuse_ragged(name: str, value: Any) -> None:
+    rows = value if isinstance(value, list | tuple) else []
+    lengths = [len(row) for row in rows if isinstance(row, list | tuple)]
+    if len(set(lengths)) > 1:
+        shown = ", ".join(map(str, lengths[:8])) + (", ..." if len(lengths) > 8 else "")
+        raise ValueError(
+            f"the rows of {name!r} have different lengths ({shown}); a tensor needs equal ones.\n"
+            "Pad them with tokenizer(texts, padding=True, return_tensors='pt'), and truncation=True where they are too long."
+        )
+
+
+def _not_numbers(name: str, value: Any, error: Exception) -> ValueError:
+    return ValueError(
+        f"{name!r} cannot become a tensor: {error}.\n"
+        f"Expected numbers, or lists of numbers nested evenly; got {type(value).__name__} {str(value)[:60]}. Leave it out, or "
+        "convert it first."
+    )

@@ -1,0 +1,290 @@
+"""What a tokenizer's folder holds: tokenizer.json or a vocabulary, tokenizer_config.json, chat templates; reading and writing it.
+
+Three generations of files mean the same things: special tokens stand as texts or as dicts, in tokenizer_config.json or in
+special_tokens_map.json; added tokens in added_tokens_decoder, in added_tokens.json or in tokenizer.json.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bearhug._lib.files import inside, replacing
+from bearhug.hub.client import Repo, open_repo
+from bearhug.tokenizers import classes, file
+from bearhug.tokenizers._native import AddedToken
+from bearhug.tokenizers.special_tokens import FLAGS, NAMED, added_token, content
+
+if TYPE_CHECKING:
+    from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
+
+CONFIG = "tokenizer_config.json"
+TEMPLATE = "chat_template.jinja"
+TEMPLATES = "additional_chat_templates"
+HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+# Keywords that say how to load; the tokenizer itself does not read them.
+IGNORED = ("use_fast", "proxies", "resume_download", "code_revision", "mistral_format", "_from_auto", "_commit_hash")
+# Attributes whose present value is written, whether or not a file said one.
+CHANGED = {"padding_side": "right", "truncation_side": "right", "clean_up_tokenization_spaces": False}
+CHANGED |= {"split_special_tokens": False, "model_input_names": None}
+
+
+def repo_of(name: str | os.PathLike, kwargs: dict[str, Any]) -> Repo:
+    """The folder or repository of that name, taking the keywords that say where from."""
+    if kwargs.pop("trust_remote_code", None):
+        logger.warning("trust_remote_code=True does nothing: bearhug runs no code from a repository.")
+    if "use_auth_token" in kwargs:
+        kwargs.setdefault("token", kwargs.pop("use_auth_token"))
+    for key in IGNORED:
+        kwargs.pop(key, None)
+    options = {key: kwargs.pop(key) for key in HUB_OPTIONS if key in kwargs}
+    if options.get("subfolder") is None:
+        options.pop("subfolder", None)
+    return open_repo(name, **options)
+
+
+def load(cls: type[PreTrainedTokenizerFast], name: str | os.PathLike, **kwargs: Any) -> PreTrainedTokenizerFast:
+    """The tokenizer of a folder, of this class.
+
+    Raises:
+        OSError: no such folder or repository, or one without a tokenizer's files.
+    """
+    for key in ("tokenizer_type", "config"):
+        kwargs.pop(key, None)
+    if Path(name).is_file():
+        return cls(tokenizer_file=name, name_or_path=os.fspath(name), **kwargs)
+    return read(cls, repo_of(name, kwargs), kwargs)
+
+
+def read_json(repo: Repo, filename: str) -> Any:
+    """A JSON file of the repository; None where there is none.
+
+    Raises:
+        ValueError: the file is no JSON.
+    """
+    path = repo.path(filename)
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{filename} of {repo.name!r} is no JSON: {error}. It may be cut short; get it again, force_download=True."
+        ) from None
+
+
+def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any]) -> PreTrainedTokenizerFast:
+    """The tokenizer of an opened repository; `given` are the keywords that go before what its files say."""
+    options: dict[str, Any] = read_json(repo, CONFIG) or {}
+    declared = options.pop("tokenizer_class", None)
+    options.pop("init_inputs", None)
+    description = read_json(repo, "tokenizer.json")
+    if description is not None:
+        for key in ("add_bos_token", "add_eos_token"):  # the post-processor of tokenizer.json says it
+            options.pop(key, None)
+    options |= _templates(repo)
+    options |= given
+    added = _special_and_added_tokens(repo, options, given, description)
+    options["added_tokens_decoder"] = added
+    options["name_or_path"] = repo.name
+    by_text = {token.content: token for token in added.values()}
+    for key in NAMED:
+        if options.get(key) is not None:
+            options[key] = added_token(options[key])
+            options[key] = by_text.get(content(options[key]), options[key])
+    if description is None:
+        vocabulary = _vocabulary(cls, repo)
+    elif cls.kind.parts is None:
+        vocabulary = {"tokenizer_object": description}
+    else:
+        model = description["model"]
+        vocabulary = {"vocab": model["vocab"], "merges": model.get("merges")}
+        vocabulary |= {"post_processor": description.get("post_processor")}
+        vocabulary |= {f"tokenizer_{key}": description.get(key) for key in ("truncation", "padding")}
+    for key in ("vocab", "merges", "vocab_file", "merges_file", "tokenizer_file", "tokenizer_object"):
+        if given.get(key) is None:
+            options.pop(key, None)
+    tokenizer = cls(**(vocabulary | options))
+    if declared is not None and classes.find(declared) is None:
+        tokenizer.__dict__["_declared_class"] = declared  # written back: other libraries know more classes
+    return tokenizer
+
+
+def _vocabulary(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any]:
+    """The vocabulary files of a folder without tokenizer.json."""
+    paths = [repo.path(filename) for filename in cls.kind.files]
+    if paths and all(paths):
+        return dict(zip(("vocab", "merges"), paths, strict=False))
+    wanted = ["tokenizer.json", *([" with ".join(cls.kind.files)] if cls.kind.files else [])]
+    there = f" It holds {', '.join(repo.files()) or 'nothing'}." if repo.folder is not None else ""
+    raise OSError(
+        f"{repo.name!r} holds no tokenizer: {' or '.join(wanted)} was expected.{there}\nSave one there with "
+        "tokenizer.save_pretrained(folder), or load the tokenizer of the model that this one was made from."
+    )
+
+
+def _templates(repo: Repo) -> dict[str, Any]:
+    """The chat templates that stand in files of their own."""
+    found: dict[str, str] = {}
+    path = repo.path(TEMPLATE)
+    if path is not None:
+        found["default"] = path.read_text(encoding="utf-8")
+    for filename in _listing(repo, path):
+        if filename.startswith(f"{TEMPLATES}/") and filename.endswith(".jinja") and filename.count("/") == 1:
+            extra = repo.path(filename)
+            if extra is not None:
+                found[Path(filename).name.removesuffix(".jinja")] = extra.read_text(encoding="utf-8")
+    if not found:
+        return {}
+    return {"chat_template": found["default"] if list(found) == ["default"] else found}
+
+
+def _listing(repo: Repo, beside: Path | None) -> list[str]:
+    """The repository's template files: of a folder, or of the snapshot in which a fetched template lies."""
+    if repo.folder is not None:
+        top = repo.folder / repo.subfolder
+    elif beside is not None:
+        try:
+            return repo.files()
+        except OSError:
+            top = beside.parent
+    else:
+        return []
+    return sorted(path.relative_to(top).as_posix() for path in (top / TEMPLATES).glob("*.jinja"))
+
+
+def _special_and_added_tokens(
+    repo: Repo, options: dict[str, Any], given: Mapping[str, Any], description: Mapping[str, Any] | None
+) -> dict[int, AddedToken]:
+    """Put the special tokens into `options`, and return the added tokens by id."""
+    if "additional_special_tokens" in options and not options.get("extra_special_tokens"):
+        options["extra_special_tokens"] = options.pop("additional_special_tokens")
+    added: dict[int, AddedToken] = {}
+    if "added_tokens_decoder" in options:
+        for id, token in options["added_tokens_decoder"].items():
+            added[int(id)] = added_token(token)
+    else:
+        _read_special_tokens_map(read_json(repo, "special_tokens_map.json") or {}, options, given)
+        special = {content(added_token(options[key])) for key in NAMED if options.get(key)}
+        extra = options.get("extra_special_tokens") or []
+        special |= {content(added_token(token)) for token in (extra.values() if isinstance(extra, dict) else extra)}
+        for text, id in (read_json(repo, "added_tokens.json") or {}).items():
+            added[id] = AddedToken(text, normalized=text not in special, special=text in special)
+        for token in (description or {}).get("added_tokens", []):
+            added[token["id"]] = added_token(token)
+    for key, value in options.items():
+        if isinstance(value, dict) and value.get("__type") == "AddedToken":
+            options[key] = added_token(value)
+    if isinstance(options.get("extra_special_tokens"), list | tuple):
+        options["extra_special_tokens"] = [added_token(token) for token in options["extra_special_tokens"]]
+    return added
+
+
+def _read_special_tokens_map(tokens: Mapping[str, Any], options: dict[str, Any], given: Mapping[str, Any]) -> None:
+    for key, value in tokens.items():
+        if given.get(key):
+            continue
+        if key in ("additional_special_tokens", "extra_special_tokens") and isinstance(value, list):
+            present = list(options.get("extra_special_tokens") or [])
+            known = {content(added_token(token)) for token in present}
+            value = [added_token(token if isinstance(token, str) else token | {"special": True}) for token in value]
+            options["extra_special_tokens"] = present + [token for token in value if content(token) not in known]
+        else:
+            options[key] = added_token(value | {"special": True}) if isinstance(value, dict) else value
+
+
+# -- writing
+
+
+def save(
+    tokenizer: PreTrainedTokenizerFast, folder: str | os.PathLike, prefix: str | None, jinja_files: bool
+) -> tuple[str, ...]:
+    """Write the tokenizer's files; returns their paths.
+
+    Raises:
+        ValueError: the path is a file, or a template's name leads out of the folder.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"{str(folder)!r} is a file; a tokenizer is saved into a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    start = f"{prefix}-" if prefix else ""
+    config = _config(tokenizer)
+    written: dict[str, str] = {}
+    templates = tokenizer.chat_template
+    if templates is not None and not jinja_files:
+        several = isinstance(templates, Mapping)
+        config["chat_template"] = (
+            [{"name": key, "template": value} for key, value in templates.items()] if several else templates
+        )
+    elif isinstance(templates, Mapping):
+        for name, template in templates.items():
+            inside(folder / TEMPLATES, f"{name}.jinja")
+            written[TEMPLATE if name == "default" else f"{start}{TEMPLATES}/{name}.jinja"] = template
+    elif templates is not None:
+        written[TEMPLATE] = templates
+    text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False, default=_as_json) + "\n"
+    files = {f"{start}{CONFIG}": text}
+    files |= {key if "/" in key else start + key: value for key, value in written.items()}
+    files[f"{start}tokenizer.json"] = file.to_json(tokenizer.backend_tokenizer)
+    for name, text in files.items():
+        with replacing(folder / name, "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    return tuple(str(folder / name) for name in files)
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """tokenizer_config.json: what the tokenizer was made from, with what has changed since."""
+    config = dict(tokenizer.init_kwargs)
+    for key in ("name_or_path", "chat_template", "add_bos_token", "add_eos_token", "added_tokens_decoder", "max_len"):
+        config.pop(key, None)
+    for key in ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens", *NAMED):
+        config.pop(key, None)
+    config["model_max_length"] = tokenizer.model_max_length
+    for key, usual in CHANGED.items():
+        value = getattr(tokenizer, key)
+        if key == "model_input_names":
+            usual = list(tokenizer.kind.inputs)
+        if key == "padding_side":
+            usual = tokenizer.kind.padding_side
+        if key in config or value != usual:
+            config[key] = value
+    config |= tokenizer.special_tokens_map
+    own = {key: value for key, value in tokenizer.special_tokens_map.items() if key not in NAMED}
+    if own:
+        config["model_specific_special_tokens"] = own
+    if tokenizer.extra_special_tokens:
+        config["extra_special_tokens"] = tokenizer.extra_special_tokens
+    config["tokenizer_class"] = tokenizer.__dict__.get("_declared_class", tokenizer.kind.name)
+    return config
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, AddedToken):
+        return {"__type": "AddedToken"} | {flag: getattr(value, flag) for flag in FLAGS}
+    return str(value)
+
+
+def save_vocabulary(
+    tokenizer: PreTrainedTokenizerFast, folder: str | os.PathLike, prefix: str | None
+) -> tuple[str, ...]:
+    """vocab.json and merges.txt, or vocab.txt; returns their paths."""
+    core = tokenizer.backend_tokenizer
+    start = f"{prefix}-" if prefix else ""
+    words = sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1])
+    if core.model.kind == "WordPiece":
+        files = {"vocab.txt": "".join(f"{word}\n" for word, _ in words)}
+    else:
+        files = {"vocab.json": json.dumps(dict(words), ensure_ascii=False)}
+        if core.model.kind == "BPE":
+            files["merges.txt"] = "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in core.model.merges())
+    for name, text in files.items():
+        with replacing(Path(folder) / f"{start}{name}", "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    return tuple(str(Path(folder) / f"{start}{name}") for name in files)

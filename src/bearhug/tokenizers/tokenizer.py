@@ -1,0 +1,1151 @@
+"""The tokenizer: text -> ids, masks and offsets for a model, and ids -> text.
+
+The work is the compiled core's (`_native`), one call a batch; here stand the arguments that people know, the special tokens,
+and what a folder holds. R rows, T tokens of a row.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.printing import facts
+from bearhug.tokenizers import chat, classes, file, inputs
+from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
+from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
+from bearhug.tokenizers.padding import padded
+from bearhug.tokenizers.special_tokens import FLAGS, SpecialTokens, content
+
+logger = logging.getLogger(__name__)
+
+NO_LIMIT = int(1e30)  # model_max_length of a model that says none
+LARGE = int(1e20)  # beyond it, a length is no limit
+# Keywords of a call that have no parameter of their own.
+CALL_OPTIONS = ("max_target_length", "split_special_tokens")
+
+
+class PreTrainedTokenizerFast(SpecialTokens):
+    """A tokenizer with the names and results of Hugging Face's fast tokenizers.
+
+    >>> from bearhug import AutoTokenizer
+    >>> tokenizer = AutoTokenizer.from_pretrained("bearhug/storyteller")
+    >>> ids = tokenizer("Once upon a time")["input_ids"]
+    >>> tokenizer.decode(ids)
+    'Once upon a time'
+
+    Args:
+        tokenizer_object: a `backend_tokenizer`, of this library or of `tokenizers`, or the content of a tokenizer.json.
+        tokenizer_file: a tokenizer.json.
+        vocab: token -> id, or a vocab.json or vocab.txt, for the classes that are made from one (`BertTokenizer`, ...).
+        merges: pairs, or a merges.txt.
+        options: special tokens (`pad_token="[PAD]"`), `model_max_length`, `padding_side`, `truncation_side`,
+            `chat_template`, `model_input_names`, `clean_up_tokenization_spaces`, `add_bos_token`, `add_eos_token`, and what
+            the class has of its own (`do_lower_case`, `add_prefix_space`, ...).
+
+    Raises:
+        ValueError: nothing that a tokenizer could be made from.
+    """
+
+    kind: ClassVar[classes.TokenizerClass] = classes.PLAIN
+    model_input_names: list[str] = ["input_ids", "attention_mask"]  # noqa: RUF012 - set per instance
+    padding_side: str = "right"
+    truncation_side: str = "right"
+    is_fast = True
+    pad_token_type_id = 0
+
+    def __init__(
+        self,
+        vocab: Any = None,
+        merges: Any = None,
+        *,
+        tokenizer_object: Any = None,
+        tokenizer_file: str | os.PathLike | None = None,
+        vocab_file: str | os.PathLike | None = None,
+        merges_file: str | os.PathLike | None = None,
+        **options: Any,
+    ):
+        options = dict(self.kind.options) | options
+        settings = copy.deepcopy(options)
+        self._core, limits = self._make_core(
+            tokenizer_object, tokenizer_file, vocab or vocab_file, merges or merges_file, settings
+        )
+        self._take_limits(limits, settings)
+        for key in settings:
+            if callable(getattr(type(self), key, None)):
+                raise AttributeError(f"{key!r} cannot be set: it is a method of {type(self).__name__}.")
+        added = settings.pop("added_tokens_decoder", None) or {}
+        self._add_bos_token, self._add_eos_token = settings.get("add_bos_token"), settings.get("add_eos_token")
+        self._keep_settings(settings)
+        self._add_missing_tokens(added)
+        said = self._add_bos_token is not None or self._add_eos_token is not None
+        if self.kind.post_processor is not None:
+            self._core.post_processor = file.post_processor(self.kind.post_processor(self._options(), self._id_of))
+        elif said or self._core.post_processor is None:
+            self.update_post_processor()
+
+    # -- making one
+
+    def _make_core(
+        self, tokenizer_object: Any, tokenizer_file: Any, vocab: Any, merges: Any, settings: dict
+    ) -> tuple[Tokenizer, dict]:
+        """The compiled tokenizer, and the truncation and padding that its file says."""
+        processor = settings.pop("post_processor", None)
+        if isinstance(tokenizer_object, Tokenizer):
+            return tokenizer_object.copy(), {}
+        if isinstance(tokenizer_object, dict):
+            description = tokenizer_object
+        elif tokenizer_object is not None:
+            description = json.loads(tokenizer_object.to_str())
+        elif tokenizer_file is not None:
+            description = file.read(tokenizer_file)
+        elif self.kind.parts is not None and vocab is not None:
+            description = self._from_parts(vocab, merges, processor, settings)
+        else:
+            needs = f"vocab ({' and '.join(self.kind.files)})" if self.kind.files else "tokenizer_file"
+            raise ValueError(
+                f"{type(self).__name__}() has nothing to be made from.\nLoad one, "
+                f"{type(self).__name__}.from_pretrained(name_or_folder), or pass tokenizer_object= or {needs}=."
+            )
+        return file.build(description), {key: description.get(key) for key in ("truncation", "padding")}
+
+    def _from_parts(self, vocab: Any, merges: Any, processor: Any, settings: dict) -> dict:
+        assert self.kind.parts is not None
+        parts = self.kind.parts(settings)
+        parts["model"] = parts["model"] | {"vocab": file.read_vocab(vocab)}
+        if parts["model"]["type"] == "BPE":
+            parts["model"]["merges"] = file.read_merges(merges)
+        limits = {key: settings.pop(f"tokenizer_{key}", None) for key in ("truncation", "padding")}
+        return {"version": "1.0", **limits, "added_tokens": [], **parts, "post_processor": processor}
+
+    def _take_limits(self, limits: dict, settings: dict) -> None:
+        """A tokenizer.json may hold truncation and padding; what they say beside lengths becomes the defaults here."""
+        if truncation := limits.get("truncation"):
+            settings.setdefault("truncation_side", truncation.get("direction", "Right").lower())
+        if padding := limits.get("padding"):
+            if settings.get("pad_token") is None:
+                settings["pad_token"] = padding["pad_token"]
+            settings.setdefault("padding_side", padding.get("direction", "Right").lower())
+
+    def _keep_settings(self, settings: dict) -> None:
+        self.init_kwargs = {key: value for key, value in settings.items() if key not in NOT_KEPT}
+        self.name_or_path = settings.pop("name_or_path", "")
+        self._keep_special_tokens(settings)
+        length = settings.get("model_max_length", settings.get("max_len"))
+        self.model_max_length = NO_LIMIT if length is None else length
+        self.padding_side = inputs.side(settings.get("padding_side") or self.kind.padding_side, "padding_side")
+        self.truncation_side = inputs.side(settings.get("truncation_side") or "right", "truncation_side")
+        self.model_input_names = list(settings.get("model_input_names") or self.kind.inputs)
+        self.clean_up_tokenization_spaces = bool(settings.get("clean_up_tokenization_spaces", False))
+        self.split_special_tokens = bool(settings.get("split_special_tokens", False))
+        self.chat_template = _templates(settings.get("chat_template"))
+        self._warned: set[str] = set()
+        self._vocabulary_digest: tuple[Any, str] | None = None
+
+    def _add_missing_tokens(self, added: Mapping[Any, AddedToken]) -> None:
+        """Added tokens from the config, in the order of their ids, then special tokens that are in no list yet."""
+        tokens = [token for _, token in sorted(added.items(), key=lambda item: int(item[0]))]
+        known = {*self.added_tokens_encoder, *(token.content for token in tokens)}
+        for token in [*self._named.values(), *self._extra]:
+            if token is not None and content(token) not in known:
+                known.add(content(token))
+                tokens.append(token)
+        named = set(self.special_tokens_map.values())
+        ready = []
+        for token in tokens:
+            if isinstance(token, str):
+                token = AddedToken(token, special=True)
+            elif not token.special and token.content in named:
+                token = copy.copy(token)
+                token.special = True
+            ready.append(token)
+        if ready:
+            self._core.add_tokens(ready)
+
+    def _options(self) -> dict:
+        return dict(self.kind.options) | self.init_kwargs | self._named
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike, *init_inputs: Any, **kwargs: Any
+    ) -> PreTrainedTokenizerFast:
+        """Load from a folder, a bundled name, the cache or the hub; see `AutoTokenizer.from_pretrained`.
+
+        A class of its own (`BertTokenizer`) is kept, whatever class the folder names.
+        """
+        from bearhug.tokenizers.folder import load
+
+        return load(cls, pretrained_model_name_or_path, **kwargs)
+
+    # -- text to ids
+
+    def __call__(
+        self,
+        text: Any = None,
+        text_pair: Any = None,
+        text_target: Any = None,
+        text_pair_target: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_tensors: str | bool | None = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        return_special_tokens_mask: bool = False,
+        return_offsets_mapping: bool = False,
+        return_length: bool = False,
+        verbose: bool = True,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """Encode a text, or a batch of them, alone or in pairs.
+
+        Args:
+            text: a text, a list of texts, a list of pairs; with `is_split_into_words`, a list of words or a list of those.
+            text_pair: the second texts, in the same form.
+            text_target, text_pair_target: texts that become `labels`.
+            add_special_tokens: the tokens that the model expects around a text. A text from a chat template has them already
+                and gets none.
+            padding: True or "longest": to the batch's longest row; "max_length": to `max_length`.
+            truncation: True or "longest_first": a token at a time from the longer of a pair; "only_first"; "only_second".
+            max_length: in tokens, special ones included; None: the model's own limit, `model_max_length`.
+            stride: tokens that the next overflowing row repeats.
+            pad_to_multiple_of: rounds the padded length up.
+            padding_side: "left" or "right"; None: the tokenizer's own.
+            return_tensors: "pt" (torch.int64) or "np"; None: lists.
+            return_token_type_ids, return_attention_mask: None: where the model reads them (`model_input_names`).
+            return_overflowing_tokens: what truncation cuts off becomes rows of its own, with `overflow_to_sample_mapping`.
+            return_special_tokens_mask: 1 on the tokens added around a text.
+            return_offsets_mapping: (start, end) characters of each token.
+            return_length: tokens of each row.
+            kwargs: `split_special_tokens`: special tokens inside a text are read as ordinary text; `max_target_length`.
+
+        Returns:
+            input_ids, then what else is asked for: lists (T) for one text, lists of lists for several, tensors (R, T).
+
+        Raises:
+            ValueError: no text; no padding token; rows of different lengths as tensors.
+            TypeError: a keyword that nothing reads; a row that is no text.
+        """
+        options: dict[str, Any] = {
+            "add_special_tokens": add_special_tokens,
+            "padding": padding,
+            "truncation": truncation,
+            "max_length": max_length,
+            "stride": stride,
+            "is_split_into_words": is_split_into_words,
+            "pad_to_multiple_of": pad_to_multiple_of,
+            "padding_side": padding_side,
+            "return_tensors": return_tensors,
+            "return_token_type_ids": return_token_type_ids,
+            "return_attention_mask": return_attention_mask,
+            "return_overflowing_tokens": return_overflowing_tokens,
+            "return_special_tokens_mask": return_special_tokens_mask,
+            "return_offsets_mapping": return_offsets_mapping,
+            "return_length": return_length,
+            "verbose": verbose,
+        }
+        if tokenizer_kwargs or kwargs:
+            options |= dict(tokenizer_kwargs or {}) | kwargs
+        target_length = options.pop("max_target_length", None)
+        if text is None and text_target is None:
+            raise ValueError('there is no text to encode: text is None.\nWrite tokenizer("a text") or text_target="a text".')
+        if text_target is None:
+            return self._encode(text, text_pair, **options)
+        if target_length is None:
+            target_length = options["max_length"]
+        targets = self._encode(text_target, text_pair_target, **(options | {"max_length": target_length}))
+        if text is None:
+            return targets
+        encoding = self._encode(text, text_pair, **options)
+        encoding["labels"] = targets["input_ids"]
+        return encoding
+
+    def _encode(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        *,
+        add_special_tokens: bool = True,
+        padding: Any = False,
+        truncation: Any = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_tensors: Any = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        return_special_tokens_mask: bool = False,
+        return_offsets_mapping: bool = False,
+        return_length: bool = False,
+        split_special_tokens: bool | None = None,
+        verbose: bool = True,
+        **unknown: Any,
+    ) -> BatchEncoding:
+        if unknown:
+            raise unexpected_keyword("the tokenizer", next(iter(unknown)), CALL_KEYWORDS)
+        texts, pairs, batched, special = inputs.texts_of(text, text_pair, is_split_into_words)
+        cut, fill = None, None
+        if padding or truncation or max_length is not None:
+            cut, fill = self._limits(padding, truncation, max_length, stride, pad_to_multiple_of, padding_side)
+        encoded = self._core.encode_batch(
+            texts,
+            pairs,
+            is_split_into_words=is_split_into_words,
+            add_special_tokens=add_special_tokens and not special,
+            split_special_tokens=self.split_special_tokens if split_special_tokens is None else split_special_tokens,
+            truncation=cut,
+            padding=fill,
+            offsets=return_offsets_mapping,
+        )
+        wanted = self.model_input_names
+        names = ["input_ids"]
+        if return_token_type_ids or (return_token_type_ids is None and "token_type_ids" in wanted):
+            names.append("token_type_ids")
+        if return_attention_mask or (return_attention_mask is None and "attention_mask" in wanted):
+            names.append("attention_mask")
+        if return_special_tokens_mask:
+            names.append("special_tokens_mask")
+        if return_offsets_mapping:
+            names.append("offset_mapping")
+        out = BatchEncoding.of(
+            encoded,
+            names,
+            overflowing=return_overflowing_tokens,
+            n_sequences=2 if pairs is not None and pairs[0] is not None else 1,
+        )
+        if return_length:
+            out["length"] = out.lengths()
+        if return_overflowing_tokens:
+            out["overflow_to_sample_mapping"] = encoded.sample_mapping.tolist()
+        if max_length is None and verbose and self.model_max_length < LARGE:
+            self._warn_too_long(out)
+        if return_tensors is not None and return_tensors is not False:
+            return out.convert_to_tensors(return_tensors)
+        return out if batched or return_overflowing_tokens else out.only_row()
+
+    def _limits(
+        self, padding: Any, truncation: Any, max_length: int | None, stride: int, multiple: int | None, side: str | None
+    ) -> tuple[Truncation | None, Padding | None]:
+        """Where rows are cut, and how far they are filled up.
+
+        Raises:
+            ValueError: no padding token, or lengths that contradict each other.
+        """
+        if max_length is not None and padding is False and truncation is None:
+            truncation = "longest_first"
+        fill, cut = inputs.padding_strategy(padding), inputs.truncation_strategy(truncation)
+        if padding is True and max_length is not None and cut == "do_not_truncate":
+            self._warn_once(
+                "max_length is not used: padding=True fills up to the longest row, and nothing is truncated. "
+                'For rows of max_length tokens: padding="max_length", truncation=True.'
+            )
+        if max_length is None and (fill == "max_length" or cut != "do_not_truncate"):
+            if self.model_max_length < LARGE:
+                max_length = self.model_max_length
+            else:
+                fill = "do_not_pad" if fill == "max_length" else fill
+                cut = "do_not_truncate"
+                self._warn_once(
+                    "rows are not cut or filled up to a length: there is no max_length, and this tokenizer knows no limit of "
+                    "its model. Pass max_length=..., or set tokenizer.model_max_length."
+                )
+        if (
+            cut != "do_not_truncate"
+            and fill != "do_not_pad"
+            and multiple
+            and max_length is not None
+            and max_length % multiple
+        ):
+            raise ValueError(
+                f"rows are to be cut to max_length={max_length} and padded to a multiple of {multiple}, which "
+                f"{max_length} is not.\nTake max_length={-(-max_length // multiple) * multiple}."
+            )
+        cutting = None
+        if cut != "do_not_truncate":
+            cutting = Truncation(cast(int, max_length), stride, cut, self.truncation_side)  # pyright: ignore[reportArgumentType]
+        if fill == "do_not_pad":
+            return cutting, None
+        pad_id, pad_token = self._pad()
+        length = max_length if fill == "max_length" else None
+        direction = self.padding_side if side is None else inputs.side(side, "padding_side")
+        return cutting, Padding(length, multiple, direction, pad_id, self.pad_token_type_id, pad_token)  # pyright: ignore[reportArgumentType]
+
+    def _pad(self) -> tuple[int, str]:
+        """The padding token's id and text.
+
+        Raises:
+            ValueError: there is none.
+        """
+        token = self.pad_token
+        if token is None:
+            raise ValueError(
+                "rows cannot be padded: this tokenizer has no padding token.\nName one it has, tokenizer.pad_token = "
+                "tokenizer.eos_token, or add one, tokenizer.add_special_tokens({'pad_token': '[PAD]'}) (the model then needs "
+                "model.resize_token_embeddings(len(tokenizer)))."
+            )
+        id = self._id_of(token)
+        if id is None:
+            raise ValueError(
+                f"rows cannot be padded: the vocabulary has no padding token {token!r}.\n"
+                f"Add it: tokenizer.add_special_tokens({{'pad_token': {token!r}}})."
+            )
+        return id, token
+
+    def _warn_too_long(self, out: BatchEncoding) -> None:
+        longest = out.longest()
+        if longest > self.model_max_length > 0:
+            self._warn_once(
+                f"a row has {longest} tokens, and the model reads at most {self.model_max_length}; longer rows will fail "
+                "there. Cut them with truncation=True."
+            )
+
+    def _warn_once(self, message: str) -> None:
+        about = message[:24]
+        if about not in self._warned:
+            self._warned.add(about)
+            logger.warning(message)
+
+    def encode(
+        self,
+        text: Any,
+        text_pair: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        padding_side: str | None = None,
+        return_tensors: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A text's ids alone: a list (T), or a tensor (1, T). The arguments are those of a call."""
+        return self._encode(
+            text,
+            text_pair,
+            add_special_tokens=add_special_tokens,
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            stride=stride,
+            padding_side=padding_side,
+            return_tensors=return_tensors,
+            **kwargs,
+        )["input_ids"]
+
+    def encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
+        """The call itself, by its earlier name for one text."""
+        return self(text, text_pair, **kwargs)
+
+    def batch_encode_plus(self, batch_text_or_text_pairs: Any, **kwargs: Any) -> BatchEncoding:
+        """The call itself, by its earlier name for a list of texts or of pairs."""
+        return self(batch_text_or_text_pairs, **kwargs)
+
+    def tokenize(
+        self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
+    ) -> list[str]:
+        """A text's tokens as the vocabulary writes them."""
+        return self._encode(text, pair, add_special_tokens=add_special_tokens, **kwargs).tokens()
+
+    # -- ids to text
+
+    def decode(
+        self,
+        token_ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Ids -> text; a list of lists, or a tensor (R, T), -> a list of texts.
+
+        Args:
+            token_ids: an id, a list of them, a tensor, or an encoding.
+            skip_special_tokens: leave special tokens out.
+            clean_up_tokenization_spaces: no space before `.`, `,`, `n't` and so on; None: the tokenizer's own setting. Not
+                done for BPE, where it would lose spaces that were there.
+
+        Raises:
+            ValueError: an id that the vocabulary does not have.
+            TypeError: no ids.
+        """
+        kwargs.pop("use_source_tokenizer", None)
+        if kwargs:
+            raise unexpected_keyword(
+                "decode", next(iter(kwargs)), ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces")
+            )
+        ids = _plain_ids(token_ids)
+        if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
+            return [self._decode(_plain_ids(row), skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
+        return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces)
+
+    def batch_decode(
+        self,
+        sequences: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
+        """A list of texts, from a list of lists of ids or a tensor (R, T); see `decode`."""
+        if isinstance(sequences, list | tuple) and not sequences:
+            return []
+        texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
+        return [texts] if isinstance(texts, str) else texts
+
+    def _decode(self, ids: Any, skip_special_tokens: bool, clean_up: bool | None) -> str:
+        try:
+            text = self._core.decode([ids] if isinstance(ids, int) else ids, skip_special_tokens)
+        except (TypeError, ValueError, OverflowError):
+            self._explain_ids([ids] if isinstance(ids, int) else ids)
+            raise
+        if self.clean_up_tokenization_spaces if clean_up is None else clean_up:
+            force = self.init_kwargs.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
+            if self._core.model.kind != "BPE" or force:
+                return clean_up_tokenization(text)
+        return text
+
+    def _explain_ids(self, ids: Any) -> None:
+        """Raise the error that says which of these are no ids of this vocabulary."""
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise TypeError(
+                f"decode takes token ids, and got {type(ids).__name__} {str(ids)[:40]!r}; expected an int, a list of them or "
+                "a tensor.\nTokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
+            ) from None
+        ids = list(ids)
+        for id in ids:
+            if isinstance(id, bool) or not hasattr(id, "__index__"):
+                raise TypeError(
+                    f"decode takes token ids, and got {type(id).__name__} {str(id)[:40]!r} among them; expected ints.\n"
+                    "Tokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
+                ) from None
+        unknown = [id for id in ids if id < 0 or self._core.id_to_token(int(id)) is None]
+        if unknown:
+            mend = "Leave them out: tokenizer.decode([i for i in ids if i >= 0])."
+            if min(unknown) >= 0:
+                mend = "Were these ids made by another tokenizer? len(tokenizer) is the number of ids."
+            raise ValueError(
+                f"this vocabulary has ids 0 to {len(self) - 1}, and these are none of them: {unknown[:8]}.\n{mend}"
+            ) from None
+
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+        """An id -> its token as the vocabulary writes it; ids -> a list of tokens. None for an id without a token."""
+        if isinstance(ids, int):
+            return self._core.id_to_token(ids) if ids >= 0 else None
+        ids = [int(id) for id in _plain_ids(ids)]
+        if skip_special_tokens:
+            skipped = set(self.all_special_ids)
+            ids = [id for id in ids if id not in skipped]
+        return [self._core.id_to_token(id) if id >= 0 else None for id in ids]
+
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """A token -> its id; tokens -> a list of ids. Unknown ones get the unknown token's id, or None where there is none."""
+        if tokens is None:
+            return None
+        if isinstance(tokens, str):
+            return self._id_of(tokens)
+        return [self._id_of(token) for token in tokens]
+
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """Tokens as the vocabulary writes them -> text."""
+        decoder = self._core.decoder
+        return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
+
+    @staticmethod
+    def clean_up_tokenization(text: str) -> str:
+        """Take out the spaces before punctuation and English contractions that splitting has put there."""
+        return clean_up_tokenization(text)
+
+    # -- special tokens around ids
+
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
+        """How many tokens a call adds around a text, or a pair."""
+        return self._core.num_special_tokens_to_add(pair)
+
+    @property
+    def max_len_single_sentence(self) -> int:
+        """Tokens of a text that the model reads, without those added around it."""
+        return self.model_max_length - self.num_special_tokens_to_add(False)
+
+    @property
+    def max_len_sentences_pair(self) -> int:
+        """Tokens of both texts of a pair that the model reads, without those added around them."""
+        return self.model_max_length - self.num_special_tokens_to_add(True)
+
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
+    ) -> list[int]:
+        """Ids of a text, or of a pair's two texts, with the tokens around them that a call would add."""
+        return [id for id, _, _ in self._around(token_ids_0, token_ids_1)]
+
+    def create_token_type_ids_from_sequences(
+        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
+    ) -> list[int]:
+        """The token_type_ids of `build_inputs_with_special_tokens`."""
+        return [type_id for _, type_id, _ in self._around(token_ids_0, token_ids_1)]
+
+    def get_special_tokens_mask(
+        self,
+        token_ids_0: Sequence[int],
+        token_ids_1: Sequence[int] | None = None,
+        already_has_special_tokens: bool = False,
+    ) -> list[int]:
+        """1 where `build_inputs_with_special_tokens` adds a token; or where a special token stands already.
+
+        Raises:
+            ValueError: two sequences that have their special tokens already.
+        """
+        if not already_has_special_tokens:
+            return [special for _, _, special in self._around(token_ids_0, token_ids_1)]
+        if token_ids_1 is not None:
+            raise ValueError(
+                "with already_has_special_tokens=True the ids of a pair are one sequence; leave token_ids_1 away."
+            )
+        special = set(self.all_special_ids)
+        return [int(int(id) in special) for id in token_ids_0]
+
+    def _around(self, first: Sequence[int], second: Sequence[int] | None) -> Iterator[tuple[int, int, int]]:
+        """(id, type id, whether added) of each token, with those that the post-processor adds."""
+        sequences = [first] if second is None else [first, second]
+        for piece in self._frame(len(sequences)):
+            if isinstance(piece, tuple):
+                yield (*piece, 1)
+            else:
+                sequence, type_id = divmod(piece, 1000)
+                yield from ((id, type_id, 0) for id in sequences[sequence])
+
+    def _frame(self, sequences: int) -> list[Any]:
+        """What the post-processor puts around: (id, type id) of an added token, or 1000 * sequence + type id.
+
+        Read off an encoded text, so that it holds for every post-processor.
+        """
+        sample = next((text for text in ("a", "1", "the", ".") if self._core.encode_batch([text], add_special_tokens=False).length(0)), "a")
+        encoded = self._core.encode_batch([sample], [sample] if sequences == 2 else None)
+        frame: list[Any] = []
+        fields = (encoded.row(0, "ids"), encoded.row(0, "type_ids"), encoded.row(0, "sequence_ids"))
+        for id, type_id, sequence in zip(*fields, strict=True):
+            if sequence is None:
+                frame.append((id, type_id))
+            elif not frame or frame[-1] != 1000 * sequence + type_id:
+                frame.append(1000 * sequence + type_id)
+        return frame
+
+    def prepare_for_model(
+        self,
+        ids: list[int],
+        pair_ids: list[int] | None = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_tensors: str | None = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        return_special_tokens_mask: bool = False,
+        return_length: bool = False,
+        prepend_batch_axis: bool = False,
+        **kwargs: Any,
+    ) -> BatchEncoding:
+        """Ids of a text (and of its pair) -> what a call gives: cut, with special tokens around them, padded.
+
+        Raises:
+            ValueError: no padding token; a strategy that cannot reach max_length.
+        """
+        cut, _ = self._limits(False, truncation, max_length, stride, None, None)
+        added = self.num_special_tokens_to_add(pair_ids is not None) if add_special_tokens else 0
+        first, second, overflowing = list(ids), None if pair_ids is None else list(pair_ids), []
+        too_many = 0
+        if cut is not None and (too_many := len(first) + len(second or ()) + added - cut.max_length) > 0:
+            first, second, overflowing = _cut_ids(first, second, too_many, cut)
+        out: dict[str, Any] = {}
+        if return_overflowing_tokens:
+            out |= {"overflowing_tokens": overflowing, "num_truncated_tokens": too_many}
+        if add_special_tokens:
+            rows = list(self._around(first, second))
+        else:
+            rows = [(id, i, 0) for i, sequence in enumerate((first, second or [])) for id in sequence]
+        out["input_ids"] = [id for id, _, _ in rows]
+        if return_token_type_ids or (return_token_type_ids is None and "token_type_ids" in self.model_input_names):
+            out["token_type_ids"] = [type_id for _, type_id, _ in rows]
+        if return_special_tokens_mask:
+            out["special_tokens_mask"] = [special for _, _, special in rows]
+        if padding or return_attention_mask is not False:
+            out = dict(
+                self.pad(
+                    out,
+                    padding=padding,
+                    max_length=max_length,
+                    pad_to_multiple_of=pad_to_multiple_of,
+                    padding_side=padding_side,
+                    return_attention_mask=return_attention_mask,
+                )
+            )
+        if return_length:
+            out["length"] = len(out["input_ids"])
+        return BatchEncoding(
+            out, tensor_type=return_tensors, prepend_batch_axis=prepend_batch_axis, n_sequences=1 if second is None else 2
+        )
+
+    def pad(
+        self,
+        encoded_inputs: Any,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+        verbose: bool = True,
+    ) -> BatchEncoding:
+        """Make the rows of a batch equally long; what was given is not changed.
+
+        input_ids get the padding token, attention_mask 0, token_type_ids 0, special_tokens_mask 1; anything else (labels, say)
+        stays as it is.
+
+        Args:
+            encoded_inputs: a list of dicts (rows), a dict of lists, or an encoding; lists or tensors.
+            return_tensors: None: as the values came.
+
+        Raises:
+            ValueError: no input_ids, no padding token, or rows that cannot become tensors.
+        """
+        fill = inputs.padding_strategy(padding)
+        if fill == "max_length" and max_length is None:
+            if self.model_max_length < LARGE:
+                max_length = self.model_max_length
+            else:
+                fill = "do_not_pad"
+        if return_attention_mask is None:
+            return_attention_mask = "attention_mask" in self.model_input_names
+        side = self.padding_side if padding_side is None else inputs.side(padding_side, "padding_side")
+        pad_id = self._pad()[0] if fill != "do_not_pad" else 0
+        kind = None if return_tensors is None else tensor_kind(return_tensors)
+        return padded(
+            encoded_inputs,
+            name=self.model_input_names[0],
+            fill=fill,
+            length=max_length,
+            multiple=pad_to_multiple_of,
+            side=side,
+            pad_id=pad_id,
+            with_mask=return_attention_mask,
+            kind=kind,
+        )
+
+    # -- the vocabulary
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens of the model, without those added to it."""
+        return self._core.vocab_size(with_added_tokens=False)
+
+    def __len__(self) -> int:
+        return self._core.vocab_size(with_added_tokens=True)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get_vocab(self) -> dict[str, int]:
+        """token -> id, added tokens included."""
+        return self._core.vocab(with_added_tokens=True)
+
+    vocab = property(get_vocab)
+
+    @property
+    def backend_tokenizer(self) -> Tokenizer:
+        """The compiled tokenizer underneath, with its parts: normalizer, pre_tokenizer, model, post_processor, decoder."""
+        return self._core
+
+    _tokenizer = backend_tokenizer
+
+    @property
+    def decoder(self) -> Any:
+        """The part that joins tokens to text."""
+        return self._core.decoder
+
+    @property
+    def add_bos_token(self) -> bool:
+        """Whether a call puts bos_token before each text. Can be set."""
+        return bool(self._add_bos_token)
+
+    @add_bos_token.setter
+    def add_bos_token(self, value: bool) -> None:
+        object.__setattr__(self, "_add_bos_token", value)
+        self.update_post_processor()
+
+    @property
+    def add_eos_token(self) -> bool:
+        """Whether a call puts eos_token after each text. Can be set."""
+        return bool(self._add_eos_token)
+
+    @add_eos_token.setter
+    def add_eos_token(self, value: bool) -> None:
+        object.__setattr__(self, "_add_eos_token", value)
+        self.update_post_processor()
+
+    def update_post_processor(self) -> None:
+        """Put bos_token and eos_token around each text as `add_bos_token` and `add_eos_token` say, and nothing else."""
+        around = []
+        for wanted, name in ((self._add_bos_token, "bos_token"), (self._add_eos_token, "eos_token")):
+            token = self._named[name]
+            id = None if token is None else self._id_of(content(token))
+            around.append((content(token), id) if wanted and token is not None and id is not None else None)
+        self._core.post_processor = file.post_processor(classes.bos_eos_template(*around))
+
+    # -- conversations
+
+    def apply_chat_template(
+        self,
+        conversation: Any,
+        tools: Sequence[dict | Callable] | None = None,
+        documents: Sequence[dict[str, str]] | None = None,
+        chat_template: str | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        tokenize: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str = False,
+        max_length: int | None = None,
+        return_tensors: str | None = None,
+        return_dict: bool = True,
+        return_assistant_tokens_mask: bool = False,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A conversation as the model was trained to see it: its ids, or its text.
+
+        Args:
+            conversation: a list of messages, {"role": "user", "content": "Hello"}, or a list of such lists.
+            tools: Python functions with type hints and a docstring, or JSON schemas.
+            documents: [{"title": ..., "text": ...}] for models that answer from documents.
+            chat_template: another template, or the name of one of several.
+            add_generation_prompt: end with the words that begin an answer.
+            continue_final_message: end inside the last message, for the model to go on; or the name of the field to go on in.
+            tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none to it.
+            return_dict: False: the ids alone.
+            return_assistant_tokens_mask: `assistant_masks`, 1 on what the template marks by {% generation %}.
+            tokenizer_kwargs: more arguments of the call that makes ids.
+            kwargs: variables of the template.
+
+        Returns:
+            An encoding; ids (return_dict=False) or text (tokenize=False); for several conversations, several.
+
+        Raises:
+            ValueError: no template, an empty conversation, or arguments that contradict each other.
+            TypeError: a message that is no dict.
+            jinja2.TemplateError: what the template raises, or why it was stopped.
+        """
+        return_dict = return_dict and tokenize
+        if return_assistant_tokens_mask and not return_dict:
+            raise ValueError("return_assistant_tokens_mask=True needs return_dict=True and tokenize=True.")
+        template = self.get_chat_template(chat_template, tools)
+        conversations, batched = chat.conversations_of(conversation)
+        if continue_final_message and add_generation_prompt:
+            raise ValueError(
+                "continue_final_message goes on in the last message, add_generation_prompt begins a new one: pass one of them."
+            )
+        if continue_final_message and return_assistant_tokens_mask:
+            raise ValueError("continue_final_message and return_assistant_tokens_mask cannot go together.")
+        texts, spans = chat.render(
+            conversations,
+            template,
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            variables=self.special_tokens_map | kwargs,
+        )
+        if not tokenize:
+            return texts if batched else texts[0]
+        if return_assistant_tokens_mask and "generation" not in template:
+            self._warn_once("the chat template marks nothing by {% generation %}: assistant_masks will be all 0.")
+        options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(tokenizer_kwargs or {})
+        out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
+        if not return_dict:
+            return out["input_ids"]
+        if return_assistant_tokens_mask:
+            masks = [_assistant_mask(out, row, row_spans) for row, row_spans in enumerate(spans)]
+            one = not batched and not return_tensors
+            kind = None if not return_tensors else tensor_kind(return_tensors)
+            out["assistant_masks"] = masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
+        return out
+
+    def get_chat_template(self, chat_template: str | None = None, tools: Sequence | None = None) -> str:
+        """The template that `apply_chat_template` uses: the one named or given, else the tokenizer's own.
+
+        Raises:
+            ValueError: there is none, or several without a default.
+        """
+        return chat.choose(self.chat_template, chat_template, tools)
+
+    def encode_message_with_chat_template(
+        self, message: dict, conversation_history: Sequence[dict] | None = None, **kwargs: Any
+    ) -> list[int]:
+        """The ids that one more message adds to a conversation.
+
+        Raises:
+            ValueError: add_generation_prompt, which belongs to no message.
+        """
+        if "add_generation_prompt" in kwargs:
+            raise ValueError("a message has no generation prompt; ask for it in apply_chat_template.")
+        before = list(conversation_history or [])
+        ids = self.apply_chat_template([*before, message], return_dict=False, **kwargs)
+        if not before:
+            return ids
+        prefix = self.apply_chat_template(before, return_dict=False, **kwargs)
+        same = next((i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids)))
+        return ids[same:]
+
+    # -- keeping, training
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike,
+        legacy_format: bool | None = None,
+        filename_prefix: str | None = None,
+        push_to_hub: bool = False,
+        save_jinja_files: bool = True,
+        **kwargs: Any,
+    ) -> tuple[str, ...]:
+        """Write tokenizer.json, tokenizer_config.json and the chat templates; returns their paths. Each file appears whole.
+
+        Args:
+            legacy_format: accepted; the files are those of the unified format, which every version since 2019 reads.
+            filename_prefix: goes before the files' names, with a dash.
+            push_to_hub: push the folder too; `repo_id`, `token`, ... as in `push_to_hub`.
+            save_jinja_files: False: the chat template stays inside tokenizer_config.json.
+
+        Raises:
+            ValueError: the path is a file.
+        """
+        from bearhug.tokenizers.folder import save
+
+        paths = save(self, save_directory, filename_prefix, save_jinja_files)
+        if push_to_hub:
+            repo_id = kwargs.pop("repo_id", os.path.basename(os.path.normpath(save_directory)))
+            self.push_to_hub(repo_id, **kwargs)
+        return paths
+
+    def save_vocabulary(self, save_directory: str | os.PathLike, filename_prefix: str | None = None) -> tuple[str, ...]:
+        """Write the vocabulary alone: vocab.json and merges.txt, or vocab.txt; returns their paths."""
+        from bearhug.tokenizers.folder import save_vocabulary
+
+        return save_vocabulary(self, save_directory, filename_prefix)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Push the tokenizer's files to a hub in one commit; the repository is made where there is none.
+
+        Raises:
+            OSError: no hub answers, or you may not write there.
+        """
+        from bearhug.hub.client import push_folder
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_folder(
+                folder,
+                repo_id,
+                private=private,
+                token=token,
+                commit_message=commit_message or "Upload tokenizer",
+                revision=revision,
+                create_pr=create_pr,
+            )
+
+    def train_new_from_iterator(
+        self,
+        text_iterator: Iterable[Any],
+        vocab_size: int,
+        length: int | None = None,
+        new_special_tokens: Sequence[str | AddedToken] | None = None,
+        special_tokens_map: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> PreTrainedTokenizerFast:
+        """A tokenizer of the same make, its vocabulary learnt from other text.
+
+        Args:
+            text_iterator: texts, or batches of texts.
+            vocab_size: tokens of the new vocabulary, special ones included.
+            length: how many texts come, for the progress bar.
+            new_special_tokens: added to the present ones.
+            special_tokens_map: present special token -> its new text.
+            kwargs: more options of the trainer (`min_frequency`, `limit_alphabet`, ...).
+        """
+        from bearhug.tokenizers.train import train_like
+
+        renamed = dict(special_tokens_map or {})
+        core = train_like(
+            self._core,
+            text_iterator,
+            vocab_size=vocab_size,
+            length=length,
+            new_special_tokens=list(new_special_tokens or ()),
+            renamed=renamed,
+            **kwargs,
+        )
+        options = dict(self.init_kwargs)
+        for name, token in self._named.items():
+            if token is not None:
+                text = renamed.get(content(token), content(token))
+                options[name] = text if isinstance(token, str) else _like(token, text)
+        extra = [*self._extra, *(new_special_tokens or ())]
+        if extra:
+            options["extra_special_tokens"] = extra
+        options["chat_template"] = self.chat_template
+        return type(self)(tokenizer_object=core, **options)
+
+    def fingerprint(self) -> str:
+        """A digest of everything that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""
+        core = self._core
+        if self._vocabulary_digest is None or self._vocabulary_digest[0] is not core.model:
+            words = json.dumps([core.vocab(with_added_tokens=False), core.model.merges()], sort_keys=True)
+            self._vocabulary_digest = (core.model, hashlib.sha256(words.encode()).hexdigest())
+        parts = [core.normalizer, core.pre_tokenizer, core.model, core.post_processor, core.decoder]
+        facts = [
+            self._vocabulary_digest[1],
+            [None if part is None else part.json for part in parts],
+            {id: [getattr(token, flag) for flag in FLAGS] for id, token in core.added_tokens().items()},
+            self.special_tokens_map,
+            [content(token) for token in self._extra],
+            [getattr(self, name) for name in DECIDING],
+        ]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        shown = {
+            "name_or_path": self.name_or_path or None,
+            "model": self._core.model.kind,
+            "tokens": f"{self.vocab_size:,} and {len(self) - self.vocab_size:,} added",
+            "model_max_length": self.model_max_length if self.model_max_length < LARGE else "no limit",
+            "padding_side": self.padding_side,
+            "truncation_side": self.truncation_side,
+            **{name: repr(token) for name, token in self.special_tokens_map.items()},
+            "model_input_names": ", ".join(self.model_input_names),
+            "chat_template": None if self.chat_template is None else "yes",
+        }
+        return facts(type(self).__name__, {key: _Bare(value) for key, value in shown.items() if value is not None})
+
+
+def _templates(given: Any) -> Any:
+    """A chat template, or name -> template from the list of dicts in which files keep several."""
+    if isinstance(given, list | tuple):
+        return {one["name"]: one["template"] for one in given}
+    return given
+
+
+def _plain_ids(ids: Any) -> Any:
+    """Tensors, arrays and encodings as ints, or lists of them."""
+    if isinstance(ids, Mapping):
+        ids = ids["input_ids"]
+    if hasattr(ids, "tolist"):
+        return ids.tolist()
+    if isinstance(ids, list):
+        return [_plain_ids(id) for id in ids] if ids and hasattr(ids[0], "tolist") else ids
+    return list(ids) if isinstance(ids, tuple | range) else ids
+
+
+def _like(token: AddedToken, text: str) -> AddedToken:
+    """A special token with another text and the same flags."""
+    flags = {flag: getattr(token, flag) for flag in ("single_word", "lstrip", "rstrip", "normalized")}
+    return AddedToken(text, special=True, **flags)
+
+
+def _assistant_mask(out: BatchEncoding, row: int, spans: list[tuple[int, int]]) -> list[int]:
+    """1 on the tokens of a row that stand in these (start, end) characters."""
+    encodings = out.encodings
+    assert encodings is not None
+    encoding = encodings[row]
+    mask = [0] * len(encoding)
+    for start, end in spans:
+        first = encoding.char_to_token(start)
+        if first is None:  # cut off
+            break
+        last = encoding.char_to_token(end - 1)
+        for token in range(first, len(mask) if not last else last + 1):
+            mask[token] = 1
+    return mask
+
+
+def _cut_ids(
+    first: list[int], second: list[int] | None, too_many: int, cut: Truncation
+) -> tuple[list[int], list[int] | None, list[int]]:
+    """The sequences without `too_many` of their ids, and what was cut off (with the stride before it)."""
+    if cut.strategy == "only_second" and second is None:
+        raise ValueError('truncation="only_second" cuts the second text of a pair, and there is none.')
+    lengths = [len(first), len(second or ())]
+    if cut.strategy == "longest_first":
+        for _ in range(min(too_many, sum(lengths))):
+            lengths[0 if lengths[0] > lengths[1] or second is None else 1] -= 1
+    else:
+        i = 0 if cut.strategy == "only_first" else 1
+        if lengths[i] <= too_many:
+            raise ValueError(
+                f"{too_many} tokens are too many, and the {('first', 'second')[i]} text, which truncation={cut.strategy!r} "
+                f"cuts, has only {lengths[i]}.\nTake truncation=True, or a larger max_length."
+            )
+        lengths[i] -= too_many
+    overflowing: list[int] = []
+    kept = []
+    for sequence, length in zip((first, second), lengths, strict=True):
+        if sequence is None or length == len(sequence):
+            kept.append(sequence)
+        elif cut.direction == "right":
+            kept.append(sequence[:length])
+            overflowing = overflowing or sequence[max(0, length - cut.stride) :]
+        else:
+            start = len(sequence) - length
+            kept.append(sequence[start:])
+            overflowing = overflowing or sequence[: start + cut.stride]
+    return kept[0], kept[1], overflowing
+
+
+class _Bare:
+    """A value that prints without quotes."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+
+PreTrainedTokenizer = PreTrainedTokenizerFast
+
+# What the call's keywords are, for the error that names the near ones.
+CALL_KEYWORDS = [
+    name
+    for name in (*PreTrainedTokenizerFast.__call__.__annotations__, *CALL_OPTIONS)
+    if name not in ("return", "kwargs")
+]
+# Attributes that decide results, for `fingerprint`.
+DECIDING = ("model_max_length", "padding_side", "truncation_side", "model_input_names", "clean_up_tokenization_spaces")
+DECIDING += ("split_special_tokens", "chat_template")
+# Options that say how a tokenizer was loaded, not what it is.
+NOT_KEPT = frozenset({"is_local", "local_files_only", "files_loaded", "tokenizer_truncation", "tokenizer_padding"})
