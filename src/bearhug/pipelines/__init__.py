@@ -1,7 +1,21 @@
-"""pipelines."""
+"""Pipelines: a task in one call. `pipeline(task)` loads, `pipe(inputs)` answers, `pipe.explain()` prints plain code."""
 
 from bearhug._lib.lazy import attach
 
-NAMES: dict[str, str] = {}
+NAMES = {
+    "pipeline": "bearhug.pipelines.registry",
+    "PIPELINE_REGISTRY": "bearhug.pipelines.registry",
+    "Pipeline": "bearhug.pipelines.pipeline",
+    "ChunkPipeline": "bearhug.pipelines.pipeline",
+    "PipelineException": "bearhug.pipelines.pipeline",
+    "KeyDataset": "bearhug.pipelines.pipeline",
+    "KeyPairDataset": "bearhug.pipelines.pipeline",
+    "TextClassificationPipeline": "bearhug.pipelines.text_classification",
+    "TextGenerationPipeline": "bearhug.pipelines.text_generation",
+    "FillMaskPipeline": "bearhug.pipelines.fill_mask",
+    "TokenClassificationPipeline": "bearhug.pipelines.token_classification",
+    "AggregationStrategy": "bearhug.pipelines.token_classification",
+    "FeatureExtractionPipeline": "bearhug.pipelines.feature_extraction",
+}
 __getattr__, __dir__ = attach(__name__, NAMES)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -331,8 +331,8 @@ def _stacked(values: list[Any], name: str) -> Tensor:
         if all(isinstance(value, np.ndarray | np.generic) for value in values):
             return torch.from_numpy(np.stack(values))
         return torch.tensor(values)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(_why_not(values, name)) from error
+    except (ValueError, TypeError, RuntimeError):
+        raise ValueError(_why_not(values, name)) from None
 
 
 def _why_not(values: list[Any], name: str) -> str:
