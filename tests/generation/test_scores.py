@@ -1,0 +1,136 @@
+"""Each option that changes scores, as the plain function it is, beside the reference's object."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from bearhug.generation import LogitsProcessorList, scores
+
+B, T, V = 4, 9, 50
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(0, 12, (B, T), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def logits():
+    return torch.randn(B, V, generator=torch.Generator().manual_seed(2)) * 3
+
+
+def tokens(*values):
+    return torch.tensor(values)
+
+
+CASES = {
+    "RepetitionPenaltyLogitsProcessor(1.7)": partial(scores.repetition_penalty, penalty=1.7),
+    "RepetitionPenaltyLogitsProcessor(0.5)": partial(scores.repetition_penalty, penalty=0.5),
+    "NoRepeatNGramLogitsProcessor(1)": partial(scores.no_repeat_ngram, size=1),
+    "NoRepeatNGramLogitsProcessor(2)": partial(scores.no_repeat_ngram, size=2),
+    "NoRepeatNGramLogitsProcessor(9)": partial(scores.no_repeat_ngram, size=9),
+    "NoRepeatNGramLogitsProcessor(12)": partial(scores.no_repeat_ngram, size=12),
+    "MinLengthLogitsProcessor(10, [3, 4])": partial(scores.suppress, tokens=tokens(3, 4), before=10),
+    "MinLengthLogitsProcessor(9, [3, 4])": partial(scores.suppress, tokens=tokens(3, 4), before=9),
+    "SuppressTokensLogitsProcessor([3, 4])": partial(scores.suppress, tokens=tokens(3, 4)),
+    "SuppressTokensAtBeginLogitsProcessor([3, 4], 9)": partial(scores.suppress, tokens=tokens(3, 4), at=9),
+    "SuppressTokensAtBeginLogitsProcessor([3, 4], 8)": partial(scores.suppress, tokens=tokens(3, 4), at=8),
+    "ForcedEOSTokenLogitsProcessor(10, [3])": partial(scores.force, tokens=tokens(3), at=9),
+    "ForcedEOSTokenLogitsProcessor(11, [3])": partial(scores.force, tokens=tokens(3), at=10),
+    "ExponentialDecayLengthPenalty((1, 1.5), [3, 4], 5)": partial(
+        scores.favour_end, tokens=tokens(3, 4), after=6, factor=1.5
+    ),
+    "ExponentialDecayLengthPenalty((4, 1.5), [3, 4], 5)": partial(
+        scores.favour_end, tokens=tokens(3, 4), after=9, factor=1.5
+    ),
+    "TemperatureLogitsWarper(0.4)": partial(scores.temperature, temperature=0.4),
+    "TopHLogitsWarper(0.5)": partial(scores.top_h, h=0.5),
+    "TopKLogitsWarper(6)": partial(scores.top_k, k=6),
+    "TopKLogitsWarper(60)": partial(scores.top_k, k=60),
+    "TopPLogitsWarper(0.8)": partial(scores.top_p, p=0.8),
+    "TopPLogitsWarper(0.01, min_tokens_to_keep=3)": partial(scores.top_p, p=0.01, keep=3),
+    "MinPLogitsWarper(0.1)": partial(scores.min_p, p=0.1),
+    "MinPLogitsWarper(0.9, min_tokens_to_keep=3)": partial(scores.min_p, p=0.9, keep=3),
+    "TypicalLogitsWarper(0.5)": partial(scores.typical_p, p=0.5),
+    "TypicalLogitsWarper(0.01, min_tokens_to_keep=3)": partial(scores.typical_p, p=0.01, keep=3),
+    "EpsilonLogitsWarper(0.03)": partial(scores.epsilon_cutoff, epsilon=0.03),
+    "EpsilonLogitsWarper(0.9, min_tokens_to_keep=3)": partial(scores.epsilon_cutoff, epsilon=0.9, keep=3),
+    "EtaLogitsWarper(0.1)": partial(scores.eta_cutoff, epsilon=0.1),
+    "LogitNormalization()": scores.normalize,
+    "InfNanRemoveLogitsProcessor()": scores.finite,
+}
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("theirs", CASES)
+@pytest.mark.parametrize("some_impossible", [False, True])
+def test_a_function_gives_the_references_scores(theirs, ids, logits, some_impossible):
+    import transformers.generation as reference
+
+    if some_impossible:
+        logits[:, 20:30] = -torch.inf
+    expected = eval(f"reference.{theirs}", {"reference": reference})(ids.clone(), logits.clone())
+    given = logits.clone()
+
+    found = CASES[theirs](ids, given)
+
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+    assert torch.equal(given, logits), "the scores given were changed"
+
+
+@pytest.mark.reference
+def test_biases_and_forbidden_words_are_the_references(ids, logits):
+    from transformers.generation import NoBadWordsLogitsProcessor, SequenceBiasLogitsProcessor
+
+    ids[0, -2:] = torch.tensor([5, 6])
+    biases = {(1,): 2.0, (5, 6, 7): -4.0, (6, 8): 1.5, (6, 9): 1.0, tuple(range(11)): 9.0}
+    words = [[1], [5, 6, 7], [6, 8], [3]]
+
+    ours = scores._bias("sequence_bias", biases, V, None, ids.device)(ids, logits)
+    forbidden = scores._bias("bad_words_ids", {tuple(w): -torch.inf for w in words[:3]}, V, None, ids.device)(
+        ids, logits
+    )
+
+    torch.testing.assert_close(ours, SequenceBiasLogitsProcessor(biases)(ids, logits))
+    torch.testing.assert_close(forbidden, NoBadWordsLogitsProcessor(words, eos_token_id=3)(ids, logits))
+
+
+def test_a_bias_for_a_token_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match=r"sequence_bias has the token id 50.*0 to 49"):
+        scores._bias("sequence_bias", {(50,): 1.0}, V, None, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        partial(scores.repetition_penalty, penalty=1.7),
+        partial(scores.no_repeat_ngram, size=1),
+        partial(scores.no_repeat_ngram, size=2),
+        lambda ids, logits, start=None: scores._bias("b", {(0, 0): 5.0, (0, 7): 3.0}, V, start, ids.device)(
+            ids, logits
+        ),
+    ],
+)
+def test_padding_changes_nothing(function, ids, logits):
+    ids[:, -1] = 0
+    padded = torch.cat((torch.zeros(B, 3, dtype=torch.long), ids), 1)
+
+    torch.testing.assert_close(
+        function(padded, logits, start=torch.full((B, 1), 3)), function(ids, logits), atol=0, rtol=0
+    )
+
+
+def test_an_empty_list_of_allowed_tokens_is_an_error(ids, logits):
+    with pytest.raises(ValueError, match=r"prefix_allowed_tokens_fn\(0, ids\)"):
+        scores.allow(ids, logits, allowed=lambda row, ids: [])
+
+
+def test_a_list_of_processors_is_a_processor(ids, logits):
+    class Shifted:
+        def __call__(self, input_ids, scores, by):
+            return scores + by
+
+    both = LogitsProcessorList([partial(scores.temperature, temperature=2.0), Shifted()])
+
+    assert torch.equal(both(ids, logits, by=1.0), logits / 2 + 1)
