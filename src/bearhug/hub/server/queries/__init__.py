@@ -1,0 +1,1 @@
+"""SQL, by subject: functions (connection, ...) -> rows. They know nothing of HTTP."""
