@@ -22,13 +22,15 @@ class ModelOutput(dict):
         cls._fields = (*cls._fields, *(name for name in own if name not in cls._fields))
 
     def __init__(self, *values: Any, **named: Any):
-        named = {**dict(zip(self._fields, values, strict=False)), **named}
-        unknown = named.keys() - set(self._fields)
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__} has no field {sorted(unknown)[0]!r}; it has {', '.join(self._fields)}."
-            )
-        super().__init__({name: named[name] for name in self._fields if named.get(name) is not None})
+        if values:
+            named = {**dict(zip(self._fields, values, strict=False)), **named}
+        super().__init__()
+        for name in self._fields:
+            value = named.pop(name, None)
+            if value is not None:
+                self[name] = value
+        if named:
+            raise TypeError(f"{type(self).__name__} has no field {min(named)!r}; it has {', '.join(self._fields)}.")
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self)._fields:

@@ -112,6 +112,14 @@ ATTEND: dict[str, Callable[[Tensor, Tensor, Tensor, Sight, float, float], tuple[
 }
 
 
+def by_head(x: Tensor, heads: int) -> Tensor:
+    """(B, T, heads * K) -> (B, heads, T, K), as a view."""
+    rows, new, width = x.shape
+    if new == 1:
+        return x.view(rows, heads, 1, width // heads)
+    return x.view(rows, new, heads, width // heads).transpose(1, 2)
+
+
 class Attention(nn.Module):
     """A token looks at other tokens (Vaswani et al. 2017, arXiv:1706.03762), in groups of heads (arXiv:2305.13245)."""
 
@@ -149,13 +157,10 @@ class Attention(nn.Module):
         seen: list[Tensor] | None = None,
     ) -> Tensor:
         """X (B, T, D) -> (B, T, D). `seen`, where given, gets the weights (B, H, T, S)."""
-        rows, new = x.shape[:2]
-        q = self.q_proj(x).view(rows, new, self.heads, self.head_dim)
-        k = self.k_proj(x).view(rows, new, self.groups, self.head_dim)
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        q, k, v = by_head(q, self.heads), by_head(k, self.groups), by_head(v, self.groups)  # (B, H or G, T, K)
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k = q.transpose(1, 2), k.transpose(1, 2)  # (B, H, T, K), (B, G, T, K)
-        v = self.v_proj(x).view(rows, new, self.groups, self.head_dim).transpose(1, 2)  # (B, G, T, K)
         if rotate is not None:
             q, k = rotate(q, k)
         if cache is not None:
@@ -163,7 +168,7 @@ class Attention(nn.Module):
             if sight.last:
                 k, v = k[:, :, -sight.last :], v[:, :, -sight.last :]
         attend = self.attend if seen is None else eager
-        y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)
+        y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)  # (B, T, H * K)
         if seen is not None and weights is not None:
             seen.append(weights)
         return self.o_proj(y)

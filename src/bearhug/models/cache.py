@@ -7,6 +7,8 @@ blocks when more come.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -65,7 +67,7 @@ class KVCache:
         shape: (B, G, capacity, K) to allocate at once; None waits for the first tensors and keeps those.
     """
 
-    __slots__ = ("layers", "length")
+    __slots__ = ("bare", "layers", "length")
 
     def __init__(
         self,
@@ -80,6 +82,7 @@ class KVCache:
 
         self.layers = [LayerCache(empty(), empty()) for _ in range(layers)]
         self.length = 0
+        self.bare: Any = None  # the model's computation for one token at a time, made at the prompt (bare.py)
 
     def __getitem__(self, layer: int) -> LayerCache:
         return self.layers[layer]

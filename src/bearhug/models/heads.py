@@ -77,10 +77,10 @@ class BaseModel(PreTrainedModel):
         """The pooler, or nothing."""
         return None if head is None else Pooler(self.model.config)
 
-    def answer(self, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> BaseModelOutput:
+    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> BaseModelOutput:
         """last_hidden_state (B, T, D), and pooler_output (B, D) where there is a pooler."""
-        if self.head is not None:
-            base = BaseModelOutput(**{**base, "pooler_output": self.head(first_real(base.last_hidden_state, mask))})
+        if head is not None:
+            base = BaseModelOutput(**{**base, "pooler_output": head(first_real(base.last_hidden_state, mask))})
         return base
 
 
@@ -97,6 +97,7 @@ class CausalLM(PreTrainedModel):
 
     def answer(
         self,
+        head: Any,
         base: BaseModelOutput,
         mask: Tensor | None,
         labels: Tensor | None = None,
@@ -109,7 +110,7 @@ class CausalLM(PreTrainedModel):
             x = x[:, logits_to_keep]
         elif logits_to_keep:
             x = x[:, -logits_to_keep:]
-        logits = self.head(x)  # type: ignore[misc]
+        logits = head(x)
         loss = None
         if labels is not None:
             labels = matching(labels, logits.shape[:2], "labels")
@@ -136,10 +137,10 @@ class MaskedLM(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.model.config.vocab_size)
 
     def answer(
-        self, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
     ) -> MaskedLMOutput:
         """logits (B, T, V); loss: cross entropy with the label at the same place."""
-        logits = self.head(base.last_hidden_state)  # type: ignore[misc]
+        logits = head(base.last_hidden_state)
         loss = None
         if labels is not None:
             loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
@@ -159,7 +160,7 @@ class SequenceClassification(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.config.num_labels)
 
     def answer(
-        self, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
     ) -> SequenceClassifierOutput:
         """logits (B, N); loss: by config.problem_type, which is set at the first labels where it is not yet."""
         x = base.last_hidden_state
@@ -167,7 +168,7 @@ class SequenceClassification(PreTrainedModel):
             x = first_real(x, mask)
         else:
             x = last_real(x, mask)
-        logits = self.head(x)  # type: ignore[misc]
+        logits = head(x)
         loss = None if labels is None else text_loss(logits, labels, self.config, num_items_in_batch)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, past_key_values=base.past_key_values, **_captured(base)
@@ -186,10 +187,10 @@ class TokenClassification(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.config.num_labels)
 
     def answer(
-        self, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
     ) -> TokenClassifierOutput:
         """logits (B, T, N); loss: cross entropy over the labels that are not -100."""
-        logits = self.head(base.last_hidden_state)  # type: ignore[misc]
+        logits = head(base.last_hidden_state)
         loss = None
         if labels is not None:
             loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
@@ -209,6 +210,7 @@ class QuestionAnswering(PreTrainedModel):
 
     def answer(
         self,
+        head: Any,
         base: BaseModelOutput,
         mask: Tensor | None,
         start_positions: Tensor | None = None,
@@ -216,7 +218,7 @@ class QuestionAnswering(PreTrainedModel):
         num_items_in_batch: Any = None,
     ) -> QuestionAnsweringModelOutput:
         """start_logits and end_logits (B, T); loss: the mean of both cross entropies; positions beyond T count for nothing."""
-        start, end = self.head(base.last_hidden_state).unbind(-1)  # type: ignore[misc]
+        start, end = head(base.last_hidden_state).unbind(-1)
         loss = None
         if start_positions is not None and end_positions is not None:
             beyond = start.shape[1]

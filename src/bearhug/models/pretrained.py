@@ -17,6 +17,7 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
 from bearhug.models.config import PretrainedConfig, config_from, repo_config, where
 from bearhug.models.loading import Report, fill, initialize, stored
@@ -73,8 +74,8 @@ class PreTrainedModel(nn.Module):
         """The task's parts, from what the recipe says of them."""
         raise TypeError(f"{type(self).__name__} has no task")
 
-    def answer(self, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
-        """The task's output, from the transformer's. mask (B, T) is 1 for real tokens, or None."""
+    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
+        """The task's output, from the transformer's by the head. mask (B, T) is 1 for real tokens, or None."""
         raise TypeError(f"{type(self).__name__} has no task")
 
     # Calling
@@ -126,14 +127,15 @@ class PreTrainedModel(nn.Module):
         config = self.config
         if use_cache is None:
             use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
-        base = self.model(
+        run, head = self._computation(past_key_values, input_ids)
+        base = run(
             input_ids,
             attention_mask,
             token_type_ids,
             position_ids,
             inputs_embeds,
             past_key_values,
-            use_cache and self.model.config.causal,
+            use_cache,
             config.output_hidden_states if output_hidden_states is None else output_hidden_states,
             config.output_attentions if output_attentions is None else output_attentions,
         )
@@ -155,8 +157,16 @@ class PreTrainedModel(nn.Module):
             attention_mask = attention_mask[:, -base["last_hidden_state"].shape[1] :]
         else:
             attention_mask = None
-        output = self.answer(base, attention_mask, **options)
+        output = self.answer(head, base, attention_mask, **options)
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    def _computation(self, cache: KVCache | None, input_ids: Tensor | None) -> tuple[Any, Any]:
+        """The transformer and the head; while decoding without gradients what they compute, without torch's bookkeeping."""
+        if cache is None or self.training or torch.is_grad_enabled():
+            return self.model, self.head
+        if cache.bare is None or input_ids is None or input_ids.shape[-1] != 1:
+            cache.bare = (bare(self.model), None if self.head is None else bare(self.head))
+        return cache.bare
 
     def generate(self, inputs: Tensor | None = None, generation_config: Any = None, **options: Any) -> Any:
         """Continue a text, token by token; see `bearhug.generation.loop.generate` for every option."""

@@ -77,6 +77,7 @@ class Transformer(nn.Module):
             nn.Embedding(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
         )
         self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
+        self.causal = config.causal
         block = part(BLOCKS, config.block, "block")
         self.layers = nn.ModuleList([block(config, layer) for layer in range(config.num_hidden_layers)])
         self.norm = norm(config.hidden_size, config.norm_eps) if config.final_norm else None
@@ -99,7 +100,7 @@ class Transformer(nn.Module):
         x = embedded(self.embed_tokens, input_ids, inputs_embeds)
         new, device = x.shape[1], x.device
         cache = past_key_values
-        if cache is None and use_cache and self.config.causal:
+        if cache is None and use_cache and self.causal:
             cache = KVCache(len(self.layers))
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
@@ -133,7 +134,7 @@ class Transformer(nn.Module):
             states[-1] = x
         return BaseModelOutput(
             last_hidden_state=x,
-            past_key_values=cache if use_cache else None,
+            past_key_values=cache if use_cache and self.causal else None,
             hidden_states=tuple(states) if states is not None else None,
             attentions=tuple(seen) if seen is not None else None,
         )

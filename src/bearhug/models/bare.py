@@ -1,0 +1,67 @@
+"""A module's computation without torch's bookkeeping around it, for decoding a token at a time.
+
+`nn.Module` spends about two microseconds on each call and a third of one on each attribute: half the time of a small model's
+step. `bare(module)` runs the same `forward` on an object whose parts and parameters are plain attributes. It is made at
+each prompt and lives with its cache; parts that are swapped between two tokens of one text are not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+from bearhug.models.mlp import RMSNorm
+
+
+def _linear(module: nn.Linear) -> Callable:
+    weight, bias, linear = module.weight, module.bias, F.linear
+    return lambda x: linear(x, weight, bias)
+
+
+def _layer_norm(module: nn.LayerNorm) -> Callable:
+    shape, weight, bias, eps, layer_norm = module.normalized_shape, module.weight, module.bias, module.eps, F.layer_norm
+    return lambda x: layer_norm(x, shape, weight, bias, eps)
+
+
+def _rms_norm(module: RMSNorm) -> Callable:
+    shape, weight, eps, rms_norm = module.weight.shape, module.weight, module.eps, F.rms_norm
+    return lambda x: rms_norm(x, shape, weight, eps)
+
+
+LEAVES: dict[type[nn.Module], Callable[[Any], Callable]] = {
+    nn.Linear: _linear,
+    nn.LayerNorm: _layer_norm,
+    RMSNorm: _rms_norm,
+}
+
+
+def bare(module: nn.Module) -> Callable:
+    """What calls to `module` compute. Modules with hooks, and those that are not bearhug's, stay as they are."""
+    if _hooked(module):
+        return module
+    if type(module) in LEAVES:
+        return LEAVES[type(module)](module)
+    if not type(module).__module__.startswith("bearhug.") or type(module).forward is nn.Module.forward:
+        return module
+    twin = object.__new__(type(module))
+    twin.__dict__.update(module.__dict__)
+    twin.__dict__.update(module._parameters)
+    for name, part in module._modules.items():
+        if isinstance(part, nn.ModuleList):
+            twin.__dict__[name] = [bare(one) for one in part]
+        else:
+            twin.__dict__[name] = None if part is None else bare(part)
+    return twin.forward
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or torch_module._global_forward_hooks
+        or torch_module._global_forward_pre_hooks
+    )
