@@ -3,9 +3,9 @@
 from bearhug._lib.lazy import attach
 
 NAMES = {
-    "login": "bearhug.hub.client",
-    "logout": "bearhug.hub.client",
-    "whoami": "bearhug.hub.client",
+    "login": "bearhug.hub.account",
+    "logout": "bearhug.hub.account",
+    "whoami": "bearhug.hub.account",
     "open_repo": "bearhug.hub.client",
     "push_folder": "bearhug.hub.client",
     "snapshot_download": "bearhug.hub.client",
