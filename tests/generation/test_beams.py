@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from bearhug import TextStreamer
 from bearhug.generation import GenerateBeamDecoderOnlyOutput, compute_transition_scores
 
 ENDS = [2, 11, 40, 41, 60, 61]
@@ -105,7 +106,7 @@ def test_a_row_does_not_depend_on_its_batch(model, padded, options):
         assert together[row, : len(alone)].tolist() == alone
 
 
-def test_beams_do_not_stream(model, prompt):
-    for way in ({"stream": True}, {"streamer": object()}):
+def test_beams_do_not_stream(model, prompt, letters):
+    for way in ({"stream": True}, {"streamer": TextStreamer(letters)}):
         with pytest.raises(ValueError, match="num_beams=1"):
             model.generate(prompt, num_beams=2, **way)

@@ -74,38 +74,33 @@ def generate(
             f"{type(model).__name__} cannot generate: it has no head that predicts the next token.\n"
             f"Load the model with AutoModelForCausalLM.from_pretrained(...)."
         )
-    options = {name: kwargs.pop(name) for name in list(kwargs) if name in KEYWORDS}
-    config, unset = resolved(generation_config, getattr(model, "generation_config", None), options)
-    if config.num_beams > 1 and (streamer is not None or stream):
-        raise ValueError(f"num_beams={config.num_beams} cannot stream: beams are chosen at the end.\nPass num_beams=1.")
-    plan = planned(
-        model,
-        config,
-        unset,
-        read(model, inputs, config.bos_token_id, kwargs),
-        seed=seed,
-        tokenizer=tokenizer,
-        prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
-        logits_processor=_listed(logits_processor),
-        stopping_criteria=_listed(stopping_criteria),
-    )
-    if stream:
-        return _streamed(model, plan, tokenizer)
-    with torch.no_grad(), evaluating(model):
-        if config.num_beams > 1:
-            return beams.search(plan)
-        if streamer is not None:
-            streamer.put(plan.ids.cpu())
-        steps = decode(plan)
-        try:
-            while True:
-                tokens = next(steps)
-                if streamer is not None:
-                    streamer.put(tokens.cpu())
-        except StopIteration as end:
-            if streamer is not None:
-                streamer.end()
-            return end.value
+    try:
+        options = {name: kwargs.pop(name) for name in list(kwargs) if name in KEYWORDS}
+        config, unset = resolved(generation_config, getattr(model, "generation_config", None), options)
+        if config.num_beams > 1 and (streamer is not None or stream):
+            raise ValueError(
+                f"num_beams={config.num_beams} cannot stream: beams are chosen at the end.\nPass num_beams=1."
+            )
+        if stream and streamer is not None:
+            raise ValueError("streamer and stream=True are two ways to the same tokens: leave one of them out.")
+        plan = planned(
+            model,
+            config,
+            unset,
+            read(model, inputs, config.bos_token_id, kwargs),
+            seed=seed,
+            tokenizer=tokenizer,
+            prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
+            logits_processor=_listed(logits_processor),
+            stopping_criteria=_listed(stopping_criteria),
+        )
+        if stream:
+            return _streamed(model, plan, tokenizer)
+        with torch.no_grad(), evaluating(model):
+            return beams.search(plan) if config.num_beams > 1 else _run(decode(plan), plan, streamer)
+    finally:
+        if streamer is not None:  # after an error too: whoever listens in another thread would wait for ever
+            streamer.end()
 
 
 def decode(plan: Plan) -> Generator[Tensor, None, Any]:
@@ -154,6 +149,19 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
         hidden_states=tuple(reader.hidden_states) or None,
         past_key_values=reader.cache,
     )
+
+
+def _run(steps: Generator[Tensor, None, Any], plan: Plan, streamer: Any) -> Any:
+    """Take every step, show it to the streamer, and give what the steps return."""
+    if streamer is not None:
+        streamer.put(plan.ids.cpu())
+    while True:
+        try:
+            tokens = next(steps)
+        except StopIteration as end:
+            return end.value
+        if streamer is not None:
+            streamer.put(tokens.cpu())
 
 
 def _streamed(model: Any, plan: Plan, tokenizer: Any) -> Iterator[Any]:

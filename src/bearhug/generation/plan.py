@@ -125,12 +125,9 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
         return limit - read
     name = getattr(model.config, "name_or_path", "") or type(model).__name__
     asked = "" if not chosen else f" and max_new_tokens={new}"
-    ways = [f"tokenizer(text, truncation=True, max_length={limit - new})"] if new < limit else []
-    ways += [f"max_new_tokens={limit - read}"] if read < limit else []
-    raise ValueError(
-        f"the prompt has {read} tokens{asked}, but {name} reads {limit} positions.\n"
-        f"Shorten it with {' or '.join(ways)}."
-    )
+    ways = [f"Shorten it with tokenizer(text, truncation=True, max_length={limit - new})"] if new < limit else []
+    ways += [f"pass max_new_tokens={limit - read}"] if read < limit else []
+    raise ValueError(f"the prompt has {read} tokens{asked}, but {name} reads {limit} positions.\n{', or '.join(ways)}.")
 
 
 def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:

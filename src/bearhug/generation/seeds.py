@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -39,16 +40,16 @@ class Streams:
     """
 
     def __init__(self, seed: Seed, rows: int, each: int = 1):
-        if isinstance(seed, int):
-            keys: list = [(seed, row) for row in range(rows)]
+        if isinstance(seed, Iterable):
+            keys: list = [item if isinstance(item, tuple | list) else (item, 0) for item in seed]
         else:
-            keys = [item if isinstance(item, tuple | list) else (item, 0) for item in seed]
+            keys = [(seed, row) for row in range(rows)]
         if len(keys) != rows:
             raise ValueError(f"seed has {len(keys)} items for {rows} rows; give one number, or one for each row.")
         for key in keys:
-            if len(key) != 2 or not all(isinstance(part, int) for part in key):
+            if len(key) != 2 or not all(isinstance(part, Integral) for part in key):
                 raise TypeError(f"seed={seed!r}: a seed is a whole number, or a pair (seed, row) of them.")
-        self.generators = [_generator(*key, copy) for key in keys for copy in range(each)]
+        self.generators = [_generator(int(key[0]), int(key[1]), copy) for key in keys for copy in range(each)]
 
     def uniform(self, count: int) -> Tensor:
         """(rows * each, count) numbers in [0, 1), float64 with 24 random bits, on the CPU."""
