@@ -1,7 +1,7 @@
 """Random tiny checkpoints of the reference, made on the spot: one or two configs for every recipe, every head of each.
 
-    theirs = tiny.reference_model("gpt2", "causal-lm", tmp_path)   # saved in tmp_path, loaded, in evaluation mode
-    batch = tiny.batch(lengths=[7, 3])
+theirs = tiny.reference_model("gpt2", "causal-lm", tmp_path)   # saved in tmp_path, loaded, in evaluation mode
+batch = tiny.batch(lengths=[7, 3])
 """
 
 from pathlib import Path
@@ -21,7 +21,14 @@ TASKS = {  # our task: the reference's Auto class
 _WIDE = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 _SMALL = {"vocab_size": VOCABULARY, "initializer_range": 0.3}
 _ENCODER = {**_SMALL, **_WIDE, "max_position_embeddings": 40}
-_DECODER = {**_SMALL, **_WIDE, "num_key_value_heads": 2, "max_position_embeddings": 32, "bos_token_id": 1, "eos_token_id": 2}
+_DECODER = {
+    **_SMALL,
+    **_WIDE,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 32,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 _GPT2 = {**_SMALL, "n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 97, "eos_token_id": 98}
 # name: (model_type, the config's values); the first of a model_type is its plain one
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -39,12 +39,12 @@ def sight(
         start: how many of the S tokens are in the cache.
         new: T.
 
-    A token that would see nothing, padding before the text, sees itself.
+    A token that sees nothing (padding) gets zeros from `sdpa` and `eager`, never NaN.
     """
     if not config.causal:
         if real is None:
             return EVERYTHING
-        return Sight((real | ~real.any(-1, keepdim=True))[:, None, None, :])
+        return Sight(real[:, None, None, :])
     total = start + new
     window = config.sliding_window if kind == "sliding_attention" else None
     if window is not None and window >= total:
@@ -61,8 +61,6 @@ def sight(
         mask = mask & (places[:, start:, None] - places[:, None, :] < window)
     if real is not None:
         mask = mask & real[:, None, :]  # (B, T, S)
-        before = real.cumsum(-1)[:, start:, None] == 0
-        mask = mask | (before & (order == order[start:, None]))
     return Sight(mask.expand(places.shape[0], new, total)[:, None])  # (B or 1, 1, T, S)
 
 
@@ -98,9 +96,13 @@ def eager(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: 
     mask = sight.mask
     if sight.causal and q.shape[2] > 1:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+    if mask is not None and mask.dtype != torch.bool:
+        scores, mask = scores + mask, None
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min) if mask.dtype == torch.bool else scores + mask
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
+    if mask is not None:
+        weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
     if dropout:
         weights = F.dropout(weights, dropout)
     return torch.matmul(weights, v).transpose(1, 2).flatten(2), weights

@@ -91,7 +91,9 @@ COMMON: dict[str, Any] = {
 # Accepted as they are, though no recipe asks for them.
 TOLERATED = {
     "attn_implementation",
+    "classifier_dropout",
     "finetuning_task",
+    "hidden_dropout",
     "name_or_path",
     "num_labels",
     "rope_scaling",

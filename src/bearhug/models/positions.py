@@ -45,7 +45,7 @@ class Learned(nn.Module):
         if start + x.shape[1] > limit and int(positions.max()) >= limit:
             raise _too_long(int(positions.max()) + 1, limit)
         try:
-            return x + F.embedding(positions + self.offset, self.weight)
+            return x + F.embedding(positions + self.offset, self.weight, self.padding_idx)
         except IndexError:
             raise _too_long(int(positions.max()) + 1, limit) from None
 

@@ -104,8 +104,11 @@ class Transformer(nn.Module):
             cache = KVCache(len(self.layers))
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
-        places = None if real is None else counted(real, self.config.position_offset)  # (B, S)
-        positions = places[:, start:] if places is not None and position_ids is None else position_ids
+        offset = self.config.position_offset
+        places = None if real is None else counted(real, offset)  # (B, S)
+        positions = None if places is None else places[:, start:]
+        if position_ids is not None:  # given as rows of the table
+            positions = position_ids - offset if offset else position_ids
         x = self.positions.embed(self._typed(x, token_type_ids), start, positions)  # type: ignore[operator]
         if self.embed_norm is not None:
             x = self.embed_norm(x)

@@ -1,0 +1,237 @@
+"""Law 3, the same numbers: what a model computes is the reference's, within 1e-5 in float32."""
+
+import pytest
+import tiny
+import torch
+
+import bearhug
+
+pytestmark = pytest.mark.reference
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+DROPOUT = {
+    "gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
+    "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    "roberta": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    "distilbert": ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"),
+}
+
+
+def pair(recipe, task, folder, **values):
+    """The reference's model and ours, of the same checkpoint."""
+    theirs = tiny.reference_model(recipe, task, folder, **values)
+    return theirs, getattr(bearhug, tiny.TASKS[task]).from_pretrained(folder)
+
+
+def inputs_for(theirs, task):
+    """A padded batch; one text where the reference cannot find the padding."""
+    pad = theirs.config.pad_token_id
+    alone = task == "sequence-classification" and pad is None
+    return tiny.batch([9] if alone else [9, 4], pad=pad or 0)
+
+
+def labels_for(task, batch):
+    """Labels for a batch, with -100 at padding."""
+    mask, ids = batch["attention_mask"], batch["input_ids"]
+    rows = ids.shape[0]
+    if task == "question-answering":
+        return {"start_positions": torch.tensor([2, 1])[:rows], "end_positions": torch.tensor([4, 99])[:rows]}
+    if task == "sequence-classification":
+        return {"labels": torch.tensor([1, 0])[:rows]}
+    if task == "token-classification":
+        return {"labels": (ids % 2).masked_fill(mask == 0, -100)}
+    return {} if task == "base" else {"labels": ids.masked_fill(mask == 0, -100)}
+
+
+def theirs_by_our_names(ours, gradients):
+    """A checkpoint's tensors under our names."""
+    from bearhug.checkpoints.weight_map import rules
+
+    shapes = {name: p.shape for name, p in ours.named_parameters()}
+    found = {}
+    for name, rule in rules(ours.recipe.table(ours.task), shapes).items():
+        if gradients.get(name) is not None:
+            found |= zip(rule.parts, rule.split(gradients[name], [shapes[part][0] for part in rule.parts]), strict=True)
+    return found
+
+
+@pytest.mark.parametrize(("recipe", "task"), tiny.PAIRS)
+def test_a_batch_gives_the_references_numbers(recipe, task, tmp_path):
+    """Logits, loss, hidden states and gradients, in padded rows too; the results have the reference's names and order."""
+    theirs, ours = pair(recipe, task, tmp_path)
+    batch = inputs_for(theirs, task)
+    batch |= labels_for(task, batch)
+
+    expected, got = theirs(**batch, output_hidden_states=True), ours(**batch, output_hidden_states=True)
+
+    assert list(got.keys()) == list(expected.keys())
+    for name in expected.keys() - {"past_key_values"}:
+        torch.testing.assert_close(got[name], expected[name], **CLOSE)
+    if task != "base":
+        expected.loss.backward()
+        got.loss.backward()
+        reference = theirs_by_our_names(ours, {name: p.grad for name, p in theirs.named_parameters()})
+        mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
+        assert mine.keys() == reference.keys()
+        for name, gradient in mine.items():
+            torch.testing.assert_close(
+                gradient, reference[name], **CLOSE, msg=lambda text, name=name: f"{name}: {text}"
+            )
+
+
+@pytest.mark.parametrize("recipe", tiny.RECIPES)
+def test_attentions_are_the_references(recipe, tmp_path):
+    """output_attentions gives each layer's weights."""
+    theirs, ours = pair(recipe, "base", tmp_path)
+    theirs.set_attn_implementation("eager")
+    batch = tiny.batch([9, 9])
+
+    expected, got = theirs(**batch, output_attentions=True), ours(**batch, output_attentions=True)
+
+    torch.testing.assert_close(got.attentions, expected.attentions, **CLOSE)
+    torch.testing.assert_close(got.last_hidden_state, expected.last_hidden_state, **CLOSE)
+
+
+@pytest.mark.parametrize("recipe", tiny.RECIPES)
+def test_eager_attention_equals_the_fused_one(recipe, tmp_path):
+    """attn_implementation changes how, not what."""
+    theirs = tiny.reference_model(recipe, "base", tmp_path)
+    batch = tiny.batch([9, 4], pad=theirs.config.pad_token_id or 0)
+    eager = bearhug.AutoModel.from_pretrained(tmp_path, attn_implementation="eager")
+    fused = bearhug.AutoModel.from_pretrained(tmp_path)
+
+    torch.testing.assert_close(eager(**batch).last_hidden_state, fused(**batch).last_hidden_state, **CLOSE)
+
+
+@pytest.mark.parametrize("recipe", tiny.CAUSAL)
+@pytest.mark.parametrize("split", [(12,), (5, 1, 1, 5), (1,) * 12, (11, 1)], ids=str)
+def test_decoding_with_a_cache_equals_the_whole_text(recipe, split, tmp_path):
+    """In any pieces, the logits are those of the text read at once."""
+    theirs, ours = pair(recipe, "causal-lm", tmp_path)
+    ids, at, pieces = tiny.ids(2, 12), 0, []
+    cache = ours.new_cache(2, 4)  # grows
+    with torch.no_grad():
+        for length in split:
+            pieces.append(ours(ids[:, at : at + length], past_key_values=cache).logits)
+            at += length
+        expected = theirs(ids).logits
+
+    torch.testing.assert_close(torch.cat(pieces, 1), expected, **CLOSE)
+    assert cache.length == 12
+
+
+@pytest.mark.parametrize("scaling", tiny.ROPES)
+@pytest.mark.parametrize("tokens", [7, 31, 50])
+def test_every_scaling_of_rotary_positions_is_the_references(scaling, tokens, tmp_path):
+    """Within the trained positions and beyond them."""
+    theirs, ours = pair("llama", "causal-lm", tmp_path, rope_parameters={"rope_theta": 100.0, **tiny.ROPES[scaling]})
+    ids = tiny.ids(2, tokens)
+
+    torch.testing.assert_close(ours(ids).logits, theirs(ids).logits, **CLOSE)
+
+
+@pytest.mark.parametrize("scaling", tiny.ROPES)
+def test_decoding_across_a_scalings_border_is_the_references(scaling, tmp_path):
+    """Step by step from within the trained positions to beyond them, as the reference does it."""
+    theirs, ours = pair("llama", "causal-lm", tmp_path, rope_parameters={"rope_theta": 100.0, **tiny.ROPES[scaling]})
+    ids, cache, past = tiny.ids(1, 40), ours.new_cache(1, 40), None
+    with torch.no_grad():
+        for at in (slice(0, 10), *(slice(n, n + 1) for n in range(10, 40))):
+            got = ours(ids[:, at], past_key_values=cache).logits
+            output = theirs(ids[:, at], past_key_values=past, use_cache=True)
+            past = output.past_key_values
+
+            torch.testing.assert_close(got, output.logits, **CLOSE)
+
+
+@pytest.mark.parametrize(("recipe", "task"), [pair for pair in tiny.PAIRS if pair[0] in DROPOUT and pair[1] != "base"])
+def test_dropout_is_used_in_training_at_the_configs_rates(recipe, task, tmp_path):
+    """At a rate of 0 training gives what evaluation gives; at the config's own it does not."""
+    tiny.reference_model(recipe, task, tmp_path)
+    load = getattr(bearhug, tiny.TASKS[task]).from_pretrained
+    ids = tiny.ids(2, 9)
+    quiet = dict.fromkeys(DROPOUT[recipe], 0.0) | ({} if recipe == "distilbert" else {"classifier_dropout": 1e-9})
+
+    expected = load(tmp_path)(ids)[0]
+    torch.testing.assert_close(load(tmp_path, **quiet).train()(ids)[0], expected, **CLOSE)
+    assert not torch.allclose(load(tmp_path).train()(ids)[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("recipe", ["bert", "bert-untied", "roberta"])
+def test_an_encoder_as_a_decoder_is_the_references(recipe, tmp_path):
+    """is_decoder=True: a causal mask, a shifted loss, a cache."""
+    theirs, ours = pair(recipe, "causal-lm", tmp_path, is_decoder=True)
+    ids, cache = tiny.ids(2, 8), ours.new_cache(2, 8)
+    expected, got = theirs(ids, labels=ids), ours(ids, labels=ids)
+
+    torch.testing.assert_close(got.logits, expected.logits, **CLOSE)
+    torch.testing.assert_close(got.loss, expected.loss, **CLOSE)
+    with torch.no_grad():
+        pieces = [ours(ids[:, n : n + 1], past_key_values=cache).logits for n in range(8)]
+    torch.testing.assert_close(torch.cat(pieces, 1), expected.logits, **CLOSE)
+
+
+@pytest.mark.parametrize("recipe", tiny.RECIPES)
+def test_embeddings_and_positions_can_be_given(recipe, tmp_path):
+    """inputs_embeds and position_ids in place of ids and counted positions."""
+    theirs, ours = pair(recipe, "base", tmp_path)
+    ids, places = tiny.ids(2, 6), torch.tensor([[3, 1, 4, 1, 5, 9]])
+    embeds = ours.get_input_embeddings()(ids).detach()
+
+    torch.testing.assert_close(
+        ours(ids, position_ids=places).last_hidden_state, theirs(ids, position_ids=places).last_hidden_state, **CLOSE
+    )
+    torch.testing.assert_close(
+        ours(inputs_embeds=embeds).last_hidden_state, theirs(inputs_embeds=embeds).last_hidden_state, **CLOSE
+    )
+
+
+@pytest.mark.parametrize("recipe", ["bert", "bert-untied", "roberta-pad", "gpt2"])
+def test_token_types_are_the_references(recipe, tmp_path):
+    """A second segment is told apart, and in GPT-2 looked up among the words."""
+    theirs, ours = pair(recipe, "base", tmp_path)
+    ids, types = tiny.ids(2, 6), torch.tensor([[0, 0, 1, 1, 0, 1]] * 2)
+
+    torch.testing.assert_close(
+        ours(ids, token_type_ids=types).last_hidden_state, theirs(ids, token_type_ids=types).last_hidden_state, **CLOSE
+    )
+
+
+@pytest.mark.parametrize("recipe", tiny.CAUSAL)
+def test_four_dimensional_masks_are_the_references(recipe, tmp_path):
+    """A mask of who looks at whom, as truths or as numbers that are added."""
+    theirs, ours = pair(recipe, "causal-lm", tmp_path)
+    ids = tiny.ids(2, 6)
+    seen = (
+        torch.ones(6, 6, dtype=torch.bool)
+        .tril()
+        .logical_and(torch.rand(6, 6, generator=torch.Generator().manual_seed(3)) > 0.4)
+    )
+    seen = (seen | torch.eye(6, dtype=torch.bool))[None, None].expand(2, 1, 6, 6)
+    added = torch.zeros(2, 1, 6, 6).masked_fill(~seen, torch.finfo(torch.float32).min)
+
+    torch.testing.assert_close(ours(ids, seen).logits, theirs(ids, attention_mask=added).logits, **CLOSE)
+    torch.testing.assert_close(ours(ids, added).logits, theirs(ids, attention_mask=added).logits, **CLOSE)
+    assert "loss" not in ours(ids, seen.long())
+
+
+@pytest.mark.parametrize("keep", [0, 1, 3, torch.tensor([0, 4])], ids=str)
+def test_only_the_logits_that_are_asked_for(keep, tmp_path):
+    """logits_to_keep: a number counts from the end, a tensor names places."""
+    theirs, ours = pair("llama", "causal-lm", tmp_path)
+    ids = tiny.ids(2, 6)
+
+    torch.testing.assert_close(ours(ids, logits_to_keep=keep).logits, theirs(ids, logits_to_keep=keep).logits, **CLOSE)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("recipe", ["gpt2", "llama", "bert", "roberta", "distilbert", "qwen3"])
+def test_half_precision_is_near_the_references(recipe, dtype, tmp_path):
+    """A half-precision checkpoint stays so, and gives what the reference gives within its rounding."""
+    theirs = tiny.reference_model(recipe, "base").to(dtype)
+    theirs.save_pretrained(tmp_path)
+    ours = bearhug.AutoModel.from_pretrained(tmp_path)
+    batch = tiny.batch([9, 9])
+    expected, got = theirs(**batch).last_hidden_state, ours(**batch).last_hidden_state
+
+    assert got.dtype == ours.dtype == ours.config.dtype == dtype
+    assert (got - expected).float().norm() / expected.float().norm() < (0.02 if dtype == torch.bfloat16 else 0.003)
