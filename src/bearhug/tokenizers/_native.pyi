@@ -1,10 +1,11 @@
 """Signatures of the compiled core (native/): a whole tokenizer, from text to flat arrays and back.
 
-R rows (samples, and what truncation cut off them), N tokens of all rows together, T tokens of a row. Offsets count Unicode code
-points of the input text, as Python strings do. `tokenizers.file` makes the parts below from tokenizer.json and writes them back.
+R rows (samples, and what truncation cut off them), N tokens of all rows together, T tokens of a row. Offsets count
+Unicode code points of the input text, as Python strings do. `tokenizers.file` makes the parts below from
+tokenizer.json and writes them back.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, overload
 
 import numpy as np
@@ -77,7 +78,7 @@ class Padding:
     ) -> None: ...
 
 class Encoded:
-    """A batch of encoded texts. Row r is tokens starts[r] to starts[r + 1]; arrays are made when asked for, without a copy.
+    """A batch of encoded texts. Row r is tokens starts[r] to starts[r + 1]; arrays are made when asked for.
 
     The rows of one sample stand together: first its own row, then its overflowing ones. Can be pickled.
     """
@@ -104,7 +105,7 @@ class Encoded:
 
     @property
     def offsets(self) -> np.ndarray:
-        """uint32 (N, 2): start and end in the text (of the pre-split word, where those were given); (0, 0) on special tokens."""
+        """uint32 (N, 2): start and end in the text, or in its pre-split word; (0, 0) on special tokens."""
 
     @property
     def word_ids(self) -> np.ndarray:
@@ -125,7 +126,7 @@ class Encoded:
         """T of one row. Negative rows count from the end."""
 
     def row(self, row: int, field: Field) -> list:
-        """One field of one row as a list of int (of (int, int) for offsets; word_ids and sequence_ids have None for -1)."""
+        """One field of one row: a list of int ((int, int) for offsets; word_ids, sequence_ids: None for -1)."""
 
     def lists(self, field: Field) -> list[list]:
         """`row` of every row."""
@@ -149,6 +150,9 @@ class Normalizer:
     @property
     def json(self) -> str: ...
     def normalize(self, text: str) -> str: ...
+    def normalize_str(self, text: str) -> str:
+        """The reference's name for `normalize`."""
+
     @staticmethod
     def bert(
         json: str, clean_text: bool, handle_chinese_chars: bool, strip_accents: bool | None, lowercase: bool
@@ -290,8 +294,9 @@ class Decoder:
 class Tokenizer:
     """Added tokens, normalizer, pre-tokenizer, model, post-processor, truncation, padding; and the way back.
 
-    Encoding releases the interpreter's lock and takes several threads for a large batch. Any number of Python threads may encode
-    at once; a change (a new part, an added token) makes a new state that later calls see. Can be forked, copied and pickled.
+    Encoding releases the interpreter's lock and takes several threads for a large batch. Any number of Python threads
+    may encode at once; a change (a new part, an added token) makes a new state that later calls see. Can be forked,
+    copied and pickled.
     """
 
     model: Model
@@ -326,7 +331,7 @@ class Tokenizer:
         """
 
     def remove_added_tokens(self, contents: Sequence[str]) -> None:
-        """Forget added tokens: those that the model's vocabulary has are found as ordinary text again, the others lose their ids."""
+        """Forget added tokens: those of the model's vocabulary are ordinary text again, the others lose their ids."""
 
     def added_tokens(self) -> dict[int, AddedToken]:
         """id -> token, in the order of ids."""
@@ -353,19 +358,21 @@ class Tokenizer:
         truncation: Truncation | None = None,
         padding: Padding | None = None,
         offsets: bool = False,
+        overflow: bool = True,
         threads: int = 0,
     ) -> Encoded:
         """Encode texts (with is_split_into_words: lists of words), each alone or with the second sequence of its pair.
 
         Args:
             split_special_tokens: special tokens inside a text are read as ordinary text.
-            offsets: work out offsets, word_ids and sequence_ids now; else they are worked out when they are first read, by
-                encoding once more (the Encoded keeps its texts until then).
+            offsets: work out offsets and word_ids now; else they are worked out when they are first read, by encoding
+                once more (the Encoded keeps its texts until then).
+            overflow: give rows of what truncation cut off, too.
             threads: 0 chooses by the size of the batch and the machine (TOKENIZERS_PARALLELISM=false: 1).
 
         Raises:
-            ValueError: truncation cannot reach max_length (its strategy spares the sequence that is too long, or the special
-                tokens alone are longer), or the model meets an unknown piece and has no token for it.
+            ValueError: truncation cannot reach max_length (its strategy spares the sequence that is too long, or the
+                special tokens alone are longer), or the model meets an unknown piece and has no token for it.
         """
 
     @overload

@@ -1,0 +1,63 @@
+// Added tokens: found in the text before anything else happens to it, around the model's vocabulary.
+#pragma once
+#include <array>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model.hpp"
+#include "normalizer.hpp"
+#include "trie.hpp"
+
+namespace bearhug {
+
+struct AddedToken {
+    std::string content;
+    bool single_word = false;  // not beside a letter, digit, mark or underscore
+    bool lstrip = false;       // takes the white space before it along
+    bool rstrip = false;       // and behind it
+    bool normalized = true;    // is looked for, normalized, in the normalized text
+    bool special = false;      // is left out when decoding skips special tokens
+    bool operator==(const AddedToken&) const = default;
+};
+
+class AddedVocabulary {
+   public:
+    // Adds tokens behind the vocabulary, or marks those that it has. Returns how many were not there, equal in all flags.
+    std::size_t add(const std::vector<AddedToken>& tokens, const Model& model, const Normalizer* normalizer);
+    // Adds tokens at given ids. Throws std::invalid_argument where an id belongs to another token.
+    void load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model, const Normalizer* normalizer);
+    void remove(const std::vector<std::string>& contents, const Model& model, const Normalizer* normalizer);
+    // The normalizer has changed: the normalized tokens look different in the text.
+    void refresh(const Normalizer* normalizer);
+
+    const AddedToken* token(std::uint32_t id) const;
+    std::uint32_t find(std::string_view content) const;
+    const std::map<std::uint32_t, AddedToken>& tokens() const { return tokens_; }
+    std::size_t outside(const Model& model) const;  // how many the model does not have
+
+    struct Part {
+        Span span;
+        std::uint32_t id;  // no_id: text between tokens
+    };
+    // The text, part by part. normalized: looks for the tokens that are matched in normalized text. skip_special: special tokens
+    // are ordinary text. False, and no parts, where nothing is found.
+    bool cut(std::string_view text, bool normalized, bool skip_special, std::vector<Part>& parts) const;
+
+   private:
+    struct Patterns {
+        Trie trie;
+        std::array<bool, 256> starts{};  // bytes that some pattern starts with
+        bool empty = true;
+        void build(const std::vector<std::pair<std::string, std::uint32_t>>& texts);
+    };
+    void put(const AddedToken& token, std::uint32_t id);
+
+    std::map<std::uint32_t, AddedToken> tokens_;
+    std::unordered_map<std::string, std::uint32_t> ids_;
+    Patterns raw_, normalized_;
+};
+
+}  // namespace bearhug

@@ -1,0 +1,222 @@
+#include "decoder.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "bytes.hpp"
+
+namespace bearhug {
+namespace {
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+    if (from.empty()) return;
+    auto at = text.find(from);
+    if (at == text.npos) return;
+    std::string out;
+    std::size_t done = 0;
+    for (; at != text.npos; at = text.find(from, done)) {
+        out.append(text, done, at - done);
+        out += to;
+        done = at + from.size();
+    }
+    out.append(text, done);
+    text.swap(out);
+}
+
+}  // namespace
+
+void clean_up(std::string& text) {
+    static constexpr std::pair<std::string_view, std::string_view> rules[] = {
+        {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
+        {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [from, to] : rules) replace_all(text, from, to);
+}
+
+namespace decoders {
+namespace {
+
+class ByteLevel : public Decoder {
+    void apply(std::vector<std::string>& tokens) const override {
+        std::string all;
+        for (const auto& token : tokens) bytes::append_raw(token, all);
+        tokens.assign(1, unicode::lossy(all));
+    }
+    bool only_joins_bytes() const override { return true; }
+};
+
+class WordPiece : public Decoder {
+   public:
+    WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleans_(cleanup) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            auto& token = tokens[i];
+            if (i > 0) {
+                if (token.starts_with(prefix_)) {
+                    token.erase(0, prefix_.size());
+                } else {
+                    token.insert(0, 1, ' ');
+                }
+            }
+            if (cleans_) clean_up(token);
+        }
+    }
+
+   private:
+    std::string prefix_;
+    bool cleans_;
+};
+
+class Bpe : public Decoder {
+   public:
+    explicit Bpe(std::string suffix) : suffix_(std::move(suffix)) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], suffix_, i + 1 == tokens.size() ? "" : " ");
+    }
+
+   private:
+    std::string suffix_;
+};
+
+class ByteFallback : public Decoder {
+    void apply(std::vector<std::string>& tokens) const override {
+        std::vector<std::string> out;
+        std::string run;  // bytes not yet put
+        auto flush = [&] {
+            if (run.empty()) return;
+            if (unicode::is_valid(run)) {
+                out.push_back(run);
+            } else {
+                out.insert(out.end(), run.size(), unicode::utf8(0xFFFD));
+            }
+            run.clear();
+        };
+        for (auto& token : tokens) {
+            unsigned byte = 0;
+            const bool is_byte = token.size() == 6 && token.starts_with("<0x") && token.ends_with('>') &&
+                                 std::from_chars(token.data() + 3, token.data() + 5, byte, 16).ptr == token.data() + 5;
+            if (is_byte) {
+                run += static_cast<char>(byte);
+            } else {
+                flush();
+                out.push_back(std::move(token));
+            }
+        }
+        flush();
+        tokens.swap(out);
+    }
+};
+
+class Fuse : public Decoder {
+    void apply(std::vector<std::string>& tokens) const override {
+        std::string all;
+        for (const auto& token : tokens) all += token;
+        tokens.assign(1, std::move(all));
+    }
+};
+
+class Replace : public Decoder {
+   public:
+    Replace(Finder find, std::string content) : find_(std::move(find)), content_(std::move(content)) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        std::vector<Span> matches;
+        for (auto& token : tokens) {
+            find_(token, matches);
+            if (matches.empty()) continue;
+            std::string out;
+            std::size_t done = 0;
+            for (const auto& match : matches) {
+                out.append(token, done, match.start - done);
+                out += content_;
+                done = match.end;
+            }
+            out.append(token, done);
+            token.swap(out);
+        }
+    }
+
+   private:
+    Finder find_;
+    std::string content_;
+};
+
+class Strip : public Decoder {
+   public:
+    Strip(char32_t content, std::size_t start, std::size_t stop) : content_(unicode::utf8(content)), start_(start), stop_(stop) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        for (auto& token : tokens) {
+            std::string_view rest = token;
+            for (std::size_t i = 0; i < start_ && rest.starts_with(content_); ++i) rest.remove_prefix(content_.size());
+            for (std::size_t i = 0; i < stop_ && rest.ends_with(content_); ++i) rest.remove_suffix(content_.size());
+            token = std::string(rest);
+        }
+    }
+
+   private:
+    std::string content_;
+    std::size_t start_, stop_;
+};
+
+class Metaspace : public Decoder {
+   public:
+    Metaspace(std::string replacement, bool prepends) : replacement_(std::move(replacement)), prepends_(prepends) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], replacement_, i == 0 && prepends_ ? "" : " ");
+    }
+
+   private:
+    std::string replacement_;
+    bool prepends_;
+};
+
+// Connectionist temporal classification (Graves et al. 2006): repeats count once, blanks not at all.
+class Ctc : public Decoder {
+   public:
+    Ctc(std::string pad_token, std::string word_delimiter, bool cleanup)
+        : pad_(std::move(pad_token)), delimiter_(std::move(word_delimiter)), cleans_(cleanup) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+        for (auto& token : tokens) {
+            replace_all(token, pad_, "");
+            if (!cleans_) continue;
+            clean_up(token);
+            replace_all(token, delimiter_, " ");
+        }
+        std::erase(tokens, "");
+    }
+
+   private:
+    std::string pad_, delimiter_;
+    bool cleans_;
+};
+
+class Sequence : public Decoder {
+   public:
+    explicit Sequence(std::vector<DecoderPointer> parts) : parts_(std::move(parts)) {}
+    void apply(std::vector<std::string>& tokens) const override {
+        for (const auto& part : parts_) part->apply(tokens);
+    }
+
+   private:
+    std::vector<DecoderPointer> parts_;
+};
+
+}  // namespace
+
+std::shared_ptr<Decoder> byte_level() { return std::make_shared<ByteLevel>(); }
+std::shared_ptr<Decoder> wordpiece(std::string prefix, bool cleanup) { return std::make_shared<WordPiece>(std::move(prefix), cleanup); }
+std::shared_ptr<Decoder> bpe(std::string suffix) { return std::make_shared<Bpe>(std::move(suffix)); }
+std::shared_ptr<Decoder> byte_fallback() { return std::make_shared<ByteFallback>(); }
+std::shared_ptr<Decoder> fuse() { return std::make_shared<Fuse>(); }
+std::shared_ptr<Decoder> replace(Finder find, std::string content) { return std::make_shared<Replace>(std::move(find), std::move(content)); }
+std::shared_ptr<Decoder> strip(char32_t content, std::size_t start, std::size_t stop) { return std::make_shared<Strip>(content, start, stop); }
+std::shared_ptr<Decoder> metaspace(std::string replacement, bool prepends) {
+    return std::make_shared<Metaspace>(std::move(replacement), prepends);
+}
+std::shared_ptr<Decoder> ctc(std::string pad_token, std::string word_delimiter, bool cleanup) {
+    return std::make_shared<Ctc>(std::move(pad_token), std::move(word_delimiter), cleanup);
+}
+std::shared_ptr<Decoder> sequence(std::vector<DecoderPointer> parts) { return std::make_shared<Sequence>(std::move(parts)); }
+
+}  // namespace decoders
+}  // namespace bearhug

@@ -1,0 +1,60 @@
+// Models: a piece of text -> tokens.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache.hpp"
+#include "vocabulary.hpp"
+
+namespace bearhug {
+
+// Tokens of one piece after another.
+struct Tokens {
+    std::vector<std::uint32_t> ids;
+    std::vector<std::uint32_t> ends;  // where each ends in its piece, in bytes; only when tracking
+    bool tracking = false;
+};
+
+// What one thread needs while it encodes; kept from call to call.
+struct Workspace {
+    virtual ~Workspace() = default;
+};
+
+class Model {
+   public:
+    virtual ~Model() = default;
+    // Adds the tokens of a piece that is not empty. bytes: each byte of the piece stands for one of the characters of bytes.hpp;
+    // only where reads_bytes(). Throws std::invalid_argument where the model cannot say what an unknown piece is.
+    virtual void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& work) const = 0;
+    virtual bool reads_bytes() const { return false; }
+    virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }
+    virtual std::string_view kind() const = 0;
+    virtual std::vector<std::pair<std::string, std::string>> merges() const { return {}; }
+    virtual std::uint32_t unk_id() const { return no_id; }
+
+    Vocabulary vocabulary;
+    std::string json;  // how tokenizer.json describes it, without vocabulary and merges
+};
+
+struct BpeSettings {
+    std::optional<float> dropout;
+    std::optional<std::string> unk_token, continuing_subword_prefix, end_of_word_suffix;
+    bool fuse_unk = false, byte_fallback = false, ignore_merges = false;
+};
+using Merges = std::vector<std::pair<std::string_view, std::string_view>>;
+
+// Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). Throws std::invalid_argument where a merge names an unknown token.
+std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, const Merges& merges, BpeSettings settings);
+
+// Longest match first (Schuster and Nakajima 2012; Devlin et al. 2019).
+std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix, std::size_t max_chars);
+
+// A piece is a token, or unknown.
+std::shared_ptr<Model> make_wordlevel(Vocabulary vocabulary, std::string unk_token);
+
+}  // namespace bearhug

@@ -1,0 +1,45 @@
+// Normalizers: text -> text, before it is cut.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "draft.hpp"
+
+namespace bearhug {
+
+// Finds the matches of a regular expression: spans of bytes, in order, not overlapping. May throw.
+using Finder = std::function<void(std::string_view text, std::vector<Span>& matches)>;
+
+// Finds a literal text (an empty one is never found).
+Finder literal(std::string pattern);
+
+class Normalizer {
+   public:
+    virtual ~Normalizer() = default;
+    virtual void apply(Draft& draft) const = 0;
+    std::string json;  // how tokenizer.json describes it
+};
+using NormalizerPointer = std::shared_ptr<const Normalizer>;
+
+namespace normalizers {
+
+struct BertSettings {
+    bool clean_text, handle_chinese_chars;
+    std::optional<bool> strip_accents;  // none: as `lowercase`
+    bool lowercase;
+};
+std::shared_ptr<Normalizer> bert(BertSettings settings);
+std::shared_ptr<Normalizer> normal_form(unicode::Form form);
+std::shared_ptr<Normalizer> lowercase();
+std::shared_ptr<Normalizer> strip_accents();
+std::shared_ptr<Normalizer> strip(bool left, bool right);
+std::shared_ptr<Normalizer> replace(Finder find, std::string content);
+std::shared_ptr<Normalizer> prepend(std::string text);
+std::shared_ptr<Normalizer> byte_level();
+std::shared_ptr<Normalizer> sequence(std::vector<NormalizerPointer> parts);
+
+}  // namespace normalizers
+}  // namespace bearhug

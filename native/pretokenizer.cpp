@@ -1,0 +1,364 @@
+#include "pretokenizer.hpp"
+
+#include <utility>
+
+#include "bytes.hpp"
+
+namespace bearhug {
+
+void spell_bytes(Draft& draft, Pieces& pieces) {
+    if (!pieces.bytes) return;
+    pieces.bytes = false;
+    const auto text = draft.text();
+    for (auto& span : pieces.spans) {
+        const auto start = static_cast<std::uint32_t>(draft.written());
+        for (auto i = span.start; i < span.end; ++i) draft.put(bytes::to_utf8(static_cast<unsigned char>(text[i])), i);
+        span = {start, static_cast<std::uint32_t>(draft.written())};
+    }
+    draft.commit();
+}
+
+namespace pre_tokenizers {
+namespace {
+
+using namespace unicode;
+
+struct Part {
+    Span span;
+    bool match;
+};
+
+// A text cut at its matches -> pieces.
+void merge(std::vector<Part>& parts, Behavior behavior, std::vector<Span>& out) {
+    auto push = [&](Span span) {
+        if (span.start < span.end) out.push_back(span);
+    };
+    std::vector<Span> merged;
+    bool previous = false;
+    switch (behavior) {
+        case Behavior::removed:
+            for (const auto& part : parts)
+                if (!part.match) push(part.span);
+            return;
+        case Behavior::isolated:
+            for (const auto& part : parts) push(part.span);
+            return;
+        case Behavior::contiguous:
+            for (const auto& part : parts) {
+                if (part.match == previous && !merged.empty()) {
+                    merged.back().end = part.span.end;
+                } else {
+                    merged.push_back(part.span);
+                }
+                previous = part.match;
+            }
+            break;
+        case Behavior::merged_with_previous:
+            for (const auto& part : parts) {
+                if (part.match && !previous && !merged.empty()) {
+                    merged.back().end = part.span.end;
+                } else {
+                    merged.push_back(part.span);
+                }
+                previous = part.match;
+            }
+            break;
+        case Behavior::merged_with_next:
+            for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+                if (part->match && !previous && !merged.empty()) {
+                    merged.back().start = part->span.start;
+                } else {
+                    merged.push_back(part->span);
+                }
+                previous = part->match;
+            }
+            for (auto span = merged.rbegin(); span != merged.rend(); ++span) push(*span);
+            return;
+    }
+    for (const auto& span : merged) push(span);
+}
+
+// The matches in text[within], which `matches` counts from the start of `within` -> the whole of it, part by part.
+void cut(Span within, const std::vector<Span>& matches, bool invert, std::vector<Part>& parts) {
+    parts.clear();
+    std::uint32_t done = within.start;
+    for (const auto& match : matches) {
+        const Span found{within.start + match.start, within.start + match.end};
+        if (found.start > done) parts.push_back({{done, found.start}, invert});
+        parts.push_back({found, !invert});
+        done = found.end;
+    }
+    if (done < within.end) parts.push_back({{done, within.end}, invert});
+}
+
+// Every character with the property is a match of its own.
+void cut_at(std::string_view text, Span within, int property, std::vector<Part>& parts) {
+    parts.clear();
+    const char* const first = text.data();
+    const char* const last = first + within.end;
+    std::uint32_t done = within.start;
+    for (const char* p = first + within.start; p < last;) {
+        const auto start = static_cast<std::uint32_t>(p - first);
+        if (!unicode::is(unicode::next(p), property)) continue;
+        const auto end = static_cast<std::uint32_t>(p - first);
+        if (start > done) parts.push_back({{done, start}, false});
+        parts.push_back({{start, end}, true});
+        done = end;
+    }
+    if (done < within.end) parts.push_back({{done, within.end}, false});
+}
+
+void scan_all(scan::Next next, std::string_view text, Span within, std::vector<Span>& out) {
+    const char* const first = text.data();
+    const char* const last = first + within.end;
+    for (const char* p = first + within.start; p < last;) {
+        const char* after = next(p, last);
+        out.push_back({static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)});
+        p = after;
+    }
+}
+
+class ByteLevel : public PreTokenizer {
+   public:
+    ByteLevel(bool add_prefix_space, bool use_regex) : adds_(add_prefix_space), scans_(use_regex) {}
+
+    void split(Draft& draft, Pieces& pieces) const override {
+        if (adds_) add_spaces(draft, pieces.spans);
+        if (scans_) {
+            std::vector<Span> cut;
+            for (const auto& span : pieces.spans) scan_all(scan::gpt2, draft.text(), span, cut);
+            pieces.spans.swap(cut);
+        }
+        pieces.bytes = true;
+    }
+    Scan only_scans() const override { return {scans_ && !adds_ ? scan::gpt2 : nullptr, true}; }
+    bool spells_bytes() const override { return !adds_ && !scans_; }
+
+   private:
+    static void add_spaces(Draft& draft, std::vector<Span>& spans) {
+        const auto text = draft.text();
+        bool all = true;
+        for (const auto& span : spans) all = all && text[span.start] == ' ';
+        if (all) return;
+        for (auto& span : spans) {
+            const auto start = static_cast<std::uint32_t>(draft.written());
+            if (text[span.start] != ' ') draft.put_ascii(' ', span.start);
+            draft.keep(span.start, span.end);
+            span = {start, static_cast<std::uint32_t>(draft.written())};
+        }
+        draft.commit();
+    }
+
+    bool adds_, scans_;
+};
+
+// White space goes, punctuation stands alone.
+class Bert : public PreTokenizer {
+    void split(Draft& draft, Pieces& pieces) const override {
+        const char* const first = draft.text().data();
+        std::vector<Span> cut;
+        for (const auto& span : pieces.spans) {
+            const char* const last = first + span.end;
+            auto done = span.start;
+            for (const char* p = first + span.start; p < last;) {
+                const auto start = static_cast<std::uint32_t>(p - first);
+                const auto properties = unicode::properties(unicode::next(p));
+                if (!(properties & (space | unicode::punctuation))) continue;
+                const auto end = static_cast<std::uint32_t>(p - first);
+                if (start > done) cut.push_back({done, start});
+                if (properties & unicode::punctuation) cut.push_back({start, end});
+                done = end;
+            }
+            if (done < span.end) cut.push_back({done, span.end});
+        }
+        pieces.spans.swap(cut);
+    }
+};
+
+// \w+|[^\w\s]+
+class Whitespace : public PreTokenizer {
+    void split(Draft& draft, Pieces& pieces) const override {
+        const char* const first = draft.text().data();
+        std::vector<Span> cut;
+        for (const auto& span : pieces.spans) {
+            const char* const last = first + span.end;
+            int before = space;  // what the piece that has been started is made of; space: none is
+            std::uint32_t done = span.start;
+            for (const char* p = first + span.start; p < last;) {
+                const auto start = static_cast<std::uint32_t>(p - first);
+                const auto properties = unicode::properties(unicode::next(p));
+                const int now = properties & word ? word : properties & space ? space : 0;
+                if (now == before) continue;
+                if (before != space) cut.push_back({done, start});
+                done = start, before = now;
+            }
+            if (before != space) cut.push_back({done, span.end});
+        }
+        pieces.spans.swap(cut);
+    }
+};
+
+class Property : public PreTokenizer {
+   public:
+    Property(int property, Behavior behavior) : property_(property), behavior_(behavior) {}
+    void split(Draft& draft, Pieces& pieces) const override {
+        std::vector<Span> cut;
+        std::vector<Part> parts;
+        for (const auto& span : pieces.spans) {
+            cut_at(draft.text(), span, property_, parts);
+            merge(parts, behavior_, cut);
+        }
+        pieces.spans.swap(cut);
+    }
+
+   private:
+    int property_;
+    Behavior behavior_;
+};
+
+class Metaspace : public PreTokenizer {
+   public:
+    Metaspace(std::string replacement, Prepend scheme, bool split)
+        : replacement_(std::move(replacement)), scheme_(scheme), splits_(split) {}
+
+    bool reads_origins() const override { return scheme_ == Prepend::first; }
+
+    void split(Draft& draft, Pieces& pieces) const override {
+        const auto text = draft.text();
+        std::vector<Span> cut;
+        for (const auto& span : pieces.spans) {
+            auto start = static_cast<std::uint32_t>(draft.written());
+            const auto here = text.substr(span.start, span.size());
+            const bool has_one = here[0] == ' ' || here.starts_with(replacement_);
+            const bool wants_one =
+                scheme_ == Prepend::always || (scheme_ == Prepend::first && draft.origin(span.start).start == 0);
+            if (wants_one && !has_one) draft.put(replacement_, span.start);
+            // A replacement starts a new piece, and is the first of its piece (merged_with_next).
+            for (auto at = span.start; at < span.end;) {
+                auto plain = at;
+                while (plain < span.end && text[plain] != ' ' && !text.substr(plain, span.end - plain).starts_with(replacement_))
+                    ++plain;
+                draft.keep(at, plain);
+                if (plain == span.end) break;
+                const auto written = static_cast<std::uint32_t>(draft.written());
+                if (splits_ && written > start) {
+                    cut.push_back({start, written});
+                    start = written;
+                }
+                draft.put(replacement_, plain);
+                at = plain + static_cast<std::uint32_t>(text[plain] == ' ' ? 1 : replacement_.size());
+            }
+            const auto written = static_cast<std::uint32_t>(draft.written());
+            if (written > start) cut.push_back({start, written});
+        }
+        draft.commit();
+        pieces.spans.swap(cut);
+    }
+
+   private:
+    std::string replacement_;
+    Prepend scheme_;
+    bool splits_;
+};
+
+class Found : public PreTokenizer {
+   public:
+    Found(Finder find, Behavior behavior, bool invert) : find_(std::move(find)), behavior_(behavior), invert_(invert) {}
+    void split(Draft& draft, Pieces& pieces) const override {
+        std::vector<Span> cut_pieces, matches;
+        std::vector<Part> parts;
+        for (const auto& span : pieces.spans) {
+            find_(draft.text().substr(span.start, span.size()), matches);
+            cut(span, matches, invert_, parts);
+            merge(parts, behavior_, cut_pieces);
+        }
+        pieces.spans.swap(cut_pieces);
+    }
+
+   private:
+    Finder find_;
+    Behavior behavior_;
+    bool invert_;
+};
+
+class Scanned : public PreTokenizer {
+   public:
+    Scanned(scan::Next next, Behavior behavior, bool invert) : next_(next), behavior_(behavior), invert_(invert) {}
+    void split(Draft& draft, Pieces& pieces) const override {
+        std::vector<Span> cut, matches;
+        std::vector<Part> parts;
+        for (const auto& span : pieces.spans) {
+            if (keeps_matches()) {
+                scan_all(next_, draft.text(), span, cut);
+                continue;
+            }
+            matches.clear();
+            parts.clear();
+            scan_all(next_, draft.text(), span, matches);
+            for (const auto& match : matches) parts.push_back({match, !invert_});
+            merge(parts, behavior_, cut);
+        }
+        pieces.spans.swap(cut);
+    }
+    Scan only_scans() const override { return {keeps_matches() ? next_ : nullptr, false}; }
+
+   private:
+    bool keeps_matches() const { return behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_); }
+
+    scan::Next next_;
+    Behavior behavior_;
+    bool invert_;
+};
+
+class Sequence : public PreTokenizer {
+   public:
+    explicit Sequence(std::vector<PreTokenizerPointer> parts) : parts_(std::move(parts)) {}
+    void split(Draft& draft, Pieces& pieces) const override {
+        for (const auto& part : parts_) {
+            spell_bytes(draft, pieces);
+            part->split(draft, pieces);
+        }
+    }
+    bool reads_origins() const override {
+        for (const auto& part : parts_)
+            if (part->reads_origins()) return true;
+        return false;
+    }
+    Scan only_scans() const override {
+        if (parts_.size() == 1) return parts_[0]->only_scans();
+        if (parts_.size() == 2 && parts_[1]->spells_bytes() && !parts_[0]->only_scans().bytes)
+            return {parts_[0]->only_scans().next, true};
+        return {};
+    }
+
+   private:
+    std::vector<PreTokenizerPointer> parts_;
+};
+
+}  // namespace
+
+std::shared_ptr<PreTokenizer> byte_level(bool add_prefix_space, bool use_regex) {
+    return std::make_shared<ByteLevel>(add_prefix_space, use_regex);
+}
+std::shared_ptr<PreTokenizer> bert() { return std::make_shared<Bert>(); }
+std::shared_ptr<PreTokenizer> whitespace() { return std::make_shared<Whitespace>(); }
+std::shared_ptr<PreTokenizer> whitespace_split() { return std::make_shared<Property>(space, Behavior::removed); }
+std::shared_ptr<PreTokenizer> punctuation(Behavior behavior) { return std::make_shared<Property>(unicode::punctuation, behavior); }
+std::shared_ptr<PreTokenizer> digits(bool individual) {
+    return std::make_shared<Property>(digit, individual ? Behavior::isolated : Behavior::contiguous);
+}
+std::shared_ptr<PreTokenizer> metaspace(std::string replacement, Prepend scheme, bool split) {
+    return std::make_shared<Metaspace>(std::move(replacement), scheme, split);
+}
+std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert) {
+    return std::make_shared<Found>(std::move(find), behavior, invert);
+}
+std::shared_ptr<PreTokenizer> split(scan::Next next, Behavior behavior, bool invert) {
+    return std::make_shared<Scanned>(next, behavior, invert);
+}
+std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts) {
+    return std::make_shared<Sequence>(std::move(parts));
+}
+
+}  // namespace pre_tokenizers
+}  // namespace bearhug

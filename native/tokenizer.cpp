@@ -1,0 +1,577 @@
+#include "tokenizer.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "bytes.hpp"
+#include "threads.hpp"
+
+namespace bearhug {
+
+class Bench {
+   public:
+    explicit Bench(const Model& model) : workspace(model.workspace()) {}
+    std::unique_ptr<Workspace> workspace;
+    Draft draft, part;
+    Pieces pieces;
+    std::vector<AddedVocabulary::Part> raw_parts, normalized_parts;
+};
+
+// Benches wait here between calls. Nobody ever waits for the lock: who does not get it makes a new bench.
+struct Parts::Benches {
+    static constexpr std::size_t most = 16;
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Bench>> free;
+};
+
+Parts::Parts() : benches_(std::make_unique<Benches>()) {}
+Parts::~Parts() = default;
+Parts::Parts(const Parts& other)
+    : model(other.model),
+      normalizer(other.normalizer),
+      pre_tokenizer(other.pre_tokenizer),
+      post_processor(other.post_processor),
+      decoder(other.decoder),
+      added(other.added),
+      benches_(std::make_unique<Benches>()) {}
+
+std::unique_ptr<Bench> Parts::take_bench() const {
+    const std::unique_lock lock(benches_->mutex, std::try_to_lock);
+    if (lock.owns_lock() && !benches_->free.empty()) {
+        auto bench = std::move(benches_->free.back());
+        benches_->free.pop_back();
+        return bench;
+    }
+    return std::make_unique<Bench>(*model);
+}
+
+void Parts::put_back(std::unique_ptr<Bench> bench) const {
+    const std::unique_lock lock(benches_->mutex, std::try_to_lock);
+    if (lock.owns_lock() && benches_->free.size() < Benches::most) benches_->free.push_back(std::move(bench));
+}
+
+namespace {
+
+// Byte positions of a text, asked for mostly in rising order, as counts of code points.
+class CodePoints {
+   public:
+    explicit CodePoints(std::string_view text) : text_(text), ascii_(unicode::is_ascii(text)) {}
+    std::uint32_t at(std::uint32_t byte) {
+        if (ascii_) return byte;
+        byte = std::min(byte, static_cast<std::uint32_t>(text_.size()));
+        for (; byte_ < byte; ++byte_) points_ += !unicode::continues(text_[byte_]);
+        for (; byte_ > byte; --byte_) points_ -= !unicode::continues(text_[byte_ - 1]);
+        return points_;
+    }
+    Span at(Span bytes) {
+        const auto start = at(bytes.start);
+        return {start, at(bytes.end)};
+    }
+
+   private:
+    std::string_view text_;
+    bool ascii_;
+    std::uint32_t byte_ = 0, points_ = 0;
+};
+
+// What one thread has encoded: tokens of sequences, one after another.
+struct Stream {
+    Tokens tokens;
+    std::vector<Span> offsets;
+    std::vector<std::int32_t> words;
+    std::vector<std::pair<std::size_t, std::string>> texts;  // of added tokens that stand in the text otherwise than in the vocabulary
+};
+
+class Encoder {
+   public:
+    Encoder(const Parts& parts, const Options& options, Bench& bench, Stream& out)
+        : parts_(parts), options_(options), bench_(bench), out_(out) {
+        out.tokens.tracking = options.tracking;
+        if (parts.pre_tokenizer) {
+            const auto scan = parts.pre_tokenizer->only_scans();
+            if (scan.next && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
+        }
+        // Metaspace may ask whether a piece stands at the very start of the input.
+        draft_tracks_ = options.tracking || (parts.normalizer && parts.pre_tokenizer && parts.pre_tokenizer->reads_origins());
+    }
+
+    // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
+    void encode(std::string_view text, std::int32_t word) {
+        if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
+        CodePoints points(options_.tracking ? text : std::string_view{});
+        points_ = &points;
+        fixed_word_ = word;
+        word_ = 0;
+        if (!parts_.added.cut(text, false, options_.split_special_tokens, bench_.raw_parts)) {
+            segment(text, 0);
+            return;
+        }
+        for (std::size_t i = 0; i < bench_.raw_parts.size(); ++i) {
+            const auto part = bench_.raw_parts[i];
+            const auto here = text.substr(part.span.start, part.span.size());
+            if (part.id == no_id) {
+                segment(here, part.span.start);
+            } else {
+                put_added(part.id, here, part.span);
+            }
+        }
+    }
+
+   private:
+    void segment(std::string_view text, std::uint32_t base) {
+        Draft& draft = bench_.draft;
+        draft.start(text, base, draft_tracks_);
+        if (parts_.normalizer) parts_.normalizer->apply(draft);
+        if (!parts_.added.cut(draft.text(), true, options_.split_special_tokens, bench_.normalized_parts)) {
+            pieces(draft);
+            return;
+        }
+        for (std::size_t i = 0; i < bench_.normalized_parts.size(); ++i) {
+            const auto part = bench_.normalized_parts[i];
+            if (part.id == no_id) {
+                bench_.part.start(draft, part.span);
+                pieces(bench_.part);
+            } else {
+                put_added(part.id, draft.text().substr(part.span.start, part.span.size()), options_.tracking ? draft.origin(part.span) : Span{});
+            }
+        }
+    }
+
+    void pieces(Draft& draft) {
+        const auto size = static_cast<std::uint32_t>(draft.text().size());
+        if (size == 0) return;
+        if (scan_.next) {
+            const char* const first = draft.text().data();
+            const char* const last = first + size;
+            for (const char* p = first; p < last;) {
+                const char* after = scan_.next(p, last);
+                piece(draft, {static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)}, scan_.bytes);
+                p = after;
+            }
+            return;
+        }
+        Pieces& pieces = bench_.pieces;
+        pieces.spans.assign(1, {0, size});
+        pieces.bytes = false;
+        if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(draft, pieces);
+        if (pieces.bytes && !parts_.model->reads_bytes()) spell_bytes(draft, pieces);
+        for (const auto& span : pieces.spans) piece(draft, span, pieces.bytes);
+    }
+
+    void piece(const Draft& draft, Span span, bool bytes) {
+        Tokens& tokens = out_.tokens;
+        const std::string_view text(draft.text().data() + span.start, span.size());
+        if (!options_.tracking) {
+            parts_.model->tokenize(text, bytes, tokens, *bench_.workspace);
+            return;
+        }
+        tokens.ends.clear();
+        parts_.model->tokenize(text, bytes, tokens, *bench_.workspace);
+        std::uint32_t start = span.start;
+        for (const auto size : tokens.ends) {
+            const std::uint32_t end = std::min(span.start + size, span.end);
+            if (end > start) {
+                out_.offsets.push_back(points_->at(draft.origin(Span{start, end})));
+            } else {
+                const auto at = points_->at(draft.origin(std::size_t{span.end} - 1).end);
+                out_.offsets.push_back({at, at});
+            }
+            start = end;
+        }
+        put_words(tokens.ends.size());
+    }
+
+    void put_added(std::uint32_t id, std::string_view text, Span origin) {
+        if (options_.tracking) {
+            if (parts_.added.token(id)->content != text) out_.texts.emplace_back(out_.tokens.ids.size(), text);
+            out_.offsets.push_back(points_->at(origin));
+            put_words(1);
+        }
+        out_.tokens.ids.push_back(id);
+    }
+
+    void put_words(std::size_t count) {
+        out_.words.insert(out_.words.end(), count, fixed_word_ >= 0 ? fixed_word_ : word_);
+        ++word_;
+    }
+
+    const Parts& parts_;
+    const Options& options_;
+    Bench& bench_;
+    Stream& out_;
+    PreTokenizer::Scan scan_;
+    bool draft_tracks_ = false;
+    CodePoints* points_ = nullptr;
+    std::int32_t fixed_word_ = -1, word_ = 0;
+};
+
+struct Extent {
+    std::size_t begin = 0, end = 0;
+    std::size_t size() const { return end - begin; }
+};
+
+struct Sequences {
+    Extent first, second;
+};
+
+// The extent cut to windows of at most `most` tokens: first the one that is kept, then those that overflow.
+void windows(Extent whole, std::size_t most, const Truncation& truncation, std::vector<Extent>& out) {
+    out.clear();
+    const std::size_t size = whole.size();
+    if (size <= most) {
+        out.push_back(whole);
+        return;
+    }
+    if (most == 0) {
+        out.push_back({whole.begin, whole.begin});
+        out.push_back(whole);
+        return;
+    }
+    if (truncation.stride >= most)
+        throw std::invalid_argument("stride=" + std::to_string(truncation.stride) + " tokens would be repeated in rows that hold only " + std::to_string(most) +
+                                    " tokens of the text (max_length=" + std::to_string(truncation.max_length) +
+                                    " counts the special tokens too); make stride smaller or max_length larger.");
+    const std::size_t step = most - truncation.stride;
+    if (truncation.left) {
+        for (std::size_t stop = size;; stop -= step) {
+            const std::size_t start = stop < most ? 0 : stop - most;
+            out.push_back({whole.begin + start, whole.begin + stop});
+            if (start == 0) break;
+        }
+    } else {
+        for (std::size_t start = 0;; start += step) {
+            const std::size_t stop = std::min(start + most, size);
+            out.push_back({whole.begin + start, whole.begin + stop});
+            if (stop == size) break;
+        }
+    }
+}
+
+// How many tokens of each sequence may stay.
+std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit, const Truncation& truncation) {
+    const std::size_t total = first + second;
+    if (total <= limit) return {first, second};
+    if (limit == 0) return {0, 0};
+    const std::size_t excess = total - limit;
+    auto too_short = [&](const char* which, std::size_t size) {
+        return std::invalid_argument("truncation " + std::string(truncation.strategy == Truncation::only_first ? "'only_first'" : "'only_second'") +
+                                     " has to take " + std::to_string(excess) + " tokens from the " + which + " sequence, which has " +
+                                     std::to_string(size) + ", to reach max_length=" + std::to_string(truncation.max_length) +
+                                     ".\nUse truncation='longest_first', or a larger max_length.");
+    };
+    switch (truncation.strategy) {
+        case Truncation::only_first:
+            if (first <= excess) throw too_short("first", first);
+            return {first - excess, second};
+        case Truncation::only_second:
+            if (!is_pair)
+                throw std::invalid_argument("truncation 'only_second' needs a second sequence, and a text of " + std::to_string(first) +
+                                            " tokens has none.\nUse truncation=True ('longest_first') for single texts.");
+            if (second <= excess) throw too_short("second", second);
+            return {first, second - excess};
+        case Truncation::longest_first: break;
+    }
+    if (!is_pair) return {limit, 0};
+    std::size_t shorter = std::min(first, second);
+    std::size_t longer = shorter > limit ? shorter : std::max(shorter, limit - shorter);
+    if (shorter + longer > limit) {
+        shorter = limit / 2;
+        longer = shorter + limit % 2;
+    }
+    return first > second ? std::pair{longer, shorter} : std::pair{shorter, longer};
+}
+
+// One row: which window of its sequence each item of the layout holds (item -> index of a window).
+using Choice = std::vector<std::size_t>;
+
+// The rows of a sample in the reference's order: the kept windows together, then every combination with an overflowing one.
+void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool overflow, std::vector<Choice>& out) {
+    Choice main;
+    std::vector<Choice> others;
+    for (const auto& item : layout.items) {
+        const std::size_t count = item.kind == Item::special || !overflow ? 1 : item.kind == Item::first ? firsts : seconds;
+        std::vector<Choice> next;
+        auto extended = [](Choice choice, std::size_t window) {
+            choice.push_back(window);
+            return choice;
+        };
+        for (const auto& other : others)
+            for (std::size_t window = 0; window < count; ++window) next.push_back(extended(other, window));
+        for (std::size_t window = 1; window < count; ++window) next.push_back(extended(main, window));
+        main.push_back(0);
+        others.swap(next);
+    }
+    out.assign(1, main);
+    out.insert(out.end(), others.begin(), others.end());
+}
+
+// White space at both ends of a token, in characters; the character for a space in a byte-level vocabulary counts as one.
+std::pair<std::uint32_t, std::uint32_t> blanks(std::string_view token) {
+    auto blank = [](char32_t point) { return point == bytes::to_char(' ') || unicode::is(point, unicode::space); };
+    const char* const first = token.data();
+    const char* const last = first + token.size();
+    std::uint32_t leading = 0, trailing = 0;
+    for (const char* p = first; p < last && blank(unicode::next(p));) ++leading;
+    for (const char* p = last; p > first && blank(unicode::previous(p));) ++trailing;
+    return {leading, trailing};
+}
+
+void trim(Span& offsets, std::string_view token, bool is_first, bool add_prefix_space) {
+    auto [leading, trailing] = blanks(token);
+    if (leading > 0) {
+        // A single space before the first word is one that was added, and takes no room in the text.
+        if ((is_first || offsets.start == 0) && add_prefix_space && leading == 1) leading = 0;
+        offsets.start = std::min(offsets.start + leading, offsets.end);
+    }
+    if (trailing > 0 && offsets.end >= trailing) offsets.end = std::max(offsets.end - trailing, offsets.start);
+}
+
+// Puts the rows together out of what the threads have encoded.
+class Assembler {
+   public:
+    Assembler(const Parts& parts, const Options& options)
+        : parts_(parts), options_(options), post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
+        out_.tracked = options.tracking;
+        out_.padding_is_first_sequence = post_.layout(false, true).padding_is_first_sequence;
+    }
+
+    void add(std::size_t sample, const Sequences& sequences, bool is_pair, const Stream& stream) {
+        const Layout& layout = post_.layout(is_pair, options_.add_special_tokens);
+        firsts_.assign(1, sequences.first);
+        seconds_.assign(1, sequences.second);
+        if (options_.truncation) {
+            const auto& truncation = *options_.truncation;
+            const std::size_t special = options_.add_special_tokens ? post_.added[is_pair] : 0;
+            if (truncation.max_length < special)
+                throw std::invalid_argument("max_length=" + std::to_string(truncation.max_length) + " leaves no room for the " + std::to_string(special) +
+                                            " special tokens; use max_length=" + std::to_string(special + 1) + " or more, or add_special_tokens=False.");
+            const auto [first, second] =
+                share(sequences.first.size(), sequences.second.size(), is_pair, truncation.max_length - special, truncation);
+            windows(sequences.first, first, truncation, firsts_);
+            windows(sequences.second, second, truncation, seconds_);
+        }
+        if (!options_.overflow || (firsts_.size() == 1 && seconds_.size() == 1)) {
+            put_row(layout, nullptr, sample, stream);
+        } else {
+            choices(layout, firsts_.size(), seconds_.size(), options_.overflow, choices_);
+            for (const auto& choice : choices_) put_row(layout, &choice, sample, stream);
+        }
+        longest_ = std::max(longest_, main_size_);
+    }
+
+    Encoded finish() {
+        if (options_.padding) pad(*options_.padding);
+        return std::move(out_);
+    }
+
+   private:
+    void put_row(const Layout& layout, const Choice* choice, std::size_t sample, const Stream& stream) {
+        std::size_t size = 0;
+        for (std::size_t i = 0; i < layout.items.size(); ++i) {
+            const Item& item = layout.items[i];
+            if (item.kind == Item::special) {
+                put_special(item);
+                size += item.ids.size();
+                continue;
+            }
+            const std::size_t window = choice ? (*choice)[i] : 0;
+            const Extent extent = (item.kind == Item::first ? firsts_ : seconds_)[window];
+            put_tokens(extent, stream);
+            size += extent.size();
+            out_.runs.push_back({item.kind == Item::first ? Run::first : Run::second, window == 0 ? item.type : item.overflow_type,
+                                 static_cast<std::uint32_t>(extent.size())});
+        }
+        const bool is_main = out_.samples.empty() || out_.samples.back() != static_cast<std::int64_t>(sample);
+        if (is_main) main_size_ = size;
+        out_.samples.push_back(static_cast<std::int64_t>(sample));
+        out_.starts.push_back(static_cast<std::int64_t>(out_.ids.size()));
+        out_.run_starts.push_back(static_cast<std::int64_t>(out_.runs.size()));
+    }
+
+    void put_special(const Item& item) {
+        for (std::size_t i = 0; i < item.ids.size(); ++i) {
+            if (out_.tracked) {
+                const auto text = parts_.token(item.ids[i]);
+                if (!text || *text != item.tokens[i]) out_.texts[out_.ids.size()] = item.tokens[i];
+                out_.offsets.push_back({0, 0});
+                out_.words.push_back(-1);
+            }
+            out_.ids.push_back(item.ids[i]);
+        }
+        out_.runs.push_back({Run::special, item.type, static_cast<std::uint32_t>(item.ids.size())});
+    }
+
+    void put_tokens(Extent extent, const Stream& stream) {
+        const auto begin = static_cast<std::ptrdiff_t>(extent.begin), end = static_cast<std::ptrdiff_t>(extent.end);
+        const std::size_t before = out_.ids.size();
+        out_.ids.insert(out_.ids.end(), stream.tokens.ids.begin() + begin, stream.tokens.ids.begin() + end);
+        if (!out_.tracked) return;
+        out_.offsets.insert(out_.offsets.end(), stream.offsets.begin() + begin, stream.offsets.begin() + end);
+        out_.words.insert(out_.words.end(), stream.words.begin() + begin, stream.words.begin() + end);
+        auto text = std::lower_bound(stream.texts.begin(), stream.texts.end(), extent.begin, [](const auto& entry, std::size_t at) { return entry.first < at; });
+        for (; text != stream.texts.end() && text->first < extent.end; ++text) out_.texts[before + text->first - extent.begin] = text->second;
+        for (const bool add_prefix_space : post_.trims) {
+            for (std::size_t i = 0; i < extent.size(); ++i) {
+                const auto own = out_.texts.find(before + i);
+                const auto token = own != out_.texts.end() ? std::string_view(own->second) : parts_.token(out_.ids[before + i]).value_or("");
+                trim(out_.offsets[before + i], token, i == 0, add_prefix_space);
+            }
+        }
+    }
+
+    void pad(const Padding& padding) {
+        std::size_t length = padding.length.value_or(longest_);
+        if (padding.multiple && *padding.multiple > 0) length = (length + *padding.multiple - 1) / *padding.multiple * *padding.multiple;
+        Encoded padded;
+        padded.tracked = out_.tracked;
+        padded.padding_is_first_sequence = out_.padding_is_first_sequence;
+        padded.samples = std::move(out_.samples);
+        const bool own_text = out_.tracked && parts_.token(padding.id) != padding.token;
+        for (std::size_t row = 0; row < padded.samples.size(); ++row) {
+            const auto start = out_.starts[row], end = out_.starts[row + 1];
+            const auto size = static_cast<std::size_t>(end - start);
+            const std::size_t missing = length > size ? length - size : 0;
+            const Run run{Run::padding, padding.type, static_cast<std::uint32_t>(missing)};
+            auto fill = [&] {
+                if (own_text)
+                    for (std::size_t i = 0; i < missing; ++i) padded.texts[padded.ids.size() + i] = padding.token;
+                padded.ids.insert(padded.ids.end(), missing, padding.id);
+                if (padded.tracked) {
+                    padded.offsets.insert(padded.offsets.end(), missing, Span{0, 0});
+                    padded.words.insert(padded.words.end(), missing, -1);
+                }
+                if (missing > 0) padded.runs.push_back(run);
+            };
+            if (padding.left) fill();
+            for (auto text = out_.texts.lower_bound(static_cast<std::size_t>(start)); text != out_.texts.end() && text->first < static_cast<std::size_t>(end); ++text)
+                padded.texts[padded.ids.size() + text->first - static_cast<std::size_t>(start)] = text->second;
+            padded.ids.insert(padded.ids.end(), out_.ids.begin() + start, out_.ids.begin() + end);
+            if (padded.tracked) {
+                padded.offsets.insert(padded.offsets.end(), out_.offsets.begin() + start, out_.offsets.begin() + end);
+                padded.words.insert(padded.words.end(), out_.words.begin() + start, out_.words.begin() + end);
+            }
+            padded.runs.insert(padded.runs.end(), out_.runs.begin() + out_.run_starts[row], out_.runs.begin() + out_.run_starts[row + 1]);
+            if (!padding.left) fill();
+            padded.starts.push_back(static_cast<std::int64_t>(padded.ids.size()));
+            padded.run_starts.push_back(static_cast<std::int64_t>(padded.runs.size()));
+        }
+        out_ = std::move(padded);
+    }
+
+    const Parts& parts_;
+    const Options& options_;
+    const PostProcessor& post_;
+    Encoded out_;
+    std::vector<Extent> firsts_, seconds_;
+    std::vector<Choice> choices_;
+    std::size_t longest_ = 0, main_size_ = 0;
+};
+
+}  // namespace
+
+Encoded Parts::encode(const Batch& batch, const Options& options) const {
+    std::size_t bytes = 0;
+    for (const auto& word : batch.words) bytes += word.size();
+    const std::size_t threads = options.threads > 0 ? options.threads : threads_for(bytes);
+
+    // Chunks of samples of about the same size, more than there are threads, so that none waits long for the last.
+    std::vector<std::size_t> chunks = {0};
+    const std::size_t chunk_bytes = threads > 1 ? bytes / (threads * 4) + 1 : bytes + 1;
+    std::size_t filled = 0;
+    for (std::size_t i = 0; i < batch.samples.size(); ++i) {
+        const auto& sample = batch.samples[i];
+        for (auto word = sample.first_begin; word < sample.first_end; ++word) filled += batch.words[word].size();
+        for (auto word = sample.second_begin; word < sample.second_end; ++word) filled += batch.words[word].size();
+        if (filled >= chunk_bytes) {
+            chunks.push_back(i + 1);
+            filled = 0;
+        }
+    }
+    if (chunks.back() != batch.samples.size()) chunks.push_back(batch.samples.size());
+
+    std::vector<Stream> streams(chunks.size() - 1);
+    std::vector<Sequences> sequences(batch.samples.size());
+    in_threads(streams.size(), threads, [&](std::size_t chunk, std::size_t) {
+        auto bench = take_bench();
+        Stream& stream = streams[chunk];
+        Encoder encoder(*this, options, *bench, stream);
+        auto encode_words = [&](std::size_t begin, std::size_t end) {
+            const std::size_t start = stream.tokens.ids.size();
+            for (std::size_t word = begin; word < end; ++word)
+                encoder.encode(batch.words[word], batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
+            return Extent{start, stream.tokens.ids.size()};
+        };
+        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
+            const auto& sample = batch.samples[i];
+            sequences[i].first = encode_words(sample.first_begin, sample.first_end);
+            sequences[i].second = encode_words(sample.second_begin, sample.second_end);
+        }
+        put_back(std::move(bench));
+    });
+
+    Assembler assembler(*this, options);
+    for (std::size_t chunk = 0; chunk < streams.size(); ++chunk)
+        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i)
+            assembler.add(i, sequences[i], batch.samples[i].is_pair, streams[chunk]);
+    return assembler.finish();
+}
+
+void Parts::each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const {
+    if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
+    auto bench = take_bench();
+    Draft& draft = bench->draft;
+    draft.start(text, 0, pre_tokenizer && pre_tokenizer->reads_origins() && normalizer);
+    if (normalizer) normalizer->apply(draft);
+    if (!draft.text().empty()) {
+        Pieces& pieces = bench->pieces;
+        pieces.spans.assign(1, {0, static_cast<std::uint32_t>(draft.text().size())});
+        pieces.bytes = false;
+        if (pre_tokenizer) pre_tokenizer->split(draft, pieces);
+        spell_bytes(draft, pieces);
+        for (const auto& span : pieces.spans) visit(draft.text().substr(span.start, span.size()));
+    }
+    put_back(std::move(bench));
+}
+
+std::optional<std::string_view> Parts::token(std::uint32_t id) const {
+    if (const auto* token = added.token(id)) return token->content;
+    if (model->vocabulary.has(id)) return model->vocabulary.token(id);
+    return std::nullopt;
+}
+
+std::uint32_t Parts::find(std::string_view token) const {
+    const std::uint32_t id = added.find(token);
+    return id != no_id ? id : model->vocabulary.find(token);
+}
+
+std::size_t Parts::size(bool with_added) const { return model->vocabulary.size() + (with_added ? added.outside(*model) : 0); }
+
+std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
+    std::string text;
+    std::vector<std::string> tokens;
+    const bool joins_bytes = decoder && decoder->only_joins_bytes();
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto* known = added.token(ids[i]);
+        if (known && known->special && skip_special_tokens) continue;
+        const auto token = known ? std::optional<std::string_view>(known->content) : this->token(ids[i]);
+        if (!token) {
+            const auto limit = std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
+            throw std::invalid_argument("the id " + std::to_string(ids[i]) + " belongs to no token of this vocabulary, whose ids run from 0 to " +
+                                        std::to_string(limit - 1) + "; decode ids that came from this tokenizer.");
+        }
+        if (joins_bytes) {
+            bytes::append_raw(*token, text);
+        } else {
+            tokens.emplace_back(*token);
+        }
+    }
+    if (joins_bytes) return unicode::lossy(text);
+    if (decoder) decoder->apply(tokens);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (!decoder && i > 0) text += ' ';
+        text += tokens[i];
+    }
+    return text;
+}
+
+}  // namespace bearhug

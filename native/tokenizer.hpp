@@ -1,0 +1,91 @@
+// The whole way from text to rows of tokens and back.
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "added.hpp"
+#include "decoder.hpp"
+#include "encoded.hpp"
+#include "model.hpp"
+#include "normalizer.hpp"
+#include "postprocessor.hpp"
+#include "pretokenizer.hpp"
+
+namespace bearhug {
+
+struct Truncation {
+    enum Strategy { longest_first, only_first, only_second };
+    std::size_t max_length = 512;  // with the special tokens
+    std::size_t stride = 0;        // tokens that the next overflowing row repeats
+    Strategy strategy = longest_first;
+    bool left = false;
+};
+
+struct Padding {
+    std::optional<std::size_t> length;  // none: the longest row
+    std::optional<std::size_t> multiple;
+    bool left = false;
+    std::uint32_t id = 0, type = 0;
+    std::string token = "[PAD]";
+};
+
+// Texts, or words of pre-split texts, one after another; each sample owns one range of them or two.
+struct Batch {
+    struct Sample {
+        std::size_t first_begin, first_end, second_begin, second_end;
+        bool is_pair;
+    };
+    std::vector<std::string_view> words;
+    std::vector<Sample> samples;
+    bool split_into_words = false;
+};
+
+struct Options {
+    bool add_special_tokens = true;
+    bool split_special_tokens = false;  // special tokens inside a text are ordinary text
+    bool tracking = false;              // offsets and word ids are wanted
+    bool overflow = true;               // rows of what truncation cuts off are wanted
+    std::optional<Truncation> truncation;
+    std::optional<Padding> padding;
+    std::size_t threads = 0;            // 0: by the size of the batch and the machine
+};
+
+class Bench;  // what one thread works with
+
+// Everything that encoding reads. Never changed while shared: a change is made on a copy.
+struct Parts {
+    std::shared_ptr<const Model> model;
+    NormalizerPointer normalizer;
+    PreTokenizerPointer pre_tokenizer;
+    PostProcessorPointer post_processor;
+    DecoderPointer decoder;
+    AddedVocabulary added;
+
+    Parts();
+    Parts(const Parts& other);
+    ~Parts();
+    Parts& operator=(const Parts&) = delete;
+
+    // All throw std::invalid_argument for what the settings or the vocabulary do not allow.
+    Encoded encode(const Batch& batch, const Options& options) const;
+    std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
+    // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for training).
+    void each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const;
+
+    std::optional<std::string_view> token(std::uint32_t id) const;
+    std::uint32_t find(std::string_view token) const;
+    std::size_t size(bool with_added) const;
+
+   private:
+    struct Benches;
+    std::unique_ptr<Bench> take_bench() const;
+    void put_back(std::unique_ptr<Bench> bench) const;
+    std::unique_ptr<Benches> benches_;
+};
+
+}  // namespace bearhug

@@ -1,0 +1,412 @@
+"""tokenizer.json <-> the core's parts, and the vocabulary files that older folders hold.
+
+A part keeps its own description (`part.json`), so writing a file is putting the descriptions together again;
+vocabulary and merges, the bulk of a file, live in the core alone.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bearhug._lib.errors import near
+from bearhug._lib.files import replacing
+from bearhug.tokenizers._native import (
+    AddedToken,
+    Decoder,
+    Model,
+    Normalizer,
+    Padding,
+    PostProcessor,
+    PreTokenizer,
+    Tokenizer,
+    Truncation,
+)
+from bearhug.tokenizers.patterns import SCANNERS, finder
+
+Json = dict[str, Any]
+
+
+def read(path: str | os.PathLike) -> Json:
+    """A tokenizer.json as it stands.
+
+    Raises:
+        ValueError: the file is no JSON object (cut short, or something else).
+    """
+    text = Path(path).read_bytes()
+    try:
+        description = json.loads(text)
+    except ValueError as problem:
+        raise ValueError(
+            f"{str(path)!r} is no tokenizer.json: it holds no JSON ({problem}). It may have been "
+            "cut short; fetch it again."
+        ) from None
+    if not isinstance(description, dict):
+        raise ValueError(f"{str(path)!r} is no tokenizer.json: it holds a {type(description).__name__}, not an object.")
+    return description
+
+
+def load(path: str | os.PathLike) -> Tokenizer:
+    """The core of a tokenizer.json."""
+    return build(read(path))
+
+
+def loads(text: str | bytes) -> Tokenizer:
+    """The core of a tokenizer.json's text."""
+    return build(json.loads(text))
+
+
+def dumps(core: Tokenizer) -> str:
+    """The tokenizer.json of a core, on one line."""
+    return json.dumps(describe(core), ensure_ascii=False)
+
+
+def to_json(core: Tokenizer, truncation: Json | None = None, padding: Json | None = None) -> str:
+    """The tokenizer.json of a core, for a file; truncation and padding as the file has them."""
+    description = describe(core) | {"truncation": truncation, "padding": padding}
+    return json.dumps(description, ensure_ascii=False, indent=2)
+
+
+def save(core: Tokenizer, path: str | os.PathLike) -> None:
+    """Write a tokenizer.json, all or nothing."""
+    with replacing(path, "w", encoding="utf-8", newline="\n") as out:
+        out.write(to_json(core))
+
+
+def build(description: Json) -> Tokenizer:
+    """A tokenizer.json -> the core.
+
+    Raises:
+        ValueError: a part is of a kind that is not known, or does not hold together.
+    """
+    if not isinstance(description, dict):
+        raise ValueError(f"a tokenizer.json is an object; this is a {type(description).__name__}.")
+    core = Tokenizer(
+        model(description.get("model")),
+        normalizer=normalizer(description.get("normalizer")),
+        pre_tokenizer=pre_tokenizer(description.get("pre_tokenizer")),
+        post_processor=post_processor(description.get("post_processor")),
+        decoder=decoder(description.get("decoder")),
+    )
+    tokens = description.get("added_tokens") or []
+    if tokens:
+        core.load_added_tokens([_added(token) for token in tokens])
+    return core
+
+
+def describe(core: Tokenizer) -> Json:
+    """The core -> a tokenizer.json that this library and the reference load."""
+    flags = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+    added = [
+        {"id": id} | {flag: getattr(token, flag) for flag in flags} for id, token in sorted(core.added_tokens().items())
+    ]
+    vocab = dict(sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1]))
+    described_model = json.loads(core.model.json) | {"vocab": vocab}
+    if core.model.kind == "BPE":
+        described_model["merges"] = [list(pair) for pair in core.model.merges()]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": core.normalizer and json.loads(core.normalizer.json),
+        "pre_tokenizer": core.pre_tokenizer and json.loads(core.pre_tokenizer.json),
+        "post_processor": core.post_processor and json.loads(core.post_processor.json),
+        "decoder": core.decoder and json.loads(core.decoder.json),
+        "model": described_model,
+    }
+
+
+def truncation(description: Json | None) -> Truncation | None:
+    """A tokenizer.json's truncation -> the settings of a call."""
+    if description is None:
+        return None
+    strategies = {"LongestFirst": "longest_first", "OnlyFirst": "only_first", "OnlySecond": "only_second"}
+    return Truncation(
+        description["max_length"],
+        description.get("stride", 0),
+        strategies[description.get("strategy", "LongestFirst")],  # pyright: ignore[reportArgumentType]
+        description.get("direction", "Right").lower(),
+    )
+
+
+def padding(description: Json | None) -> Padding | None:
+    """A tokenizer.json's padding -> the settings of a call."""
+    if description is None:
+        return None
+    strategy = description.get("strategy", "BatchLongest")
+    return Padding(
+        strategy["Fixed"] if isinstance(strategy, dict) else None,
+        description.get("pad_to_multiple_of"),
+        description.get("direction", "Right").lower(),
+        description.get("pad_id", 0),
+        description.get("pad_type_id", 0),
+        description.get("pad_token", "[PAD]"),
+    )
+
+
+def normalizer(description: Json | None) -> Normalizer | None:
+    """A tokenizer.json's normalizer -> the core's."""
+    return _part("normalizer", NORMALIZERS, description)
+
+
+def pre_tokenizer(description: Json | None) -> PreTokenizer | None:
+    """A tokenizer.json's pre_tokenizer -> the core's."""
+    return _part("pre_tokenizer", PRE_TOKENIZERS, description)
+
+
+def post_processor(description: Json | None) -> PostProcessor | None:
+    """A tokenizer.json's post_processor -> the core's."""
+    return _part("post_processor", POST_PROCESSORS, description)
+
+
+def decoder(description: Json | None) -> Decoder | None:
+    """A tokenizer.json's decoder -> the core's."""
+    return _part("decoder", DECODERS, description)
+
+
+def model(description: Json | None) -> Model:
+    """A tokenizer.json's model -> the core's. Files of before 2021 do not say its type."""
+    if not isinstance(description, dict):
+        raise ValueError("the tokenizer.json has no model; its 'model' must be an object with a vocabulary.")
+    if "type" not in description:
+        description = {"type": _type_of(description)} | description
+    return _part("model", MODELS, description)
+
+
+def _type_of(description: Json) -> str:
+    if "merges" in description:
+        return "BPE"
+    if isinstance(description.get("vocab"), list):
+        return "Unigram"
+    return "WordPiece" if "max_input_chars_per_word" in description else "WordLevel"
+
+
+def _part(name: str, kinds: Mapping[str, Callable[[str, Json], Any]], description: Any) -> Any:
+    if description is None:
+        return None
+    kind = description.get("type") if isinstance(description, dict) else None
+    if not isinstance(kind, str):
+        raise ValueError(
+            f"the {name} of the tokenizer.json must be an object with a 'type'; it is {description!r:.80}."
+        )
+    if kind not in kinds:
+        raise ValueError(
+            f"the tokenizer.json has a {name} of the type {kind!r}, which bearhug does not have.{near(kind, kinds)} "
+            f"It has: {', '.join(kinds)}."
+        )
+    own = {key: value for key, value in description.items() if key not in ("vocab", "merges")}
+    try:
+        return kinds[kind](json.dumps(own, ensure_ascii=False), description)
+    except (KeyError, TypeError, AttributeError, IndexError) as problem:
+        said = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem).splitlines()[0]
+        raise ValueError(f"the {name} {kind!r} of the tokenizer.json does not hold together: {said}.") from problem
+
+
+def _parts(key: str, make: Callable[[Json], Any]) -> Callable[[Json], list]:
+    return lambda part: [make(inner) for inner in part[key]]
+
+
+def _pattern(part: Json) -> Any:
+    """A literal text, or the function that finds a regular expression."""
+    pattern = part["pattern"]
+    return pattern["String"] if "String" in pattern else finder(pattern["Regex"])
+
+
+def _scheme(part: Json) -> Any:
+    """Metaspace's prepend_scheme, which older files spell add_prefix_space."""
+    if "prepend_scheme" in part:
+        return part["prepend_scheme"]
+    return "always" if part.get("add_prefix_space", True) else "never"
+
+
+_BEHAVIORS = {
+    "Removed": "removed",
+    "Isolated": "isolated",
+    "MergedWithPrevious": "merged_with_previous",
+    "MergedWithNext": "merged_with_next",
+    "Contiguous": "contiguous",
+}
+
+
+def _split(text: str, part: Json) -> PreTokenizer:
+    behavior: Any = _BEHAVIORS[part["behavior"]]
+    invert, pattern = part.get("invert", False), part["pattern"]
+    if "String" in pattern:
+        return PreTokenizer.split_literal(text, pattern["String"], behavior, invert)
+    if known := SCANNERS.get(pattern["Regex"]):
+        return PreTokenizer.split_known(text, known, behavior, invert)  # pyright: ignore[reportArgumentType]
+    return PreTokenizer.split_finder(text, finder(pattern["Regex"]), behavior, invert)
+
+
+def _template(text: str, part: Json) -> PostProcessor:
+    def pieces(template: list[Json]) -> list[tuple[str, str, int]]:
+        flat = []
+        for piece in template:
+            (kind, value), *_ = piece.items()
+            flat.append(("token" if kind == "SpecialToken" else "sequence", value["id"], value["type_id"]))
+        return flat
+
+    special = {name: (token["ids"], token["tokens"]) for name, token in part["special_tokens"].items()}
+    return PostProcessor.template(text, pieces(part["single"]), pieces(part["pair"]), special)
+
+
+def _bpe(text: str, part: Json) -> Model:
+    return Model.bpe(
+        text,
+        part["vocab"],
+        part["merges"],
+        part.get("dropout"),
+        part.get("unk_token"),
+        part.get("continuing_subword_prefix") or None,
+        part.get("end_of_word_suffix") or None,
+        part.get("fuse_unk", False),
+        part.get("byte_fallback", False),
+        part.get("ignore_merges", False),
+    )
+
+
+def _wordpiece(text: str, part: Json) -> Model:
+    return Model.wordpiece(
+        text,
+        part["vocab"],
+        part.get("unk_token", "[UNK]"),
+        part.get("continuing_subword_prefix", "##"),
+        part.get("max_input_chars_per_word", 100),
+    )
+
+
+NORMALIZERS: dict[str, Callable[[str, Json], Normalizer]] = {
+    "BertNormalizer": lambda text, part: Normalizer.bert(
+        text,
+        part.get("clean_text", True),
+        part.get("handle_chinese_chars", True),
+        part.get("strip_accents"),
+        part.get("lowercase", True),
+    ),
+    "NFC": lambda text, _: Normalizer.unicode(text, "NFC"),
+    "NFD": lambda text, _: Normalizer.unicode(text, "NFD"),
+    "NFKC": lambda text, _: Normalizer.unicode(text, "NFKC"),
+    "NFKD": lambda text, _: Normalizer.unicode(text, "NFKD"),
+    "Lowercase": lambda text, _: Normalizer.lowercase(text),
+    "StripAccents": lambda text, _: Normalizer.strip_accents(text),
+    "Strip": lambda text, part: Normalizer.strip(text, part.get("strip_left", True), part.get("strip_right", True)),
+    "Replace": lambda text, part: Normalizer.replace(text, _pattern(part), part["content"]),
+    "Prepend": lambda text, part: Normalizer.prepend(text, part["prepend"]),
+    "ByteLevel": lambda text, _: Normalizer.byte_level(text),
+    "Sequence": lambda text, part: Normalizer.sequence(text, _parts("normalizers", normalizer)(part)),
+}
+
+PRE_TOKENIZERS: dict[str, Callable[[str, Json], PreTokenizer]] = {
+    "ByteLevel": lambda text, part: PreTokenizer.byte_level(
+        text, part.get("add_prefix_space", True), part.get("trim_offsets", True), part.get("use_regex", True)
+    ),
+    "BertPreTokenizer": lambda text, _: PreTokenizer.bert(text),
+    "Whitespace": lambda text, _: PreTokenizer.whitespace(text),
+    "WhitespaceSplit": lambda text, _: PreTokenizer.whitespace_split(text),
+    "Punctuation": lambda text, part: PreTokenizer.punctuation(text, _BEHAVIORS[part.get("behavior", "Isolated")]),  #
+    pyright: ignore[reportArgumentType] "Digits": lambda text, part: PreTokenizer.digits(text,
+    part.get("individual_digits", False)), "CharDelimiterSplit": lambda text, part: PreTokenizer.split_literal(text,
+    part["delimiter"], "removed", False), "Metaspace": lambda text, part: PreTokenizer.metaspace(
+        text, part.get("replacement", "▁"), _scheme(part), part.get("split", True)
+    ),
+    "Split": _split,
+    "Sequence": lambda text, part: PreTokenizer.sequence(text, _parts("pretokenizers", pre_tokenizer)(part)),
+}
+
+POST_PROCESSORS: dict[str, Callable[[str, Json], PostProcessor]] = {
+    "TemplateProcessing": _template,
+    "BertProcessing": lambda text, part: PostProcessor.bert(text, tuple(part["sep"]), tuple(part["cls"])),
+    "RobertaProcessing": lambda text, part: PostProcessor.roberta(
+        text,
+        tuple(part["sep"]),
+        tuple(part["cls"]),
+        part.get("trim_offsets", True),
+        part.get("add_prefix_space", True),
+    ),
+    "ByteLevel": lambda text, part: PostProcessor.byte_level(
+        text, part.get("add_prefix_space", True), part.get("trim_offsets", True)
+    ),
+    "Sequence": lambda text, part: PostProcessor.sequence(text, _parts("processors", post_processor)(part)),
+}
+
+DECODERS: dict[str, Callable[[str, Json], Decoder]] = {
+    "ByteLevel": lambda text, _: Decoder.byte_level(text),
+    "WordPiece": lambda text, part: Decoder.wordpiece(text, part.get("prefix", "##"), part.get("cleanup", True)),
+    "BPEDecoder": lambda text, part: Decoder.bpe(text, part.get("suffix", "</w>")),
+    "ByteFallback": lambda text, _: Decoder.byte_fallback(text),
+    "Fuse": lambda text, _: Decoder.fuse(text),
+    "Replace": lambda text, part: Decoder.replace(text, _pattern(part), part["content"]),
+    "Strip": lambda text, part: Decoder.strip(text, part["content"], part["start"], part["stop"]),
+    "Metaspace": lambda text, part: Decoder.metaspace(text, part.get("replacement", "▁"), _scheme(part)),
+    "CTC": lambda text, part: Decoder.ctc(
+        text, part.get("pad_token", "<pad>"), part.get("word_delimiter_token", "|"), part.get("cleanup", True)
+    ),
+    "Sequence": lambda text, part: Decoder.sequence(text, _parts("decoders", decoder)(part)),
+}
+
+MODELS: dict[str, Callable[[str, Json], Model]] = {
+    "BPE": _bpe,
+    "WordPiece": _wordpiece,
+    "WordLevel": lambda text, part: Model.wordlevel(text, part["vocab"], part.get("unk_token", "<unk>")),
+}
+
+
+def _added(token: Any) -> tuple[int, AddedToken]:
+    try:
+        special = token.get("special", False)
+        flags = {flag: token.get(flag, False) for flag in ("single_word", "lstrip", "rstrip")}
+        made = AddedToken(token["content"], **flags, normalized=token.get("normalized", not special), special=special)
+        return token["id"], made
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"an added token of the tokenizer.json needs 'id' and 'content'; it is {token!r:.120}."
+        ) from None
+
+
+def read_vocab(given: Mapping[str, int] | str | os.PathLike) -> dict[str, int]:
+    """token -> id, from a vocab.json, a vocab.txt (a token a line), or as it is given.
+
+    Raises:
+        ValueError: the file holds no vocabulary.
+    """
+    if isinstance(given, Mapping):
+        return dict(given)
+    path = Path(given)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".json":
+        lines = text.removesuffix("\n").split("\n") if text else []
+        return {token.removesuffix("\r"): id for id, token in enumerate(lines)}
+    try:
+        vocab = json.loads(text)
+    except ValueError as problem:
+        raise ValueError(
+            f"{str(path)!r} holds no JSON ({problem}); it may have been cut short. Fetch it again."
+        ) from None
+    if not isinstance(vocab, dict):
+        raise ValueError(f"{str(path)!r} holds a {type(vocab).__name__}; a vocab.json is an object, token -> id.")
+    return vocab
+
+
+def read_merges(given: Any) -> list[tuple[str, str]]:
+    """The merges of a merges.txt (a pair a line, the best first), or as they are given.
+
+    Raises:
+        ValueError: a line is no pair.
+    """
+    if not isinstance(given, str | os.PathLike):
+        pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in given)
+        return [(left, right) for left, right in pairs]
+    merges: list[tuple[str, str]] = []
+    for number, line in enumerate(Path(given).read_text(encoding="utf-8").split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line or line.startswith("#version"):
+            continue
+        pair = line.split(" ")
+        if len(pair) != 2:
+            raise ValueError(
+                f"line {number} of {str(given)!r} is {line!r:.60}; a merge is two tokens with one blank between them."
+            )
+        merges.append((pair[0], pair[1]))
+    return merges
