@@ -49,7 +49,9 @@ class Learned(nn.Module):
         except IndexError:
             raise _too_long(int(positions.max()) + 1, limit) from None
 
-    def rotation(self, start: int, length: int, positions: Tensor | None, like: Tensor) -> Rotate | None:
+    def rotation(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Rotate | None:
         """Nothing is turned."""
         return None
 
@@ -80,12 +82,14 @@ class Rotary(nn.Module):
         """Nothing is added."""
         return x
 
-    def rotation(self, start: int, length: int, positions: Tensor | None, like: Tensor) -> Rotate:
-        """What turns queries (B, H, T, K) and keys; `like` gives the device and dtype."""
+    def rotation(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Rotate:
+        """What turns queries (B, H, T, K) and keys. real (B, S): True for real tokens; `like` has the device and dtype."""
         if self.by_length:
             if positions is None:
                 positions = torch.arange(start, start + length, device=like.device)[None]
-            cos, sin = self._by_row(positions, like)
+            cos, sin = self._by_row(positions, positions.amax(-1) + 1 if real is None else real.sum(-1), like)
         else:
             cos, sin = self._table(start + length, positions, like)
             if positions is None:
@@ -113,10 +117,11 @@ class Rotary(nn.Module):
             table = self._tables[key] = tuple(t.to(like.dtype) for t in self._waves(angles, None))  # type: ignore[assignment]
         return table
 
-    def _by_row(self, positions: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and signed sines (B, 1, T, K); a row's length is its last position plus one."""
-        rows = [self._waves(row, int(row.max()) + 1) for row in positions]
-        return tuple(torch.stack(waves).unsqueeze(1).to(like.dtype) for waves in zip(*rows, strict=True))  # type: ignore
+    def _by_row(self, positions: Tensor, lengths: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines (B, 1, T, K), each row's by its own length (B,)."""
+        rows = [self._waves(row, length) for row, length in zip(positions, lengths.tolist(), strict=True)]
+        cos, sin = (torch.stack(waves).unsqueeze(1).to(like.dtype) for waves in zip(*rows, strict=True))
+        return cos, sin
 
     def _waves(self, positions: Tensor, length: int | None) -> tuple[Tensor, Tensor]:
         """Cosines, and sines with their first half negated: positions (T,) -> (T, K), float32."""

@@ -114,7 +114,7 @@ class Transformer(nn.Module):
             x = self.embed_norm(x)
         if self.training and self.config.embed_dropout:
             x = F.dropout(x, self.config.embed_dropout)
-        rotate = self.positions.rotation(start, new, positions, x)  # type: ignore[operator]
+        rotate = self.positions.rotation(start, new, positions, real, x)  # type: ignore[operator]
         sights = {
             kind: sight(self.config, kind, real, places, start, new, device) if extra is None else extra
             for kind in dict.fromkeys(self.kinds)
