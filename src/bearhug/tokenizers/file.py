@@ -6,6 +6,7 @@ vocabulary and merges, the bulk of a file, live in the core alone.
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -221,18 +222,13 @@ def _scheme(part: Json) -> Any:
     return "always" if part.get("add_prefix_space", True) else "never"
 
 
-_BEHAVIORS = {
-    "Removed": "removed",
-    "Isolated": "isolated",
-    "MergedWithPrevious": "merged_with_previous",
-    "MergedWithNext": "merged_with_next",
-    "Contiguous": "contiguous",
-}
+def _behavior(name: str) -> Any:
+    """MergedWithNext -> merged_with_next."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _split(text: str, part: Json) -> PreTokenizer:
-    behavior: Any = _BEHAVIORS[part["behavior"]]
-    invert, pattern = part.get("invert", False), part["pattern"]
+    behavior, invert, pattern = _behavior(part["behavior"]), part.get("invert", False), part["pattern"]
     if "String" in pattern:
         return PreTokenizer.split_literal(text, pattern["String"], behavior, invert)
     if known := SCANNERS.get(pattern["Regex"]):
@@ -305,10 +301,10 @@ PRE_TOKENIZERS: dict[str, Callable[[str, Json], PreTokenizer]] = {
     "BertPreTokenizer": lambda text, _: PreTokenizer.bert(text),
     "Whitespace": lambda text, _: PreTokenizer.whitespace(text),
     "WhitespaceSplit": lambda text, _: PreTokenizer.whitespace_split(text),
-    "Punctuation": lambda text, part: PreTokenizer.punctuation(text, _BEHAVIORS[part.get("behavior", "Isolated")]),  #
-    pyright: ignore[reportArgumentType] "Digits": lambda text, part: PreTokenizer.digits(text,
-    part.get("individual_digits", False)), "CharDelimiterSplit": lambda text, part: PreTokenizer.split_literal(text,
-    part["delimiter"], "removed", False), "Metaspace": lambda text, part: PreTokenizer.metaspace(
+    "Punctuation": lambda text, part: PreTokenizer.punctuation(text, _behavior(part.get("behavior", "Isolated"))),
+    "Digits": lambda text, part: PreTokenizer.digits(text, part.get("individual_digits", False)),
+    "CharDelimiterSplit": lambda text, part: PreTokenizer.split_literal(text, part["delimiter"], "removed", False),
+    "Metaspace": lambda text, part: PreTokenizer.metaspace(
         text, part.get("replacement", "▁"), _scheme(part), part.get("split", True)
     ),
     "Split": _split,
