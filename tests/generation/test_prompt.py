@@ -119,10 +119,14 @@ WRONG = {
     ),
     "positions": (
         {"inputs": torch.ones(1, 60).long(), "max_new_tokens": 20}, ValueError,
-        r"60 tokens and max_new_tokens=20, but .* reads 64 positions.\n.*max_length=44\), or pass max_new_tokens=4",
+        r"60 tokens and max_new_tokens=20, but .* reads 64 positions.\nPass max_new_tokens=4, or shorten .*max_length=44\)",
     ),
     "length beyond positions": (
         {"inputs": torch.ones(1, 60).long(), "max_length": 100}, ValueError, "reads 64 positions",
+    ),
+    "both beyond": (
+        {"inputs": torch.ones(1, 80).long(), "max_new_tokens": 64}, ValueError,
+        r"Shorten .*max_length=32\), and pass max_new_tokens=32",
     ),
     "prompt beyond positions": (
         {"inputs": torch.ones(1, 80).long()}, ValueError, "80 tokens, but .* reads 64 positions",

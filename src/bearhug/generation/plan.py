@@ -125,9 +125,13 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
         return limit - read
     name = getattr(model.config, "name_or_path", "") or type(model).__name__
     asked = "" if not chosen else f" and max_new_tokens={new}"
-    ways = [f"Shorten it with tokenizer(text, truncation=True, max_length={limit - new})"] if new < limit else []
-    ways += [f"pass max_new_tokens={limit - read}"] if read < limit else []
-    raise ValueError(f"the prompt has {read} tokens{asked}, but {name} reads {limit} positions.\n{', or '.join(ways)}.")
+    kept = limit - new if new < limit else limit // 2
+    shorten = f"horten it with tokenizer(text, truncation=True, max_length={kept})"
+    if read < limit:
+        mend = f"Pass max_new_tokens={limit - read}" + (f", or s{shorten}." if new < limit else ".")
+    else:
+        mend = f"S{shorten}" + (f", and pass max_new_tokens={limit - kept}." if chosen and new >= limit else ".")
+    raise ValueError(f"the prompt has {read} tokens{asked}, but {name} reads {limit} positions.\n{mend}")
 
 
 def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:
