@@ -1,7 +1,46 @@
-"""datasets."""
+"""Data sets: rows in Arrow, from files or the hub, mapped, filtered and handed out as Python, numpy or torch."""
 
 from bearhug._lib.lazy import attach
 
-NAMES: dict[str, str] = {}
+NAMES: dict[str, str] = {
+    "Array2D": "bearhug.datasets.features",
+    "Array3D": "bearhug.datasets.features",
+    "Array4D": "bearhug.datasets.features",
+    "Array5D": "bearhug.datasets.features",
+    "ClassLabel": "bearhug.datasets.features",
+    "Features": "bearhug.datasets.features",
+    "Json": "bearhug.datasets.features",
+    "LargeList": "bearhug.datasets.features",
+    "List": "bearhug.datasets.features",
+    "Sequence": "bearhug.datasets.features",
+    "Translation": "bearhug.datasets.features",
+    "TranslationVariableLanguages": "bearhug.datasets.features",
+    "Value": "bearhug.datasets.features",
+    "Column": "bearhug.datasets.dataset",
+    "Dataset": "bearhug.datasets.dataset",
+    "DatasetDict": "bearhug.datasets.dataset_dict",
+    "IterableDatasetDict": "bearhug.datasets.dataset_dict",
+    "IterableColumn": "bearhug.datasets.streaming",
+    "IterableDataset": "bearhug.datasets.streaming",
+    "DatasetInfo": "bearhug.datasets.info",
+    "NamedSplit": "bearhug.datasets.splits",
+    "ReadInstruction": "bearhug.datasets.splits",
+    "Split": "bearhug.datasets.splits",
+    "SplitDict": "bearhug.datasets.splits",
+    "SplitInfo": "bearhug.datasets.splits",
+    "concatenate_datasets": "bearhug.datasets.combine",
+    "interleave_datasets": "bearhug.datasets.combine",
+    "load_dataset": "bearhug.datasets.load",
+    "get_dataset_config_names": "bearhug.datasets.load",
+    "get_dataset_split_names": "bearhug.datasets.load",
+    "load_from_disk": "bearhug.datasets.disk",
+    "DataFilesNotFoundError": "bearhug.datasets.errors",
+    "DatasetGenerationError": "bearhug.datasets.errors",
+    "DatasetNotFoundError": "bearhug.datasets.errors",
+    "EmptyDatasetError": "bearhug.datasets.errors",
+    "disable_caching": "bearhug.datasets.fingerprint",
+    "enable_caching": "bearhug.datasets.fingerprint",
+    "is_caching_enabled": "bearhug.datasets.fingerprint",
+}
 __getattr__, __dir__ = attach(__name__, NAMES)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,0 +1,1396 @@
+"""Dataset: rows in an Arrow table, with an optional list of positions (which rows, in which order) and a format.
+
+No method changes the rows of a data set: each gives a new one that shares the table. What is long (map and filter, files,
+disk, the hub) stands in a module of its own; here is what a data set is, and how its rows and columns are chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import operator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as SequenceABC
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bearhug._lib.errors import near
+from bearhug.datasets.arrow import cast, cast_table, column, to_list, unwrap
+from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, align, decode, feature_type
+from bearhug.datasets.fingerprint import Fingerprint, key_of
+from bearhug.datasets.info import DatasetInfo
+from bearhug.datasets.splits import NamedSplit
+from bearhug.datasets.table import Batches, Mapped, dump_table, load_table, read_arrow
+from bearhug.datasets.views import BLOCK, View, format_name, make_view
+
+if TYPE_CHECKING:
+    from bearhug.datasets.dataset_dict import DatasetDict
+    from bearhug.datasets.streaming import IterableDataset
+
+CAST_IN_MEMORY = 256 << 20  # bytes of columns that a cast may hold in memory; more goes through a file
+
+
+class Dataset:
+    """Rows with named columns, on disk or in memory; indexed by row, slice, list of rows, or column name.
+
+    Args:
+        arrow_table: the rows; its schema's metadata may carry features.
+        info: description, features, ... of the data set.
+        split: the split's name.
+        indices_table: positions in the table (a column of integers), in the order in which rows come.
+        fingerprint: the key of the content; made from it where None.
+    """
+
+    def __init__(
+        self,
+        arrow_table: pa.Table,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        indices_table: Any = None,
+        fingerprint: str | Fingerprint | None = None,
+    ):
+        if not isinstance(arrow_table, pa.Table):
+            raise TypeError(
+                f"a Dataset holds a pyarrow.Table, not {type(arrow_table).__name__}; see Dataset.from_dict."
+            )
+        names = arrow_table.column_names
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"The table can't have duplicated columns but columns {twice} are duplicated.")
+        found = Features.from_arrow_schema(arrow_table.schema)
+        info = info.copy() if info is not None else DatasetInfo()
+        info.features = found if info.features is None else info.features.reorder_fields_as(found)
+        table = unwrap(arrow_table)
+        kinds = [feature_type(feature) for feature in info.features.values()]
+        if kinds != table.schema.types:
+            raise ValueError(
+                f"the features do not match the table: {info.features} against {dict(zip(names, table.schema.types, strict=True))}."
+            )
+        self._data = pa.table(table.columns, schema=info.features.arrow_schema) if names else table
+        self._info = info
+        self._split = NamedSplit(split) if isinstance(split, str) else split
+        self._mapped: tuple[Mapped, ...] = ()
+        self._indices: np.ndarray | None = None
+        if indices_table is not None:
+            rows = indices_table.column(0) if isinstance(indices_table, pa.Table) else indices_table
+            self._indices = np.asarray(rows).astype(np.int64)
+        self._format_type: str | None = None
+        self._format_kwargs: dict[str, Any] = {}
+        self._format_columns: list[str] | None = None
+        self._output_all_columns = False
+        self._steps: tuple[tuple[str, Fingerprint], ...] = ()
+        self._set_key(fingerprint)
+
+    def _set_key(self, fingerprint: str | Fingerprint | None) -> None:
+        if isinstance(fingerprint, Fingerprint):
+            self._key = fingerprint
+        elif fingerprint is not None:
+            self._key = Fingerprint(fingerprint)
+        else:
+            table = self._data
+            self._key = Fingerprint(make=lambda: key_of(table))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was made for the table and the format."""
+        self._batches_made: Batches | None = None
+        self._view_made: View | None = None
+
+    def __copy__(self) -> Dataset:
+        out = Dataset.__new__(Dataset)
+        out.__dict__.update(self.__dict__)
+        out._format_kwargs = dict(self._format_kwargs)
+        out._info = copy.copy(self._info)
+        return out
+
+    def __deepcopy__(self, memo: dict) -> Dataset:
+        return copy.copy(self)  # what is shared never changes
+
+    def _derive(
+        self, step: str, *arguments: Any, key: str | None = None, features: Features | None = None, **changes: Any
+    ) -> Dataset:
+        """A copy with some of the attributes changed, one step further."""
+        out = copy.copy(self)
+        for name, value in changes.items():
+            setattr(out, name, value)
+        if features is not None:
+            out._info.features = features
+        out._key = Fingerprint(key) if key else self._key.then(step.partition("(")[0], *arguments)
+        out._steps = (*self._steps, (step, out._key))
+        out._batches_made = self._batches_made if "_data" not in changes else None
+        out._view_made = None
+        return out
+
+    def _with_table(self, step: str, table: pa.Table, features: Features, *arguments: Any, **changes: Any) -> Dataset:
+        """A copy over another table with the same rows."""
+        table = pa.table(table.columns, schema=features.arrow_schema) if features else table
+        out = self._derive(step, *arguments, features=features, _data=table, **changes)
+        if out._format_columns is not None:
+            out._format_columns = [name for name in out._format_columns if name in features]
+        return out
+
+    # ---- what it is
+
+    @property
+    def info(self) -> DatasetInfo:
+        """Description, features, splits, sizes."""
+        return self._info
+
+    @property
+    def split(self) -> NamedSplit | None:
+        """The split's name, where the rows are one."""
+        return self._split
+
+    @property
+    def features(self) -> Features:
+        """The columns: name -> feature (a copy)."""
+        assert self._info.features is not None
+        return self._info.features.copy()
+
+    @property
+    def data(self) -> pa.Table:
+        """The Arrow table below, without regard to which rows are chosen."""
+        return self._data
+
+    @property
+    def _fingerprint(self) -> str:
+        return self._key.value
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' names."""
+        return self._data.column_names
+
+    @property
+    def num_columns(self) -> int:
+        """The number of columns."""
+        return self._data.num_columns
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows."""
+        return self._data.num_rows if self._indices is None else len(self._indices)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.num_rows, self.num_columns
+
+    @property
+    def cache_files(self) -> list[dict]:
+        """The files that the rows rest on: [{"filename": ...}]; empty where they are in memory."""
+        return [{"filename": file.path} for file in self._mapped]
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _FROM_INFO:
+            return getattr(self.__dict__["_info"], name)
+        if name.startswith("_"):
+            raise AttributeError(f"'Dataset' object has no attribute {name!r}")
+        raise AttributeError(f"'Dataset' object has no attribute {name!r}.{near(name, dir(type(self)))}")
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __repr__(self) -> str:
+        return f"Dataset({{\n    features: {self.column_names},\n    num_rows: {self.num_rows}\n}})"
+
+    def explain(self) -> None:
+        """Print the steps that made this data set, each with its key: what was loaded, mapped, chosen, and from where."""
+        lines = [f"{len(self)} rows, columns {', '.join(self.column_names)}"]
+        for i, (step, key) in enumerate(self._steps, 1):
+            lines.append(f"{i}. {step}\n   key {key.value}")
+        if not self._steps:
+            lines.append(f"1. from memory\n   key {self._key.value}")
+        lines += [f"rests on {file.path}" for file in self._mapped]
+        print("\n".join(lines))
+
+    def __getstate__(self) -> dict:
+        state = {name: value for name, value in self.__dict__.items() if not name.endswith("_made")}
+        del state["_mapped"], state["_key"]
+        mapped, table, rows = self._mapped, self._data, self._indices
+        if not mapped and rows is not None and len(rows) < table.num_rows // 2:
+            table, rows = self._batches.gather(rows), None  # only the chosen rows travel
+        state["_data"], state["_indices"] = dump_table(table, mapped), rows
+        state["_steps"] = tuple((step, key.value) for step, key in self._steps)
+        state["_fingerprint_value"] = self._key.value if mapped or self._steps else None
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        key = state.pop("_fingerprint_value")
+        self.__dict__.update(state)
+        self._data, self._mapped = load_table(*state["_data"])
+        self._steps = tuple((step, Fingerprint(value)) for step, value in state["_steps"])
+        self._set_key(key)
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._mapped = ()
+
+    # ---- rows out
+
+    @property
+    def _batches(self) -> Batches:
+        if self._batches_made is None:
+            self._batches_made = Batches(self._data)
+        return self._batches_made
+
+    @property
+    def _view(self) -> View:
+        if self._view_made is None:
+            assert self._info.features is not None
+            self._view_made = make_view(
+                self._batches,
+                self._info.features,
+                self._format_type,
+                self._format_columns,
+                self._output_all_columns,
+                self._format_kwargs,
+            )
+        return self._view_made
+
+    def _rows_of(self, key: Any) -> range | np.ndarray:
+        """The positions in this data set that a slice, list or array names; all valid."""
+        size = self.num_rows
+        if isinstance(key, slice):
+            return range(*key.indices(size))
+        if isinstance(key, range):
+            rows: Any = key
+            low, high = (min(key), max(key)) if len(key) else (0, -1)
+        else:
+            rows = np.asarray(key if hasattr(key, "__array__") else list(key))
+            if rows.size == 0:
+                return range(0)
+            if rows.dtype.kind not in "iub" or rows.ndim != 1:
+                raise TypeError(
+                    f"rows are chosen by a list of integers, not by {key!r:.80}; a column by its name, as in ds['text']."
+                )
+            rows = rows.astype(np.int64)
+            low, high = int(rows.min()), int(rows.max())
+        if high >= size or low < -size:
+            wrong = high if high >= size else low
+            raise IndexError(f"Invalid key: {wrong} is out of bounds for size {size}")
+        if low >= 0:
+            return rows
+        return np.asarray(rows) % size
+
+    def _table_of(self, rows: range | np.ndarray) -> pa.Table:
+        """The rows at valid positions, as a table."""
+        if isinstance(rows, range):
+            if rows.step == 1 and self._indices is None:
+                return self._data.slice(rows.start, len(rows))
+            rows = np.arange(rows.start, rows.stop, rows.step)
+        return self._batches.gather(rows if self._indices is None else self._indices[rows])
+
+    def __getitem__(self, key: Any) -> Any:
+        if type(key) is not int:
+            if isinstance(key, str):
+                return Column(self, key)
+            if not isinstance(key, slice | range | Iterable):
+                try:
+                    key = operator.index(key)
+                except TypeError:
+                    raise TypeError(
+                        f"Wrong key type: '{key}' of type '{type(key)}'. Expected one of int, slice, range, str or Iterable."
+                    ) from None
+            else:
+                if hasattr(key, "ndim") and key.ndim == 0:  # pyright: ignore[reportAttributeAccessIssue]
+                    return self[operator.index(key)]  # pyright: ignore[reportArgumentType]
+                return self._view.batch(self._table_of(self._rows_of(key)))
+        size = self.num_rows
+        if not -size <= key < size:
+            raise IndexError(f"Invalid key: {key} is out of bounds for size {size}")
+        if key < 0:
+            key += size
+        if self._indices is not None:
+            key = self._indices.item(key)
+        return self._view.row(key)
+
+    def __getitems__(self, keys: list) -> list:
+        """Several rows at once, as a list: what a torch DataLoader asks for."""
+        if self._format_type in ("arrow", "pandas", "polars"):
+            return [self[key] for key in keys]
+        batch = self[keys]
+        if not batch:
+            return [{} for _ in keys]
+        return [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
+
+    def _tables(self, size: int, drop_last: bool = False) -> Iterator[pa.Table]:
+        """The rows in order, as tables of so many rows."""
+        rows = self.num_rows // size * size if drop_last else self.num_rows
+        for start in range(0, rows, size):
+            yield self._table_of(range(start, min(start + size, rows)))
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._view.rows(self._tables(BLOCK))
+
+    def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
+        """The rows in batches, in the data set's format."""
+        view = self._view
+        for table in self._tables(batch_size, drop_last_batch):
+            yield view.batch(table)
+
+    def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a dict of lists; with `batched` an iterator over dicts of `batch_size` rows."""
+
+        def plain(table: pa.Table) -> dict:
+            return {name: self._decoded(table.column(name), name) for name in table.column_names}
+
+        if batched:
+            return (plain(table) for table in self._tables(batch_size or BLOCK))
+        return plain(self._table_of(range(self.num_rows)))
+
+    def _decoded(self, array: pa.ChunkedArray, name: str) -> list:
+        assert self._info.features is not None
+        return self._info.features.decode_column(to_list(array), name)
+
+    def to_list(self) -> list[dict]:
+        """All rows as a list of dicts."""
+        return list(self.with_format(None))
+
+    def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a pandas DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
+        view = self.with_format("pandas")._view
+        if batched:
+            return (view.batch(table) for table in self._tables(batch_size or BLOCK))
+        return view.batch(self._table_of(range(self.num_rows)))
+
+    def to_polars(self, batch_size: int | None = None, batched: bool = False, **options: Any) -> Any:
+        """All rows as a polars DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
+        view = self.with_format("polars")._view
+        if batched:
+            return (view.batch(table) for table in self._tables(batch_size or BLOCK))
+        return view.batch(self._table_of(range(self.num_rows)))
+
+    # ---- format
+
+    @property
+    def format(self) -> dict:
+        """The format: its type, options, columns, and whether other columns come along."""
+        return {
+            "type": self._format_type,
+            "format_kwargs": self._format_kwargs,
+            "columns": self.column_names if self._format_columns is None else self._format_columns,
+            "output_all_columns": self._output_all_columns,
+        }
+
+    def set_format(
+        self,
+        type: str | None = None,
+        columns: list | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
+    ) -> None:
+        """Choose how rows come out: None (Python), "numpy", "torch", "pandas", "polars", "arrow".
+
+        Args:
+            type: the format's name.
+            columns: the columns that are formatted; the others are left out.
+            output_all_columns: the others come along, as Python values.
+            **format_kwargs: passed to the array's maker, as `dtype=torch.int32`.
+
+        Raises:
+            ValueError: there is no such format, or its library is not installed.
+            UnknownColumnError: there is no such column.
+        """
+        format_kwargs.update(format_kwargs.pop("format_kwargs", {}))
+        kind = format_name(type)
+        if isinstance(columns, str):
+            columns = [columns]
+        if isinstance(columns, tuple):
+            columns = list(columns)
+        if columns is not None:
+            self._known(columns)
+            columns = columns.copy()
+        self._format_type, self._format_kwargs = kind, format_kwargs
+        self._format_columns, self._output_all_columns = columns, output_all_columns
+        self._view_made = None
+
+    def reset_format(self) -> None:
+        """Back to Python values of all columns."""
+        self.set_format()
+
+    def set_transform(
+        self, transform: Callable | None, columns: list | None = None, output_all_columns: bool = False
+    ) -> None:
+        """Rows come out through a function from a batch (dict of lists) to a batch."""
+        self.set_format("custom", columns=columns, output_all_columns=output_all_columns, transform=transform)
+
+    def with_format(
+        self,
+        type: str | None = None,
+        columns: list | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
+    ) -> Dataset:
+        """A copy in another format; see `set_format`."""
+        out = copy.copy(self)
+        out.set_format(type, columns=columns, output_all_columns=output_all_columns, **format_kwargs)
+        return out
+
+    def with_transform(
+        self, transform: Callable | None, columns: list | None = None, output_all_columns: bool = False
+    ) -> Dataset:
+        """A copy whose rows come out through a function; see `set_transform`."""
+        out = copy.copy(self)
+        out.set_transform(transform, columns=columns, output_all_columns=output_all_columns)
+        return out
+
+    @contextlib.contextmanager
+    def formatted_as(
+        self,
+        type: str | None = None,
+        columns: list | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
+    ) -> Iterator[None]:
+        """In a `with`: this format, afterwards the old one."""
+        before = (self._format_type, self._format_kwargs, self._format_columns, self._output_all_columns)
+        try:
+            self.set_format(type, columns, output_all_columns, **format_kwargs)
+            yield
+        finally:
+            self._format_type, self._format_kwargs, self._format_columns, self._output_all_columns = before
+            self._view_made = None
+
+    # ---- choosing rows
+
+    def select(
+        self,
+        indices: Iterable,
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The rows at these positions, in this order; a run of positions shares the table, others keep a list.
+
+        Raises:
+            IndexError: a position is not below the number of rows.
+        """
+        if keep_in_memory and indices_cache_file_name is not None:
+            raise ValueError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
+        if len(self) == 0:
+            return self
+        if isinstance(indices, pa.Array | pa.ChunkedArray):
+            indices = indices.to_numpy()
+        if isinstance(indices, range):
+            rows: Any = indices
+            ends = (indices.start, indices[-1]) if len(indices) else ()
+        else:
+            rows = np.asarray(indices if isinstance(indices, list | tuple | np.ndarray) else list(indices))
+            if rows.size == 0:
+                rows = range(0)
+            elif rows.dtype.kind not in "iub":
+                raise TypeError(f"select takes integers, not {rows.dtype}: {indices!r:.60}")
+            else:
+                rows = rows.astype(np.int64)
+            ends = (int(rows.min()), int(rows.max())) if len(rows) else ()
+        for end in ends:
+            if not -len(self) <= end < len(self):
+                raise IndexError(f"Index {end} out of range for dataset of size {len(self)}.")
+        return self._select(rows, f"select({len(rows)} rows)", key=new_fingerprint, file=indices_cache_file_name)
+
+    def _select(
+        self, rows: range | np.ndarray, step: str, *arguments: Any, key: str | None = None, file: Any = None
+    ) -> Dataset:
+        """The rows at valid positions; the arguments of the step are its key, or else the positions."""
+        arguments = arguments or (rows,)
+        if isinstance(rows, np.ndarray) and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1:
+            if bool(np.all(np.diff(rows) == 1)):
+                rows = range(int(rows[0]), int(rows[-1]) + 1)
+        if isinstance(rows, range) and rows.step == 1 and (not len(rows) or rows.start >= 0):
+            start, size = (rows.start, len(rows)) if len(rows) else (0, 0)
+            if self._indices is None or size == 0:
+                return self._derive(step, *arguments, key=key, _data=self._data.slice(start, size), _indices=None)
+            return self._derive(step, *arguments, key=key, _indices=self._indices[start : start + size])
+        places = np.asarray(rows, dtype=np.int64) % len(self)
+        if self._indices is not None:
+            places = self._indices[places]
+        if file is not None:
+            from bearhug.datasets.writer import ArrowWriter
+
+            with ArrowWriter(file, fingerprint=key) as writer:
+                writer.write(pa.table({"indices": pa.array(places, pa.uint64())}))
+            return self._derive(step, *arguments, key=key, **self._positions(file))
+        return self._derive(step, *arguments, key=key, _indices=places)
+
+    def _positions(self, file: str | os.PathLike) -> dict[str, Any]:
+        """Positions kept in a file, memory-mapped."""
+        table, _ = read_arrow(file)
+        values = table.column(0).combine_chunks()
+        values = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
+        return {"_indices": values.to_numpy().view(np.int64)}
+
+    def skip(self, n: int) -> Dataset:
+        """All but the first n rows."""
+        return self.select(range(n, len(self)))
+
+    def take(self, n: int) -> Dataset:
+        """The first n rows."""
+        return self.select(range(min(n, len(self))))
+
+    def repeat(self, num_times: int) -> Dataset:
+        """The rows several times over."""
+        if num_times is None:
+            raise ValueError(
+                "a Dataset cannot repeat for ever; give a number, or use ds.to_iterable_dataset().repeat(None)."
+            )
+        if num_times <= 0:
+            return self.select([])
+        rows = np.tile(np.arange(len(self)), num_times)
+        return self._select(rows, f"repeat({num_times})", num_times) if num_times > 1 and len(self) else self
+
+    def shard(
+        self,
+        num_shards: int,
+        index: int,
+        contiguous: bool = True,
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+    ) -> Dataset:
+        """One of `num_shards` parts, in one piece, or (not `contiguous`) every `num_shards`-th row."""
+        if not 0 <= index < num_shards:
+            raise ValueError("index should be in [0, num_shards-1]")
+        if contiguous:
+            size, rest = divmod(len(self), num_shards)
+            start = size * index + min(index, rest)
+            rows: Any = range(start, start + size + (index < rest))
+        else:
+            rows = np.arange(index, len(self), num_shards)
+        return self.select(rows, keep_in_memory, indices_cache_file_name, writer_batch_size)
+
+    def sort(
+        self,
+        column_names: str | SequenceABC[str],
+        reverse: bool | SequenceABC[bool] = False,
+        null_placement: str = "at_end",
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The rows in the order of one or several columns, ascending unless `reverse`; equal rows keep their order.
+
+        Args:
+            null_placement: where None goes: "at_end" ("last") or "at_start" ("first").
+        """
+        names = [column_names] if isinstance(column_names, str) else list(column_names)
+        backwards = [reverse] * len(names) if isinstance(reverse, bool) else list(reverse)
+        if len(self) == 0:
+            return self
+        if len(backwards) != len(names):
+            raise ValueError(
+                "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as 'column_names'."
+            )
+        self._known(names)
+        places = {"at_start": "at_start", "first": "at_start", "at_end": "at_end", "last": "at_end"}
+        if null_placement not in places:
+            raise ValueError(
+                f"null_placement '{null_placement}' is an invalid parameter value. Must be either 'last', 'at_end', 'first' or 'at_start'."
+            )
+        table = self.select_columns(names)._table_of(range(len(self)))
+        nulls = places[null_placement]
+        keys: list = [
+            (name, "descending" if back else "ascending") for name, back in zip(names, backwards, strict=True)
+        ]
+        try:
+            if int(pa.__version__.partition(".")[0]) >= 25:  # from there on each key says where its nulls go
+                rows = pc.sort_indices(table, sort_keys=[(*key, nulls) for key in keys])
+            else:
+                rows = pc.sort_indices(table, sort_keys=keys, null_placement=nulls)
+        except pa.ArrowTypeError as error:
+            raise TypeError(f"the columns {names} cannot be sorted: {error}") from error
+        step = f"sort({', '.join(names)})"
+        return self._select(
+            rows.to_numpy().astype(np.int64), step, names, backwards, null_placement, key=new_fingerprint, file=indices_cache_file_name
+        )  # fmt: skip
+
+    def shuffle(
+        self,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The rows in random order: that of `numpy.random.default_rng(seed).permutation`.
+
+        Without a seed or generator, the state of numpy's global generator decides.
+        """
+        if len(self) == 0:
+            return self
+        if keep_in_memory and indices_cache_file_name is not None:
+            raise ValueError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
+        rows = _random(seed, generator).permutation(len(self))
+        step = f"shuffle({'' if seed is None else f'seed={seed}'})"
+        arguments = (seed,) if seed is not None else ()
+        return self._select(rows, step, *arguments, key=new_fingerprint, file=indices_cache_file_name)
+
+    def train_test_split(
+        self,
+        test_size: float | int | None = None,
+        train_size: float | int | None = None,
+        shuffle: bool = True,
+        stratify_by_column: str | None = None,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        train_indices_cache_file_name: str | None = None,
+        test_indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        train_new_fingerprint: str | None = None,
+        test_new_fingerprint: str | None = None,
+    ) -> DatasetDict:
+        """Two random parts, {"train", "test"}; a size is a number of rows or a fraction (default: test_size=0.25).
+
+        Args:
+            shuffle: False takes the first rows for train and the next ones for test.
+            stratify_by_column: a ClassLabel column whose classes get the same shares in both parts.
+            seed, generator: as in `shuffle`.
+
+        Raises:
+            ValueError: a size is out of range, the parts exceed the whole, or a class has a single row.
+        """
+        from bearhug.datasets.dataset_dict import DatasetDict
+
+        if len(self) == 0:
+            return DatasetDict({"train": self, "test": self})
+        train, test = _sizes(len(self), train_size, test_size)
+        if not shuffle:
+            if stratify_by_column is not None:
+                raise ValueError("Stratified train/test split is not implemented for `shuffle=False`")
+            rows: dict[str, Any] = {"train": np.arange(train), "test": np.arange(train, train + test)}
+        elif stratify_by_column is not None:
+            self._known([stratify_by_column])
+            assert self._info.features is not None
+            feature = self._info.features[stratify_by_column]
+            if not isinstance(feature, ClassLabel):
+                raise ValueError(
+                    f"Stratifying by column is only supported for ClassLabel column, and column {stratify_by_column} is "
+                    f"{type(feature).__name__}.\nMake it one with ds.class_encode_column({stratify_by_column!r})."
+                )
+            labels = np.asarray(self.select_columns(stratify_by_column).to_dict()[stratify_by_column])
+            rows = _stratified(labels, stratify_by_column, train, test, _random(seed, generator))
+        else:
+            order = _random(seed, generator).permutation(len(self))
+            rows = {"train": order[test : test + train], "test": order[:test]}
+        keys = {"train": train_new_fingerprint, "test": test_new_fingerprint}
+        files = {"train": train_indices_cache_file_name, "test": test_indices_cache_file_name}
+        return DatasetDict(
+            {
+                name: self._select(one, f"train_test_split(...)[{name!r}]", name, one, key=keys[name], file=files[name])
+                for name, one in rows.items()
+            }
+        )
+
+    def flatten_indices(
+        self,
+        keep_in_memory: bool = False,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The chosen rows written out in their order, so that they lie side by side again."""
+        return self.map(
+            None,
+            batched=True,
+            keep_in_memory=keep_in_memory,
+            cache_file_name=cache_file_name,
+            writer_batch_size=writer_batch_size,
+            features=features,
+            num_proc=num_proc,
+            new_fingerprint=new_fingerprint,
+            desc="Flattening the indices",
+        )
+
+    # ---- columns
+
+    def _known(self, names: Iterable[str]) -> None:
+        """Raises UnknownColumnError for the names that are no columns."""
+        missing = [name for name in names if name not in self.column_names]
+        if missing:
+            hint = near(str(missing[0]), self.column_names)
+            raise UnknownColumnError(
+                f"Column {missing} not in the dataset.{hint} Current columns in the dataset: {self.column_names}"
+            )
+
+    def select_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Dataset:
+        """Only these columns, in this order."""
+        names = [column_names] if isinstance(column_names, str) else list(column_names)
+        self._known(names)
+        assert self._info.features is not None
+        features = Features({name: self._info.features[name] for name in names})
+        return self._with_table(
+            f"select_columns({names})", self._data.select(names), features, names, key=new_fingerprint
+        )
+
+    def remove_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Dataset:
+        """Without these columns."""
+        names = [column_names] if isinstance(column_names, str) else list(column_names)
+        self._known(names)
+        kept = [name for name in self.column_names if name not in names]
+        assert self._info.features is not None
+        features = Features({name: self._info.features[name] for name in kept})
+        return self._with_table(
+            f"remove_columns({names})", self._data.select(kept), features, names, key=new_fingerprint
+        )
+
+    def rename_column(
+        self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
+    ) -> Dataset:
+        """One column under another name."""
+        self._known([original_column_name])
+        if new_column_name in self.column_names:
+            raise ValueError(
+                f"New column name {new_column_name} already in the dataset. Please choose a column name which is not already "
+                f"in the dataset. Current columns in the dataset: {self.column_names}"
+            )
+        if not new_column_name:
+            raise ValueError("New column name is empty.")
+        return self.rename_columns({original_column_name: new_column_name}, new_fingerprint)
+
+    def rename_columns(self, column_mapping: dict[str, str], new_fingerprint: str | None = None) -> Dataset:
+        """Columns under other names: {old: new}."""
+        self._known(column_mapping)
+        if len(set(column_mapping.values())) < len(column_mapping):
+            raise ValueError(
+                f"New column names must all be different, but this column mapping has duplicates: {column_mapping}"
+            )
+        if not all(column_mapping.values()):
+            raise ValueError(f"New column names {[new for new in column_mapping.values() if not new]} are empty.")
+        names = [column_mapping.get(name, name) for name in self.column_names]
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"the columns {twice} would be there twice; there are already {self.column_names}.")
+        assert self._info.features is not None
+        features = Features({column_mapping.get(name, name): one for name, one in self._info.features.items()})
+        shown = self._format_columns and [column_mapping.get(name, name) for name in self._format_columns]
+        step = f"rename_columns({column_mapping})"
+        return self._with_table(
+            step, self._data.rename_columns(names), features, column_mapping, key=new_fingerprint, _format_columns=shown
+        )
+
+    def add_column(
+        self, name: str, column: Any, new_fingerprint: str | None = None, feature: Feature = None
+    ) -> Dataset:
+        """With one more column of as many values as there are rows.
+
+        Raises:
+            ValueError: the name is taken, or the number of values differs.
+        """
+        if name in self.column_names:
+            raise ValueError(f"The table can't have duplicated columns but columns {[name]} are duplicated.")
+        array, made = _column(column, feature, name=name)
+        if self.num_columns and len(array) != len(self):
+            raise ValueError(f"the column {name!r} has {len(array)} values, the dataset {len(self)} rows.")
+        base = self if self._indices is None else self.flatten_indices()
+        assert base._info.features is not None
+        features = Features({**base._info.features, name: made})
+        table = (
+            base._data.append_column(pa.field(name, array.type), array) if self.num_columns else pa.table({name: array})
+        )
+        out = base._with_table(f"add_column({name!r})", table, features, name, array, key=new_fingerprint)
+        out._format_type, out._format_kwargs, out._format_columns = (
+            None,
+            {},
+            None,
+        )  # as the reference: the format is dropped
+        return out
+
+    def add_item(self, item: dict, new_fingerprint: str | None = None) -> Dataset:
+        """With one more row at the end."""
+        assert self._info.features is not None
+        if unknown := [name for name in item if name not in self._info.features]:
+            self._known(unknown)
+        new = {}
+        for name, feature in self._info.features.items():
+            new[name] = column([item.get(name)], wish=feature, name=name)
+        features = align([self._info.features, Features({name: made for name, (_, made) in new.items()})])[0]
+        row = [cast(array, features[name]) for name, (array, _) in new.items()]
+        base = [cast(self._data[name], feature) for name, feature in features.items()]
+        schema = features.arrow_schema
+        table = pa.concat_tables([pa.table(base, schema=schema), pa.table(row, schema=schema)])
+        places = None if self._indices is None else np.append(self._indices, self._data.num_rows)
+        return self._with_table("add_item(...)", table, features, item, key=new_fingerprint, _indices=places)
+
+    def cast(
+        self,
+        features: Features,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        num_proc: int | None = None,
+    ) -> Dataset:
+        """With other features for the same columns.
+
+        Raises:
+            ValueError: the columns' names differ, or a value does not fit.
+        """
+        if sorted(features) != sorted(self.column_names):
+            raise ValueError(
+                f"The columns in features ({list(features)}) must be identical as the columns in the dataset: {self.column_names}"
+            )
+        features = Features(features)
+        old = self._info.features
+        assert old is not None
+        changed = [name for name in features if features[name] != old[name]]
+        size = sum(self._data.column(name).nbytes for name in changed)
+        if self._indices is None and cache_file_name is None and not (self._mapped and size > CAST_IN_MEMORY):
+            table = cast_table(self._data, features)
+            return self._with_table(f"cast({changed})", table, features, features.to_dict())
+        kept = self.format
+        out = self.with_format("arrow").map(
+            _Cast(features),
+            batched=True,
+            batch_size=batch_size,
+            keep_in_memory=keep_in_memory,
+            load_from_cache_file=load_from_cache_file,
+            cache_file_name=cache_file_name,
+            writer_batch_size=writer_batch_size,
+            num_proc=num_proc,
+            features=features,
+            desc="Casting the dataset",
+        )
+        return out.with_format(**kept)
+
+    def cast_column(self, column: str, feature: Feature, new_fingerprint: str | None = None) -> Dataset:
+        """With another feature for one column."""
+        self._known([column])
+        return self.cast(Features({**self.features, column: feature}))
+
+    def class_encode_column(self, column: str, include_nulls: bool = False) -> Dataset:
+        """A column of text or numbers as class labels, their names sorted.
+
+        Args:
+            include_nulls: None becomes a class of its own, "None".
+        """
+        self._known([column])
+        assert self._info.features is not None
+        feature = self._info.features[column]
+        if not isinstance(feature, Value):
+            raise ValueError(
+                f"Class encoding is only supported for Value column, and column {column} is {type(feature).__name__}."
+            )
+        base = self if self._indices is None else self.flatten_indices()
+        values = to_list(base._data.column(column))
+        texts = [None if value is None and not include_nulls else str(value) for value in values]
+        label = ClassLabel(names=sorted({text for text in texts if text is not None}))
+        known = label._str2int
+        numbers = pa.array([None if text is None else known[text] for text in texts], pa.int64())
+        features = Features({**base.features, column: label})
+        place = base.column_names.index(column)
+        table = base._data.set_column(place, pa.field(column, pa.int64()), numbers)
+        return base._with_table(f"class_encode_column({column!r})", table, features, column, include_nulls)
+
+    def align_labels_with_mapping(self, label2id: dict, label_column: str) -> Dataset:
+        """Class labels renumbered as a model numbers them; names are compared in lower case."""
+        self._known([label_column])
+        feature = self.features[label_column]
+        inner = feature.feature if isinstance(feature, List) else feature
+        if not isinstance(inner, ClassLabel):
+            raise ValueError(
+                f"Aligning labels with a mapping is only supported for ClassLabel columns; {label_column} is {feature}."
+            )
+        names = [name for name, _ in sorted(label2id.items(), key=lambda pair: pair[1])]
+        ids = {name.lower(): number for name, number in label2id.items()}
+        places = [ids[name.lower()] for name in inner._int2str]
+
+        def renumber(value: Any) -> Any:
+            if isinstance(value, list):
+                return [renumber(one) for one in value]
+            return None if value is None else places[value]
+
+        base = self if self._indices is None else self.flatten_indices()
+        label = ClassLabel(names=names)
+        new = List(label) if isinstance(feature, List) else label
+        array, _ = _column(
+            [renumber(value) for value in to_list(base._data.column(label_column))], new, name=label_column
+        )
+        features = Features({**base.features, label_column: new})
+        table = base._data.set_column(base.column_names.index(label_column), pa.field(label_column, array.type), array)
+        return base._with_table(f"align_labels_with_mapping({label_column!r})", table, features, label2id, label_column)
+
+    def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Dataset:
+        """Structs as one column a field, named `column.field`."""
+        table = self._data
+        for _ in range(1, max_depth):
+            if not any(pa.types.is_struct(one.type) for one in table.schema):
+                break
+            table = table.flatten()
+        assert self._info.features is not None
+        flat = self._info.features.flatten(max_depth)
+        features = Features({name: flat[name] for name in table.column_names})
+        return self._with_table("flatten()", table, features, max_depth, key=new_fingerprint)
+
+    def unique(self, column: str) -> list:
+        """The different values of a column, in the order of the table."""
+        self._known([column])
+        table = self._data
+        if self._indices is not None and len(self._indices) != self._data.num_rows:
+            table = self.select_columns(column)._table_of(range(len(self)))
+        assert self._info.features is not None
+        feature = self._info.features[column]
+        array = table.column(column)
+        if pa.types.is_nested(array.type):
+            raise TypeError(f"unique needs a column of single values; {column!r} is {feature}.")
+        return [decode(feature, value) for value in array.unique().to_pylist()]
+
+    # ---- functions over rows
+
+    def map(self, function: Callable | None = None, *arguments: Any, **options: Any) -> Dataset:
+        """Apply a function to each row (or batch) and keep what it returns; see `bearhug.datasets.map.map_rows`."""
+        from bearhug.datasets.map import map_rows
+
+        return map_rows(self, function, *arguments, **options)
+
+    def filter(self, function: Callable | None = None, *arguments: Any, **options: Any) -> Dataset:
+        """The rows for which a function returns True; see `bearhug.datasets.map.filter_rows`."""
+        from bearhug.datasets.map import filter_rows
+
+        return filter_rows(self, function, *arguments, **options)
+
+    def batch(
+        self,
+        batch_size: int | None = None,
+        by_column: str | list[str] | None = None,
+        drop_last_batch: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """Rows grouped: each new row holds lists of `batch_size` old ones, or those next to each other with one value.
+
+        Args:
+            by_column: group neighbours that agree in this column, or in these.
+        """
+        from bearhug.datasets.map import batch_rows
+
+        return batch_rows(self, batch_size, by_column, drop_last_batch)
+
+    def cleanup_cache_files(self) -> int:
+        """Delete the results of `map` and its like beside this data set's files, except those in use; how many."""
+        used = {os.path.abspath(file.path) for file in self._mapped}
+        count = 0
+        for folder in {os.path.dirname(path) for path in used}:
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                if name.startswith("cache-") and name.endswith(".arrow") and path not in used:
+                    os.remove(path)
+                    count += 1
+        return count
+
+    # ---- from and to other things
+
+    @classmethod
+    def from_dict(
+        cls,
+        mapping: Mapping,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        on_mixed_types: str | None = None,
+    ) -> Dataset:
+        """Columns of values, in memory.
+
+        Args:
+            features: the columns' features; class names become labels, and so on.
+            on_mixed_types: "use_json" stores values of mixed types as Json.
+
+        Raises:
+            ValueError, TypeError: columns of different lengths, or values without a common type; the message names them.
+        """
+        if info is not None and features is not None and info.features is not None and info.features != features:
+            raise ValueError(
+                f"Features specified in `features` and `info.features` can't be different:\n{features}\n{info.features}"
+            )
+        features = features if features is not None else info.features if info is not None else None
+        features = Features(features) if features is not None else None
+        arrays, made = {}, Features()
+        for name, values in mapping.items():
+            if features is not None and name not in features:
+                raise KeyError(f"the column {name!r} is not among the features {list(features)}.")
+            wanted = features[name] if features is not None else None
+            arrays[name], made[name] = _column(values, wanted, name=name, mixed=on_mixed_types)
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise pa.ArrowInvalid(
+                f"the columns have different numbers of values: {', '.join(f'{n}: {len(a)}' for n, a in arrays.items())}."
+            )
+        if features is not None and (missing := [name for name in features if name not in arrays]):
+            raise ValueError(f"the features name the columns {missing}, for which no values are given.")
+        info = info.copy() if info is not None else DatasetInfo()
+        info.features = made
+        return cls(pa.table(list(arrays.values()), schema=made.arrow_schema), info=info, split=split)
+
+    @classmethod
+    def from_list(
+        cls,
+        mapping: list[dict],
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        on_mixed_types: str | None = None,
+    ) -> Dataset:
+        """Rows as dicts, in memory; the first row's keys are the columns."""
+        columns = {name: [row.get(name) for row in mapping] for name in mapping[0]} if mapping else {}
+        return cls.from_dict(columns, features, info, split, on_mixed_types)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        preserve_index: bool | None = None,
+    ) -> Dataset:
+        """A pandas DataFrame, in memory; an index that is not a plain range becomes a column unless told otherwise."""
+        table = unwrap(pa.Table.from_pandas(df, preserve_index=preserve_index))
+        if features is not None:
+            table = cast_table(table, Features(features))
+        info = info.copy() if info is not None else DatasetInfo()
+        info.features = Features(features) if features is not None else None
+        return cls(table.replace_schema_metadata(table.schema.metadata if features is not None else None), info, split)
+
+    @classmethod
+    def from_polars(
+        cls,
+        df: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+    ) -> Dataset:
+        """A polars DataFrame, in memory."""
+        table = unwrap((df.collect() if hasattr(df, "collect") else df).to_arrow())
+        table = cast_table(table, Features(features)) if features is not None else table
+        return cls(table, info, split)
+
+    @classmethod
+    def from_file(
+        cls,
+        filename: str | os.PathLike,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        indices_filename: str | os.PathLike | None = None,
+        in_memory: bool = False,
+    ) -> Dataset:
+        """An Arrow file, memory-mapped; optionally the positions in another."""
+        table, mapped = read_arrow(filename, in_memory=in_memory)
+        out = cls(table, info, split, fingerprint=_file_key(table))
+        out._mapped = (mapped,) if mapped else ()
+        if indices_filename is not None:
+            for name, value in out._positions(indices_filename).items():
+                setattr(out, name, value)
+        return out
+
+    @classmethod
+    def from_buffer(
+        cls,
+        buffer: pa.Buffer,
+        info: DatasetInfo | None = None,
+        split: str | NamedSplit | None = None,
+        indices_buffer: pa.Buffer | None = None,
+    ) -> Dataset:
+        """An Arrow stream in memory."""
+        rows = None if indices_buffer is None else pa.ipc.open_stream(indices_buffer).read_all()
+        return cls(pa.ipc.open_stream(buffer).read_all(), info, split, rows)
+
+    @classmethod
+    def from_generator(
+        cls,
+        generator: Callable,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        gen_kwargs: dict | None = None,
+        num_proc: int | None = None,
+        split: str | NamedSplit = "train",
+        fingerprint: str | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """The rows (dicts) that a generator function yields, written to the cache; the same function is not run again."""
+        from bearhug.datasets.load import from_generator
+
+        return from_generator(generator, features, cache_dir, keep_in_memory, gen_kwargs, split, fingerprint)
+
+    @staticmethod
+    def from_csv(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
+        """One or several csv files; see `load_dataset`."""
+        return _load("csv", path_or_paths, split, features, options)
+
+    @staticmethod
+    def from_json(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
+        """One or several json or jsonl files; see `load_dataset`."""
+        return _load("json", path_or_paths, split, features, options)
+
+    @staticmethod
+    def from_parquet(
+        path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any
+    ) -> Dataset:
+        """One or several parquet files; see `load_dataset`."""
+        return _load("parquet", path_or_paths, split, features, options)
+
+    @staticmethod
+    def from_text(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
+        """One or several text files, a line a row; see `load_dataset`."""
+        return _load("text", path_or_paths, split, features, options)
+
+    def to_csv(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+        """Write csv; the number of bytes. Options: sep, header, index, na_rep, columns, quoting, ..."""
+        from bearhug.datasets.export import to_csv
+
+        return to_csv(self, path_or_buf, batch_size, **options)
+
+    def to_json(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+        """Write JSON lines; the number of bytes. Options: lines, orient, force_ascii, indent, compression."""
+        from bearhug.datasets.export import to_json
+
+        return to_json(self, path_or_buf, batch_size, **options)
+
+    def to_parquet(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+        """Write parquet; the number of bytes of the rows. Options go to `pyarrow.parquet.ParquetWriter`."""
+        from bearhug.datasets.export import to_parquet
+
+        return to_parquet(self, path_or_buf, batch_size, **options)
+
+    def save_to_disk(
+        self,
+        dataset_path: str | os.PathLike,
+        max_shard_size: str | int | None = None,
+        num_shards: int | None = None,
+        num_proc: int | None = None,
+        storage_options: dict | None = None,
+    ) -> None:
+        """Write a folder of Arrow files that `load_from_disk` opens again."""
+        from bearhug.datasets.disk import save
+
+        save(self, dataset_path, max_shard_size, num_shards, num_proc)
+
+    @staticmethod
+    def load_from_disk(
+        dataset_path: str | os.PathLike, keep_in_memory: bool | None = None, storage_options: dict | None = None
+    ) -> Dataset:
+        """Open a folder that `save_to_disk` wrote."""
+        from bearhug.datasets.disk import load
+
+        return load(dataset_path, keep_in_memory)
+
+    def push_to_hub(self, repo_id: str, config_name: str = "default", *arguments: Any, **options: Any) -> Any:
+        """Upload as parquet, with a README that says how to load it; see `bearhug.datasets.push.push`."""
+        from bearhug.datasets.push import push
+
+        split = options.pop("split", None) or (str(self._split) if self._split is not None else "train")
+        return push({split: self}, repo_id, config_name, *arguments, only_these_splits=False, **options)
+
+    def to_iterable_dataset(self, num_shards: int | None = 1) -> IterableDataset:
+        """The same rows as a stream."""
+        from bearhug.datasets.streaming import stream_of
+
+        return stream_of(self, num_shards or 1)
+
+
+_FROM_INFO = {
+    "builder_name", "citation", "config_name", "dataset_size", "description", "download_checksums", "download_size",
+    "homepage", "license", "size_in_bytes", "supervised_keys", "version",
+}  # fmt: skip
+_column = column  # `column` is also an argument's name above
+
+
+class _Cast:
+    """A cast as a function for `map`."""
+
+    def __init__(self, features: Features):
+        self.features = features
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        return cast_table(table, self.features)
+
+
+class Column(SequenceABC):
+    """One column of a data set, read when it is asked: an index gives a value, a slice or list gives values."""
+
+    def __init__(self, source: Dataset | Column, column_name: str):
+        features = source.features
+        if not isinstance(features, dict) or column_name not in features:
+            known = list(features) if isinstance(features, dict) else []
+            raise UnknownColumnError(
+                f"Column '{column_name}' doesn't exist.{near(column_name, known)} There are: {known}"
+            )
+        self.source, self.column_name = source, column_name
+        self.features: Any = features[column_name]
+
+    def _narrow(self) -> Dataset:
+        """The data set with only this column (all of them where a transform may need the others)."""
+        assert isinstance(self.source, Dataset)
+        source = self.source
+        if source._format_type == "custom":
+            return source
+        out = source.select_columns(self.column_name)
+        if source._format_columns is not None and self.column_name not in source._format_columns:
+            out.reset_format()
+        return out
+
+    def __iter__(self) -> Iterator[Any]:
+        if isinstance(self.source, Column):
+            for value in self.source:
+                yield value[self.column_name]
+            return
+        narrow = self._narrow()
+        if narrow._format_type is None:
+            for batch in narrow.iter(BLOCK):
+                yield from batch[self.column_name]
+        else:
+            for row in narrow:
+                yield row[self.column_name]
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return Column(self, key)
+        if isinstance(self.source, Column):
+            got = self.source[key]
+            return got[self.column_name] if isinstance(key, int) else [one[self.column_name] for one in got]
+        return self._narrow()[key][self.column_name]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self[:]
+        return np.asarray(values, dtype=dtype)
+
+    def __repr__(self) -> str:
+        more = ", ..." if len(self) > 5 else ""
+        return f"Column({repr(list(self[:5]))[:-1]}{more}])"
+
+    def __eq__(self, value: object) -> Any:
+        if isinstance(value, Column):
+            return list(self) == list(value)
+        return value == list(self)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+def _load(kind: str, paths: Any, split: Any, features: Features | None, options: dict) -> Dataset:
+    from bearhug.datasets.load import load_dataset
+
+    files = paths if isinstance(paths, dict) else {str(split) if split is not None else "train": paths}
+    return load_dataset(
+        kind, data_files=files, split=str(split) if split is not None else "train", features=features, **options
+    )  # pyright: ignore[reportReturnType]
+
+
+def _file_key(table: pa.Table) -> str | Fingerprint:
+    """The key that an Arrow file carries, else one made of its content."""
+    import json
+
+    metadata = table.schema.metadata or {}
+    known = json.loads(metadata.get(b"huggingface", b"{}")).get("fingerprint")
+    return known or Fingerprint(make=lambda: key_of(table))
+
+
+def _random(seed: int | None, generator: np.random.Generator | None) -> np.random.Generator:
+    """The generator that is given, or one from the seed, or one from the state of numpy's global generator."""
+    if generator is not None:
+        if seed is not None:
+            raise ValueError("Both `seed` and `generator` were provided. Please specify just one of them.")
+        if not isinstance(generator, np.random.Generator):
+            raise ValueError("The provided generator must be an instance of numpy.random.Generator")
+        return generator
+    if seed is None:
+        _, words, place, *_ = np.random.get_state()  # noqa: NPY002: the reference draws from here too
+        seed = words[place] if place < 624 else words[0]  # pyright: ignore[reportIndexIssue, reportOperatorIssue, reportCallIssue, reportArgumentType]
+        np.random.random()  # noqa: NPY002: one step on, so that the next call differs
+    return np.random.default_rng(seed)
+
+
+def _sizes(rows: int, train: float | int | None, test: float | int | None) -> tuple[int, int]:
+    """The numbers of rows of the two parts."""
+    if train is None and test is None:
+        test = 0.25
+    for name, size in (("test_size", test), ("train_size", train)):
+        if size is not None and not isinstance(size, int | float):
+            raise ValueError(f"Invalid value for {name}: {size} of type {type(size)}")
+        if (isinstance(size, int) and not 0 < size < rows) or (isinstance(size, float) and not 0 < size < 1):
+            raise ValueError(
+                f"{name}={size} should be either positive and smaller than the number of samples {rows} or a float in the (0, 1) range"
+            )
+    if isinstance(train, float) and isinstance(test, float) and train + test > 1:
+        raise ValueError(
+            f"The sum of test_size and train_size = {train + test}, should be in the (0, 1) range. Reduce test_size and/or train_size."
+        )
+    many_test = None if test is None else math.ceil(test * rows) if isinstance(test, float) else test
+    many_train = None if train is None else math.floor(train * rows) if isinstance(train, float) else train
+    many_train = rows - (many_test or 0) if many_train is None else many_train
+    many_test = rows - many_train if many_test is None else many_test
+    if many_train + many_test > rows:
+        raise ValueError(
+            f"The sum of train_size and test_size = {many_train + many_test}, should be smaller than the number of samples {rows}. "
+            f"Reduce test_size and/or train_size."
+        )
+    if many_train == 0:
+        raise ValueError(
+            f"With n_samples={rows}, test_size={test} and train_size={train}, the resulting train set will be empty. Adjust any of "
+            f"the aforementioned parameters."
+        )
+    return many_train, many_test
+
+
+def _stratified(
+    labels: np.ndarray, name: str, train: int, test: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Positions of two parts in which every class has its share, as scikit-learn's StratifiedShuffleSplit draws them."""
+    classes, which = np.unique(labels, return_inverse=True)
+    counts = np.bincount(which)
+    if counts.min() < 2:
+        raise ValueError(
+            f"The least populated class in {name} column has only 1 member, which is too few. The minimum number of groups for "
+            f"any class cannot be less than 2."
+        )
+    for part, size in (("train_size", train), ("test_size", test)):
+        if size < len(classes):
+            raise ValueError(
+                f"The {part} = {size} should be greater or equal to the number of classes = {len(classes)}"
+            )
+    members = np.split(np.argsort(which, kind="mergesort"), np.cumsum(counts)[:-1])
+    of_train = _shares(counts, train, rng)
+    of_test = _shares(counts - of_train, test, rng)
+    parts: tuple[list, list] = ([], [])
+    for i, rows in enumerate(members):
+        order = rows.take(rng.permutation(counts[i]), mode="clip")
+        parts[0].extend(order[: of_train[i]])
+        parts[1].extend(order[of_train[i] : of_train[i] + of_test[i]])
+    return {"train": rng.permutation(parts[0]), "test": rng.permutation(parts[1])}
+
+
+def _shares(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """How many of each class, `size` together: in proportion, the largest remainders first, ties drawn."""
+    exact = size * counts / counts.sum()
+    shares = np.floor(exact)
+    missing = int(size - shares.sum())
+    if missing > 0:
+        rests = exact - shares
+        for rest in np.sort(np.unique(rests))[::-1]:
+            (tied,) = np.where(rests == rest)
+            more = min(len(tied), missing)
+            tied = rng.choice(tied, size=more, replace=False)
+            shares[tied] += 1
+            missing -= more
+            if missing == 0:
+                break
+    return shares.astype(np.int64)

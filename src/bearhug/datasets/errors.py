@@ -1,0 +1,32 @@
+"""The exceptions that only data sets have, below those of Python that people catch.
+
+DatasetsError
+    DatasetNotFoundError (FileNotFoundError), DataFilesNotFoundError (FileNotFoundError), EmptyDatasetError (FileNotFoundError)
+    DatasetGenerationError
+"""
+
+
+class DatasetsError(Exception):
+    """Something is wrong with a data set."""
+
+
+class DatasetNotFoundError(DatasetsError, FileNotFoundError):
+    """No data set of this name, here or on the hub."""
+
+
+class DataFilesNotFoundError(DatasetsError, FileNotFoundError):
+    """No file in a format that can be read."""
+
+
+class EmptyDatasetError(DatasetsError, FileNotFoundError):
+    """A folder without data files."""
+
+
+class DatasetGenerationError(DatasetsError):
+    """A file could not be read into a table; the message names the file and the place."""
+
+
+class UnknownColumnError(ValueError, KeyError):
+    """There is no column of this name."""
+
+    __str__ = Exception.__str__

@@ -1,0 +1,217 @@
+"""A data set as csv, JSON lines or parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import datetime
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.files import replacing
+from bearhug._lib.progress import progress
+
+if TYPE_CHECKING:
+    from bearhug.datasets.dataset import Dataset
+
+ROWS = 1000
+CSV = {
+    "sep", "na_rep", "columns", "header", "index", "quoting", "quotechar", "lineterminator", "doublequote", "escapechar",
+    "float_format", "encoding", "num_proc", "storage_options", "compression",
+}  # fmt: skip
+JSON = {
+    "orient",
+    "lines",
+    "force_ascii",
+    "indent",
+    "compression",
+    "num_proc",
+    "storage_options",
+    "index",
+    "date_format",
+}
+PACKERS = {"gzip": ("gzip", ".gz"), "bz2": ("bz2", ".bz2"), "xz": ("lzma", ".xz")}
+
+
+@contextlib.contextmanager
+def _sink(path_or_buf: Any, compression: str | None) -> Iterator[Callable[[bytes], int]]:
+    """A function that writes bytes to a file (all or nothing, compressed as its name says) or to an open one."""
+    if not isinstance(path_or_buf, str | os.PathLike):
+        if compression not in (None, "infer"):
+            raise NotImplementedError(
+                f"compression={compression!r} needs a path; to an open file it is yours to compress."
+            )
+        yield path_or_buf.write
+        return
+    if compression == "infer":
+        name = os.fspath(path_or_buf)
+        compression = next((kind for kind, (_, end) in PACKERS.items() if name.endswith(end)), None)
+    if compression is not None and compression not in PACKERS:
+        raise NotImplementedError(f"compression is one of {', '.join(PACKERS)}, not {compression!r}.")
+    with replacing(path_or_buf) as file:
+        if compression is None:
+            yield file.write
+            return
+        from importlib import import_module
+
+        with import_module(PACKERS[compression][0]).open(file, "wb") as packed:
+            yield packed.write
+
+
+def to_csv(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+    """Write csv as pandas does: None is empty, lists as numpy prints them; the number of bytes."""
+    for name in options:
+        if name not in CSV:
+            raise unexpected_keyword("to_csv", name, CSV)
+    header, index = options.pop("header", True), options.pop("index", False)
+    columns = options.pop("columns", None) or dataset.column_names
+    dataset._known(columns)
+    encoding, none = options.pop("encoding", None) or "utf-8", options.pop("na_rep", "")
+    digits, compression = options.pop("float_format", None), options.pop("compression", "infer")
+    layout = {
+        "delimiter": options.pop("sep", ","),
+        "lineterminator": options.pop("lineterminator", None) or os.linesep,
+        **{name: options[name] for name in ("quoting", "quotechar", "doublequote", "escapechar") if name in options},
+    }
+    size, written, row = batch_size or ROWS, 0, 0
+    names = list(header) if isinstance(header, list | tuple) else list(columns)
+    with (
+        _sink(path_or_buf, compression) as write,
+        progress(total=len(dataset), desc="Creating CSV", unit=" examples") as bar,
+    ):
+        text = io.StringIO(newline="")
+        out = csv.writer(text, **layout)
+        if header is not False and header is not None:
+            out.writerow([*([""] if index else []), *names])
+        for table in dataset.select_columns(columns)._tables(size):
+            values = [_csv_column(table.column(name), none, digits) for name in columns]
+            rows = zip(*values, strict=True) if values else ()
+            out.writerows([[row + i, *one] for i, one in enumerate(rows)] if index else rows)
+            row += table.num_rows
+            bar.update(table.num_rows)
+            written += write(text.getvalue().encode(encoding))
+            text.seek(0)
+            text.truncate()
+        written += write(text.getvalue().encode(encoding)) if text.tell() else 0
+    return written
+
+
+def _csv_column(array: pa.ChunkedArray, none: str, digits: Any) -> list:
+    from bearhug.datasets.arrow import to_list
+
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        values = [None if one is None else str(one) for one in array.to_pylist()]
+        if all(one is None or one.endswith(" 00:00:00") for one in values):
+            values = [one and one.removesuffix(" 00:00:00") for one in values]
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        values = [
+            None if one is None else str(one) for chunk in array.chunks for one in chunk.to_numpy(zero_copy_only=False)
+        ]
+    elif pa.types.is_floating(kind):
+        values = [None if one is None or one != one else _digits(one, digits) for one in to_list(array)]
+    else:
+        values = [one if one is None or isinstance(one, str) else str(one) for one in to_list(array)]
+    return [none if one is None else one for one in values]
+
+
+def _digits(value: float, digits: Any) -> str:
+    if digits is None:
+        return repr(value)
+    return digits(value) if callable(digits) else digits % value if "%" in digits else digits.format(value)
+
+
+def to_json(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+    """Write JSON, one object a line unless `lines=False`; numbers in full, dates in ISO 8601; the number of bytes."""
+    for name in options:
+        if name not in JSON:
+            raise unexpected_keyword("to_json", name, JSON)
+    orient = options.get("orient", "records")
+    lines = options.get("lines", orient == "records")
+    if orient != "records":
+        raise ValueError(
+            f"to_json writes orient='records', not {orient!r}; for others ds.to_pandas().to_json(path, orient={orient!r})."
+        )
+    size = batch_size or ROWS
+    plain = json.JSONEncoder(
+        ensure_ascii=options.get("force_ascii", True),
+        indent=options.get("indent") or None,
+        separators=(",", ":") if not options.get("indent") else None,
+        default=_jsonable,
+    )
+    rows_out, written, first = dataset.with_format(None), 0, True
+    default = "infer" if isinstance(path_or_buf, str | os.PathLike) else None
+    compression = options.get("compression", default)
+    with (
+        _sink(path_or_buf, compression) as write,
+        progress(total=len(dataset), desc="Creating JSON", unit=" examples") as bar,
+    ):
+        if not lines:
+            written += write(b"[")
+        for table in rows_out._tables(size):
+            rows = [plain.encode(_finite(row)) for row in rows_out._view.rows(iter([table]))]
+            text = "".join(row + "\n" for row in rows) if lines else ("" if first else ",") + ",".join(rows)
+            first = False
+            written += write(text.encode())
+            bar.update(len(rows))
+        if not lines:
+            written += write(b"]\n")
+    return written
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinity, for which JSON has no word, as null."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list) else value
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return str(value)
+
+
+def to_parquet(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+    """Write parquet with the features in its metadata; the number of bytes of the rows in Arrow."""
+    import pyarrow.parquet as pq
+
+    options.pop("storage_options", None)
+    schema = dataset.features.arrow_schema
+    from bearhug.datasets.disk import estimate_bytes
+
+    size = batch_size or max(1, (100 << 20) * max(len(dataset), 1) // max(estimate_bytes(dataset), 1))
+    options.setdefault("compression", "snappy")
+    written = 0
+
+    def write_to(file: Any) -> int:
+        total = 0
+        with pq.ParquetWriter(file, schema, **options) as writer:
+            with progress(total=len(dataset), desc="Creating parquet", unit=" examples") as bar:
+                for table in dataset._tables(min(size, 1_000_000)):
+                    writer.write_table(table.cast(schema) if table.schema != schema else table, row_group_size=size)
+                    total += table.nbytes
+                    bar.update(table.num_rows)
+        return total
+
+    if isinstance(path_or_buf, str | os.PathLike):
+        with replacing(path_or_buf) as file:
+            written = write_to(file)
+    else:
+        written = write_to(path_or_buf)
+    return written
