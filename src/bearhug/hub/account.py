@@ -104,6 +104,23 @@ def logout(token_name: str | None = None) -> None:
         raise OSError("the kept tokens are gone, but HF_TOKEN is set and still logs in. Remove it: unset HF_TOKEN")
 
 
+def stored_tokens() -> dict[str, str]:
+    """The tokens that this machine keeps, by name."""
+    return {name: fields.get("hf_token", "") for name, fields in _stored().items()}
+
+
+def switch(token_name: str) -> None:
+    """Use another of the tokens that this machine keeps.
+
+    Raises:
+        ValueError: none is called so.
+    """
+    tokens = stored_tokens()
+    if token_name not in tokens:
+        raise ValueError(f"no token is called {token_name!r}; kept are {sorted(tokens) or 'none'}.")
+    _write_secret(token_file(), tokens[token_name])
+
+
 def whoami(token: str | bool | None = None) -> dict:
     """The account behind the token in use, as the hub says it: `name`, `fullname`, `orgs`, `auth`, ...
 

@@ -1,7 +1,7 @@
 """Cards: the README of a repository, whose front matter says what it is and whose body says it to people.
 
-A card states facts only: what the model or data set itself says, and what the caller adds. It knows models and data sets
-by their attributes alone. What an existing card says is kept: its front matter goes before what is worked out here.
+A card states facts only: what the model or data set itself says, and what the caller adds. It knows models and data
+sets by their attributes alone. What an existing card says is kept: it goes before what is worked out here.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ def _secret(db: Database) -> bytes:
 
 
 def _keep_downloads(hub: Hub, stop: threading.Event) -> None:
-    """Write down what was counted, now and then and at the end: one transaction a download would cost more than the download."""
+    """Write down what was counted, every few seconds and at the end: a transaction costs more than a download."""
     ended = False
     while not ended:
         ended = stop.wait(5)

@@ -38,7 +38,7 @@ class Hub:
 def content(
     hub: Hub, repo: str, blob: Blob, start: int = 0, end: int | None = None, *, within: Connection | None = None
 ) -> Iterator[bytes]:
-    """The bytes start..end (exclusive) of a file, in pieces; `within` a transaction that made it, or in one of its own."""
+    """The bytes start..end (exclusive) of a file, in pieces. `within`: a transaction that may have made it."""
     end = blob.size_bytes if end is None else min(end, blob.size_bytes)
     if start >= end:
         return

@@ -1,7 +1,8 @@
 """The SQL database: connections, transactions, the schema's growth.
 
-A change is one `write()` transaction. On SQLite it takes the write lock at its beginning, so a change never fails half way
-for want of it, and readers go on reading the state before (write-ahead log, full sync: what was answered survives a power cut).
+A change is one `write()` transaction. On SQLite it takes the write lock at its beginning, so a change never fails half
+way for want of it, and readers go on reading the state before. With the write-ahead log and full sync, what was
+answered survives a power cut.
 """
 
 import re

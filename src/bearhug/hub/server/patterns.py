@@ -3,8 +3,8 @@
 import re
 from functools import lru_cache
 
-KINDS = """7z arrow bin ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt
-pth rar safetensors tar tflite tgz wasm xz zip zst""".split()
+KINDS = """7z arrow bin ckpt ftz gguf gz h5 joblib lz4 mds mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl
+pt pth rar safetensors tar tflite tgz wasm xz zip zst""".split()
 MEDIA = "pcm sam raw aac flac mp3 ogg wav bmp gif png tiff jpg jpeg webp mp4 webm avi mov mkv".split()
 
 
@@ -17,7 +17,7 @@ def default_attributes(kind: str) -> str:
 
 
 def is_large(attributes: str, path: str) -> bool | None:
-    """Whether .gitattributes says `filter=lfs` for a path; None where it says nothing. The last line that matches wins."""
+    """Whether .gitattributes says `filter=lfs` for a path; None where it says nothing. The last match wins."""
     verdict = None
     for line in attributes.splitlines():
         words = line.split()

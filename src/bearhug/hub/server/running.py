@@ -86,7 +86,8 @@ def serve(settings: Settings, apply: Path | None = None) -> None:
     if not known:
         token, password = first_user(hub.db)
         print(
-            f"\n  first user  {FIRST_USER}\n  password    {password}\n  token       {token}   (may write; shown only now)\n\n"
+            f"\n  first user  {FIRST_USER}\n  password    {password}\n  token       {token}\n"
+            "  (the token may write; both are shown only now)\n\n"
             f"  export HF_ENDPOINT={address}\n  bearhug login --token {token}\n"
         )
     print("Stop it with Ctrl-C.", flush=True)
@@ -108,7 +109,8 @@ def listen(settings: Settings) -> socket.socket:
     except OSError as error:
         sock.close()
         raise OSError(
-            f"the hub cannot listen at {settings.host}:{settings.port} ({error.strerror}). Choose another: bearhug hub --port 0"
+            f"the hub cannot listen at {settings.host}:{settings.port} ({error.strerror}).\n"
+            "Choose another port: bearhug hub --port 0"
         ) from None
     sock.listen(128)
     return sock
@@ -152,7 +154,7 @@ def apply_file(db: Database, file: Path) -> None:
         raise ValueError(
             f"{file} cannot be applied: {what}.\nIt reads "
             '{"users": [{"name": ..., "password": ..., "tokens": [{"token": "hf_...", "role": "write"}]}], '
-            '"organizations": [{"name": ..., "members": {"user": "admin"}}], "aliases": {"gpt2": "openai-community/gpt2"}}.'
+            '"organizations": [{"name": ..., "members": {"user": "admin"}}], "aliases": {"gpt2": "owner/name"}}.'
         ) from None
 
 

@@ -1,8 +1,8 @@
 """Xet's formats: hashes, xorbs (chunks packed together) and shards (which chunks make which file). Pure functions.
 
-A file is a list of chunks, cut where its content says; chunks travel and are kept in xorbs. A hash as text is its 32 bytes
-as four little-endian numbers of 16 hex digits each. Everything here reads bytes from strangers: nothing is allocated for
-what a body merely claims.
+A file is a list of chunks, cut where its content says; chunks travel and are kept in xorbs. A hash as text is its 32
+bytes as four little-endian numbers of 16 hex digits each. Everything here reads bytes from strangers: nothing is
+allocated for what a body merely claims.
 """
 
 from __future__ import annotations

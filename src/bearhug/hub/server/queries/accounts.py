@@ -54,7 +54,9 @@ COLUMNS = "accounts.id, accounts.kind, accounts.name, fullname, email, private_b
 def name_fault(name: object) -> str | None:
     """Why a namespace or a repository may not be called this; None where it may."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        return f"{str(name)[:100]!r} is no name: 1 to 96 letters, digits, '-', '_' or '.', not beginning or ending with '-' or '.'"
+        return (
+            f"{str(name)[:100]!r} is no name: 1 to 96 letters, digits, '-', '_' or '.', with no '-' or '.' at the ends"
+        )
     if "--" in name or ".." in name or name.lower().endswith((".git", ".ipynb")):
         return f"{name!r} is no name: '--', '..' and the endings .git and .ipynb are not allowed"
     return None
@@ -235,7 +237,8 @@ def by_session(db: Connection, session: str) -> Caller | None:
     """Who a session stands for."""
     row = run(
         db,
-        f"SELECT {COLUMNS} FROM accounts JOIN sessions ON account = accounts.id WHERE hash = :hash AND expires_at > :now",
+        f"""SELECT {COLUMNS} FROM accounts JOIN sessions ON account = accounts.id
+            WHERE hash = :hash AND expires_at > :now""",
         hash=token_hash(session), now=now(),
     ).first()  # fmt: skip
     return Caller(_account(row), True) if row else None

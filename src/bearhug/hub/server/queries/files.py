@@ -105,7 +105,8 @@ def used_bytes(db: Connection, repo: str) -> int:
     """The size of all large files that a repository names."""
     return run(
         db,
-        "SELECT coalesce(sum(size_bytes), 0) FROM files JOIN repo_files ON repo_files.sha256 = files.sha256 WHERE repo = :repo",
+        """SELECT coalesce(sum(size_bytes), 0) FROM files JOIN repo_files ON repo_files.sha256 = files.sha256
+           WHERE repo = :repo""",
         repo=repo,
     ).scalar_one()
 

@@ -104,7 +104,8 @@ def add_commit(db: Connection, repo: str, content: bytes) -> str:
     sha1 = add(db, repo, "commit", content)
     run_many(
         db,
-        "INSERT INTO parents (repo, child, place, parent) VALUES (:repo, :child, :place, :parent) ON CONFLICT DO NOTHING",
+        """INSERT INTO parents (repo, child, place, parent) VALUES (:repo, :child, :place, :parent)
+           ON CONFLICT DO NOTHING""",
         [
             {"repo": repo, "child": sha1, "place": place, "parent": parent}
             for place, parent in enumerate(git.read_commit(sha1, content).parents)
@@ -119,7 +120,7 @@ def add_commit(db: Connection, repo: str, content: bytes) -> str:
 def refs(db: Connection, repo: str) -> dict[str, str]:
     """Every ref and what it names, in order."""
     rows = run(db, "SELECT name, target FROM refs WHERE repo = :repo ORDER BY name", repo=repo)
-    return {name: target for name, target in rows}
+    return {row.name: row.target for row in rows}
 
 
 def ref(db: Connection, repo: str, name: str) -> str | None:
@@ -165,7 +166,8 @@ def resolve(db: Connection, repo: str, revision: str) -> Commit:
     if re.fullmatch(r"[0-9a-f]{4,40}", revision):
         found = run(
             db,
-            """SELECT sha1 FROM objects WHERE repo = :repo AND kind = 'commit' AND sha1 >= :low AND sha1 <= :high LIMIT 2""",
+            """SELECT sha1 FROM objects WHERE repo = :repo AND kind = 'commit' AND sha1 >= :low AND sha1 <= :high
+               LIMIT 2""",
             repo=repo, low=revision, high=revision + "g",
         ).all()  # fmt: skip
         if len(found) == 1:
@@ -209,19 +211,15 @@ def log_length(db: Connection, repo: str, start: str) -> int:
     ).scalar_one()  # fmt: skip
 
 
-def is_before(db: Connection, repo: str, older: str, newer: str) -> bool:
-    """Whether one commit is in the history of another."""
-    return older in {one.sha1 for one in log(db, repo, newer)}
-
-
 def require_ref_name(name: object) -> str:
     """A branch's or tag's name that git allows.
 
     Raises:
         BadInput: it does not.
     """
-    if not isinstance(name, str) or (fault := git.ref_fault(name)):
-        raise BadInput(f"Invalid reference for a branch: {name if not isinstance(name, str) else fault}")
+    fault = git.ref_fault(name) if isinstance(name, str) else f"{name!r} is no name"
+    if fault or not isinstance(name, str):
+        raise BadInput(f"Invalid reference for a branch: {fault}")
     return name
 
 

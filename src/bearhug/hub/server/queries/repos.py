@@ -46,7 +46,8 @@ class Repo:
 
 
 SELECT = """SELECT repos.id, repos.kind, accounts.name AS owner, repos.owner AS owner_id, repos.name, creator, private,
-gated, disabled, sdk, downloads, facts, repos.created_at, updated_at FROM repos JOIN accounts ON accounts.id = repos.owner"""
+gated, disabled, sdk, downloads, facts, repos.created_at, updated_at
+FROM repos JOIN accounts ON accounts.id = repos.owner"""
 # true where the caller :caller may see the repository
 SEEN = """(NOT private OR repos.owner = :caller OR EXISTS
 (SELECT 1 FROM members WHERE organization = repos.owner AND member = :caller))"""
@@ -175,7 +176,7 @@ def create(
 
 
 def delete(db: Connection, repo: str) -> None:
-    """Remove a repository and all that hangs on it. Large files that nothing else names stay until they are collected."""
+    """Remove a repository and all that hangs on it. Large files stay: others may name them, too."""
     run(db, "DELETE FROM repos WHERE id = :repo", repo=repo)
 
 
@@ -226,7 +227,8 @@ def set_alias(db: Connection, name: str, target: str) -> None:
     """Let a bare name stand for `owner/name`."""
     run(
         db,
-        "INSERT INTO aliases (name, target) VALUES (:name, :target) ON CONFLICT (name) DO UPDATE SET target = excluded.target",
+        """INSERT INTO aliases (name, target) VALUES (:name, :target)
+           ON CONFLICT (name) DO UPDATE SET target = excluded.target""",
         name=name.lower(), target=target,
     )  # fmt: skip
 
@@ -321,7 +323,7 @@ def counts(db: Connection, owner: str, caller: Caller) -> dict[str, int]:
         f"SELECT kind, count(*) FROM repos WHERE owner = :owner AND {SEEN} GROUP BY kind",
         owner=owner, caller=caller.id,
     )  # fmt: skip
-    return dict.fromkeys(KINDS, 0) | {kind: count for kind, count in rows}
+    return dict.fromkeys(KINDS, 0) | {row[0]: row[1] for row in rows}
 
 
 def _repo(row) -> Repo:

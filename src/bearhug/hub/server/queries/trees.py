@@ -262,4 +262,5 @@ class Draft:
 
 class _Folder:
     def __init__(self, sha1: str | None):
-        self.sha1, self.entries, self.changed = sha1, None, sha1 is None
+        self.sha1, self.changed = sha1, sha1 is None
+        self.entries: dict[str, Entry | _Folder] | None = None

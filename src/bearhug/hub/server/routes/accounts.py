@@ -102,7 +102,14 @@ def organization_members(request: Request) -> Response:
         people = accounts.members(db, _account(db, request.path_params["name"], "org").id)
     return ok(
         [
-            {"_id": who.id, "user": who.name, "fullname": who.fullname, "avatarUrl": avatar(request), "isPro": False, "type": "user"}
+            {
+                "_id": who.id,
+                "user": who.name,
+                "fullname": who.fullname,
+                "avatarUrl": avatar(request),
+                "isPro": False,
+                "type": "user",
+            }
             for who, _ in people
         ]
     )  # fmt: skip

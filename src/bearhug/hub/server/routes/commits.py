@@ -121,9 +121,8 @@ class Operation:
 
     key: str
     path: str
-    sha1: str = ""
     start: int = 0
-    size: int | None = None
+    size: int = -1  # of a large file: -1 where a copy does not say
     sha256: str = ""
     source: tuple[str, str] = ("", "")  # revision, path of a copy
 
@@ -148,7 +147,7 @@ def may_commit(request: Request) -> None:
 def commit(request: Request, incoming: Incoming) -> Response:
     """POST /api/{kind}s/{repo}/commit/{rev}: all of it or nothing, on the head as it is when its turn comes."""
     where, hub, create_pr = RepoPath.parse(request), hub_of(request), flag(request, "create_pr")
-    with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY, dir=hub.objects.incoming) as contents:
+    with tempfile.SpooledTemporaryFile(MOST_IN_MEMORY, dir=str(hub.objects.incoming)) as contents:
         asked = _read(hub, incoming, contents)
         with hub.db.write() as db:
             caller = caller_of(request, db)
@@ -251,7 +250,7 @@ def _apply(
 
 def _large_blob(db: Connection, repo: Repo, caller: Caller, operation: Operation, large: list[str]) -> str:
     found = files.within_reach(db, operation.sha256, caller.id)
-    if found is None or (operation.size is not None and operation.size != found.size_bytes):
+    if found is None or operation.size not in (-1, found.size_bytes):
         raise BadInput(f"LFS object {operation.sha256} not found")
     large.append(operation.sha256)
     return objects.add(db, repo.id, "blob", git.pointer_bytes(found.sha256, found.size_bytes))
@@ -326,7 +325,7 @@ def _operation(hub: Hub, key: str, value: dict, contents: IO[bytes]) -> Operatio
             oid, size = value.get("oid"), value.get("size")
             if value.get("algo", "sha256") != "sha256" or not isinstance(oid, str) or not _is_sha256(oid):
                 raise BadInput(f'"oid" of {path!r} must be a SHA-256 of 64 hex digits')
-            return Operation(key, path, sha256=oid, size=size if isinstance(size, int) else None)
+            return Operation(key, path, sha256=oid, size=size if isinstance(size, int) else -1)
         case "deletedFile" | "deletedFolder":
             return Operation(key, path)
         case "copyFile":

@@ -33,6 +33,8 @@ from bearhug.hub.server.routes.request import (
     truth,
 )
 
+FOR_EVER = "public, max-age=31536000, immutable"
+
 
 def resolve(request: Request) -> Response:
     """GET, HEAD /{repo}/resolve/{rev}/{path}: a file's content."""
@@ -72,7 +74,6 @@ def _headers(request: Request, repo: Repo, commit: Commit, where: RepoPath, blob
     name = where.path.rsplit("/", 1)[-1]
     plain = re.sub(r'[^\x20-\x7e]|["\\]', "_", name)
     way = "attachment" if flag(request, "download") else "inline"
-    by_commit = where.revision == commit.sha1
     headers = {
         "X-Repo-Commit": commit.sha1,
         "ETag": f'"{blob.etag}"',
@@ -81,9 +82,12 @@ def _headers(request: Request, repo: Repo, commit: Commit, where: RepoPath, blob
         "Content-Type": content_type(name),
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Cache-Control": "private, no-store" if repo.private else "public, max-age=31536000, immutable" if by_commit else "no-cache",
-        "Access-Control-Expose-Headers": "X-Repo-Commit, X-Linked-Size, X-Linked-ETag, X-Xet-Hash, Link, ETag, Content-Range",
-    }  # fmt: skip
+        "Cache-Control": "private, no-store"
+        if repo.private
+        else FOR_EVER
+        if where.revision == commit.sha1
+        else "no-cache",
+    }
     if blob.sha256:
         headers |= {"X-Linked-Size": str(blob.size_bytes), "X-Linked-Etag": f'"{blob.etag}"'}
     if blob.xet_hash:
@@ -160,7 +164,7 @@ def _matches(header: str | None, tag: str) -> bool:
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """`bytes=a-b`, `bytes=a-`, `bytes=-n` -> start, end (exclusive); an empty one lies outside; None: answer the whole."""
+    """`bytes=a-b`, `bytes=a-`, `bytes=-n` -> start, end (exclusive); empty: outside; None: answer the whole."""
     match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header.strip())
     if not match or not (match[1] or match[2]):
         return None
@@ -251,18 +255,19 @@ def _entry(item: Item, last: Commit | None, *, expand: bool) -> dict:
 # what a repository says of itself
 
 KNOWN = {
-    "model": """author baseModels cardData childrenModelCount config createdAt disabled downloads downloadsAllTime evalResults
-gated gguf inference inferenceProviderMapping lastModified library_name likes mask_token model-index pipeline_tag private
-resourceGroup safetensors sha siblings spaces tags transformersInfo trendingScore usedStorage widgetData""",
-    "dataset": """author cardData citation createdAt description disabled downloads downloadsAllTime gated lastModified likes
-mainSize paperswithcode_id private resourceGroup sha siblings tags trendingScore usedStorage""",
-    "space": """author cardData createdAt datasets disabled lastModified likes models private resourceGroup runtime sdk sha
-siblings subdomain tags trendingScore usedStorage""",
+    "model": """author baseModels cardData childrenModelCount config createdAt disabled downloads downloadsAllTime
+evalResults gated gguf inference inferenceProviderMapping lastModified library_name likes mask_token model-index
+pipeline_tag private resourceGroup safetensors sha siblings spaces tags transformersInfo trendingScore usedStorage
+widgetData""",
+    "dataset": """author cardData citation createdAt description disabled downloads downloadsAllTime gated lastModified
+likes mainSize paperswithcode_id private resourceGroup sha siblings tags trendingScore usedStorage""",
+    "space": """author cardData createdAt datasets disabled lastModified likes models private resourceGroup runtime sdk
+sha siblings subdomain tags trendingScore usedStorage""",
     "kernel": "author createdAt downloads gated lastModified likes private sha",
 }
 SHORT = {
     "model": "author createdAt downloads gated lastModified library_name likes pipeline_tag private tags trendingScore",
-    "dataset": "author createdAt description disabled downloads gated lastModified likes private sha tags trendingScore",
+    "dataset": "author createdAt description disabled downloads gated lastModified likes private tags trendingScore",
     "space": "author createdAt lastModified likes private sdk tags trendingScore",
     "kernel": KNOWN["kernel"],
 }
@@ -334,7 +339,7 @@ def summary(
         "spaces": [],
         "childrenModelCount": {},
         "inferenceProviderMapping": {},
-        "runtime": {"stage": "NO_APP_FILE", "hardware": {"current": None, "requested": None}, "storage": None, "gcTimeout": None},
+        "runtime": {"stage": "NO_APP_FILE", "hardware": {"current": None, "requested": None}},
         "subdomain": f"{repo.owner}-{repo.name}".lower().replace(".", "-").replace("_", "-"),
     }  # fmt: skip
     answer: dict = {"_id": repo.id, "id": repo.full_name}

@@ -98,7 +98,7 @@ def upload(request: Request, incoming: Incoming) -> Response:
     oid = claim["put"]
     if incoming.size_bytes != claim["size"] or incoming.sha256 != oid:
         raise BadInput(
-            f"{incoming.size_bytes} bytes with SHA-256 {incoming.sha256} came; {claim['size']} with {oid} were announced."
+            f"{incoming.size_bytes} bytes with SHA-256 {incoming.sha256} came, not the {claim['size']} with {oid}."
         )
     hub.objects.keep(incoming, "files", oid)
     with hub.db.write() as db:
@@ -115,7 +115,7 @@ def verify(request: Request, data: dict) -> Response:
         oid = data.get("oid")
         large = files.within_reach(db, oid, caller.id) if _is_oid(oid) and isinstance(oid, str) else None
     if large is None:
-        raise NotFound("Object does not exist on the server", message="Object does not exist on the server")
+        raise NotFound("Object does not exist on the server")
     if large.size_bytes != data.get("size"):
         raise Refused(f"The object has {large.size_bytes} bytes.")
     return ok()

@@ -44,10 +44,9 @@ def create(request: Request, data: dict) -> Response:
         caller = caller_of(request, db)
         owner = repos.namespace(db, caller, data.get("organization") or owner_name or None)
         private = asks_private(data)
-        repo = make(
-            hub, db, caller, owner, kind, short,
-            private=owner.private_by_default if private is None else private, sdk=data.get("sdk"), url=public_url(request),
-        )  # fmt: skip
+        private = owner.private_by_default if private is None else private
+        url = public_url(request)
+        repo = make(hub, db, caller, owner, kind, short, private=private, sdk=data.get("sdk"), url=url)
     return ok({"url": public_url(request) + repo.path, "name": repo.full_name, "id": repo.id})
 
 
@@ -291,11 +290,15 @@ def log(request: Request) -> Response:
             "message": commit.description,
             "date": stamp(commit.date),
             "authors": [{"user": commit.author, "avatar": f"{public_url(request)}/static/avatar.svg"}],
-            **({"formatted": {"title": html.escape(commit.title), "message": html.escape(commit.description)}} if formatted else {}),
+            **(_formatted(commit) if formatted else {}),
         }
         for commit in commits
-    ]  # fmt: skip
+    ]
     response = ok(answer, X_Total_Count=str(total))
     if (page + 1) * limit < total:
         response.headers.update(next_link(request, p=page + 1))
     return response
+
+
+def _formatted(commit: git.Commit) -> dict:
+    return {"formatted": {"title": html.escape(commit.title), "message": html.escape(commit.description)}}

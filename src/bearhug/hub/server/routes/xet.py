@@ -1,7 +1,8 @@
 """Large files by Xet: tokens, xorbs, shards, and how a file is put together again.
 
-An upload sends xorbs, then a shard that says which of their chunks make which file, then the commit. Nothing that a client
-claims is believed: chunks, xorbs, ranges, files and the SHA-256 that the commit will name are worked out from the bytes.
+An upload sends xorbs, then a shard that says which of their chunks make which file, then the commit. Nothing that a
+client claims is believed: chunks, xorbs, ranges, files and the SHA-256 that the commit will name are worked out from
+the bytes.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def upload_shard(request: Request, incoming: Incoming) -> Response:
 
 
 def upload_shard_with_progress(request: Request, incoming: Incoming) -> Response:
-    """POST /cas/v2/shards: the same, with a line of progress now and then, so that no long check looks like a dead hub."""
+    """POST /cas/v2/shards: the same, with lines of progress, so that a long check does not look like a dead hub."""
     hub, claim, shard = hub_of(request), _claim(request, "write"), _shard(incoming)
     frames: queue.Queue[dict] = queue.Queue()
 
@@ -235,11 +236,12 @@ def reconstruction(request: Request) -> Response:
         {
             "offset_into_first_range": offset,
             "terms": [
-                {"hash": t.xorb, "unpacked_length": t.unpacked_bytes, "range": {"start": t.start, "end": t.end}} for t in chosen
+                {"hash": t.xorb, "unpacked_length": t.unpacked_bytes, "range": {"start": t.start, "end": t.end}}
+                for t in chosen
             ],
             "fetch_info": {xorb: _fetches(hub, url, xorb, tables[xorb], chosen) for xorb in {t.xorb for t in chosen}},
         }
-    )  # fmt: skip
+    )
 
 
 def _overlapping(terms: list[xet.Term], start: int, end: int) -> Iterator[xet.Term]:
