@@ -12,7 +12,7 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -341,6 +341,7 @@ def push_folder(
     commit_description: str | None = None,
     revision: str | None = None,
     create_pr: bool = False,
+    delete: Iterable[str] = (),
 ) -> CommitInfo:
     """Put all files of a folder into a repository in one commit; the repository is made where there is none.
 
@@ -349,12 +350,13 @@ def push_folder(
         private: whether only you (or your organisation) see it, where it is made; None: as your account has it.
         revision: a branch, made where there is none; None: main.
         create_pr: propose the commit instead of making it.
+        delete: files of the repository that go in the same commit.
 
     Raises:
         OSError: nobody is logged in, the hub does not answer, or refuses (its own exceptions, OSErrors).
         ValueError: no files, or no possible name.
     """
-    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import LocalTokenNotFoundError
 
     folder = Path(folder)
@@ -374,7 +376,8 @@ def push_folder(
     require()
     api = _api(given)
     repo = Repo(repo_id, None, repo_type=repo_type, revision=revision, token=given)
-    operations = [CommitOperationAdd(name, str(folder / name)) for name in names]
+    operations: list = [CommitOperationAdd(name, str(folder / name)) for name in names]
+    operations += [CommitOperationDelete(name) for name in delete]
     with _explained(repo):
         made = api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
         repo.name = made.repo_id
