@@ -28,7 +28,7 @@ _made: dict[str, type[PreTrainedTokenizerFast]] = {}
 
 
 def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
-    """The class of that name: `BertTokenizer`, `GPT2TokenizerFast`, ...; classes unknown here take tokenizer.json as it is.
+    """The class of that name: `BertTokenizer`, `GPT2TokenizerFast`, ...
 
     Raises:
         KeyError: no tokenizer class's name.
@@ -74,9 +74,9 @@ class AutoTokenizer:
         Args:
             pretrained_model_name_or_path: a folder, a tokenizer.json, or a name, "owner/name".
             kwargs: where from: revision, token, subfolder, cache_dir, local_files_only, force_download; which class:
-                tokenizer_type ("bert"); and what goes before the files: padding_side, truncation_side, model_max_length,
-                special tokens (pad_token="[PAD]"), chat_template, add_prefix_space, do_lower_case, ... use_fast is accepted;
-                trust_remote_code does nothing, in one line that says so.
+                tokenizer_type ("bert"); and what goes before the files: padding_side, truncation_side,
+                model_max_length, special tokens (pad_token="[PAD]"), chat_template, add_prefix_space, do_lower_case,
+                ... use_fast is accepted; trust_remote_code does nothing, in one line that says so.
 
         Raises:
             OSError: no such folder or repository, or one without a tokenizer's files.
@@ -90,7 +90,7 @@ class AutoTokenizer:
         if tokenizer_type is not None:
             if tokenizer_type not in classes.OF_MODEL_TYPE:
                 raise ValueError(
-                    f"tokenizer_type={tokenizer_type!r} is no known type.{near(tokenizer_type, classes.OF_MODEL_TYPE)}\n"
+                    f"tokenizer_type={tokenizer_type!r} is unknown.{near(tokenizer_type, classes.OF_MODEL_TYPE)}\n"
                     "Leave it away: the folder says it."
                 )
             return read(tokenizer_class(classes.OF_MODEL_TYPE[tokenizer_type]), repo, kwargs)
@@ -102,7 +102,7 @@ def _class_of(repo: Repo) -> type[PreTrainedTokenizerFast]:
     config = read_json(repo, "config.json") or {}
     declared = (read_json(repo, CONFIG) or {}).get("tokenizer_class") or config.get("tokenizer_class")
     model_type = config.get("model_type")
-    usual = classes.OF_MODEL_TYPE.get(model_type)
+    usual = classes.OF_MODEL_TYPE.get(str(model_type))
     if repo.name.lower().startswith(TAKEN_AS_THEY_ARE):
         return PreTrainedTokenizerFast
     if declared is None:

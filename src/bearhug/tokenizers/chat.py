@@ -1,8 +1,8 @@
 """Chat templates: a list of messages -> the text that a model was trained on.
 
-A conversation is a list of messages, {"role": ..., "content": ...}; what else stands in them is the template's affair. The
-template itself is Jinja that came with the model: it runs in `sandbox.py`. Its text already holds the special tokens, so it is
-returned as a `ChatText`, to which a tokenizer adds none.
+A conversation is a list of messages, {"role": ..., "content": ...}; what else stands in them is the template's affair.
+The template itself is Jinja that came with the model: it runs in `sandbox.py`. Its text already holds the special
+tokens, so it is returned as a `ChatText`, to which a tokenizer adds none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from bearhug._lib.errors import either, near
 
-REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")  # three names that templates read the same thing under
+# Three names under which templates read the same thing.
+REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
 HERE = "CONTINUE_FINAL_MESSAGE_TAG "  # marks the end of the final message while it is rendered; no text holds it
 
 
@@ -54,20 +55,20 @@ def choose(templates: str | Mapping[str, str] | None, asked: str | None = None, 
         if "default" in templates:
             return templates["default"]
         raise ValueError(
-            f"this tokenizer has several chat templates and none is the default: {', '.join(sorted(templates))}.\n"
+            f"this tokenizer has several chat templates, none the default: {', '.join(sorted(templates))}.\n"
             f"Name one: apply_chat_template(messages, chat_template={sorted(templates)[0]!r})."
         )
     if asked is None and templates is None:
         raise ValueError(
             "this tokenizer has no chat template, so it does not know how to write a conversation as text.\n"
-            "Give it one, tokenizer.chat_template = '{% for m in messages %}...{% endfor %}', or pass chat_template=..., "
-            "or write the prompt yourself and call tokenizer(prompt)."
+            "Give it one, tokenizer.chat_template = '{% for m in messages %}...{% endfor %}', or pass "
+            "chat_template=..., or write the prompt yourself and call tokenizer(prompt)."
         )
     return asked if asked is not None else templates  # pyright: ignore[reportReturnType]
 
 
 def conversations_of(conversation: Any) -> tuple[list[list[dict]], bool]:
-    """What was given as `conversation` -> (the conversations, whether there were several). Fields that are None are left out.
+    """What was given as `conversation` -> (the conversations, whether there were several), without fields of None.
 
     Raises:
         ValueError: it is empty.
@@ -83,8 +84,7 @@ def conversations_of(conversation: Any) -> tuple[list[list[dict]], bool]:
     conversation = list(conversation)
     if not conversation:
         raise ValueError(
-            "the conversation is empty; a template needs at least one message, "
-            '[{"role": "user", "content": "Hello"}].'
+            'the conversation is empty; a template needs at least one message, [{"role": "user", "content": "Hello"}].'
         )
     batched = isinstance(conversation[0], list | tuple) or hasattr(conversation[0], "messages")
     several = conversation if batched else [conversation]
@@ -114,10 +114,10 @@ def _plain(value: Any) -> Any:
         return type(value)(_plain(item) for item in value) if type(value) in (list, tuple) else list(map(_plain, value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if callable(getattr(value, "model_dump", None)):  # pydantic
-        return _plain(value.model_dump())
-    if hasattr(value, "dtype") and callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:
-        return _plain(value.item())  # a numpy number
+    if callable(dump := getattr(value, "model_dump", None)):  # pydantic
+        return _plain(dump())
+    if hasattr(value, "dtype") and callable(item := getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:
+        return _plain(item())  # a numpy number
     return f"<{type(value).__name__}>"
 
 
@@ -131,7 +131,7 @@ def render(
     continue_final_message: bool | str = False,
     variables: Mapping[str, Any] | None = None,
 ) -> tuple[list[ChatText], list[list[tuple[int, int]]]]:
-    """Each conversation's text, and where in it the assistant's {% generation %} blocks stand, (start, end) in characters.
+    """Each conversation's text, and the (start, end) characters of its {% generation %} blocks.
 
     Raises:
         ValueError: there is no message to continue, or the template loses it.
@@ -169,7 +169,7 @@ def _mark_end(messages: list[dict], field: str, template: str) -> tuple[list[dic
     final = last.get(field)
     if final is None:
         raise ValueError(
-            f"continue_final_message is to continue the last message's {field!r}, but it has only {', '.join(last)}."
+            f"continue_final_message is to continue the last message's {field!r}; it has only {', '.join(last)}."
             f"{near(field, last)}"
         )
     fields = [field]
@@ -195,8 +195,8 @@ def _cut_at_mark(text: str, final: str) -> str:
     """The text up to the end of its final message."""
     if final.strip() not in text or HERE.strip() not in text:
         raise ValueError(
-            "continue_final_message: the last message does not appear in the text; the template leaves some of it out.\n"
-            f"The message: {final.strip()!r}\nThe text: {text!r}"
+            "continue_final_message: the last message does not appear in the text; the template leaves some of it "
+            f"out.\nThe message: {final.strip()!r}\nThe text: {text!r}"
         )
     end = text.rindex(HERE.strip())
     # A template that strips its messages has taken HERE's blank away, and would have taken those before it.
@@ -259,7 +259,9 @@ def get_json_schema(function: Callable) -> dict:
     name = getattr(function, "__name__", "operation")
     docstring = (inspect.getdoc(function) or "").strip()
     if not docstring:
-        raise ValueError(f'the tool {name}() has no docstring; it needs one: """What it does. Args: name: what it is."""')
+        raise ValueError(
+            f'the tool {name}() has no docstring; it needs one: """What it does. Args: name: what it is."""'
+        )
     description, arguments, returns = _parse_docstring(docstring)
     properties, required, result = _parameters(function, name)
     for argument, schema in properties.items():
@@ -313,7 +315,9 @@ def _parameters(function: Callable, name: str) -> tuple[dict[str, dict], list[st
         if argument == implicit:
             continue
         if parameter.annotation is inspect.Parameter.empty:
-            raise TypeError(f"the argument {argument!r} of the tool {name}() has no type hint; write `{argument}: str`, say.")
+            raise TypeError(
+                f"the argument {argument!r} of the tool {name}() has no type hint; write `{argument}: str`, say."
+            )
         if parameter.default is inspect.Parameter.empty:
             required.append(argument)
     hints = {key: hint for key, hint in get_type_hints(function).items() if key != implicit}
@@ -384,7 +388,9 @@ def _no_schema(hint: Any) -> TypeError:
 
 def _enumeration(values: list, where: str) -> dict:
     if not values or any(type(value) not in SCALARS for value in values):
-        raise TypeError(f"{where} holds {values}; a JSON schema can list only int, float, str, bool and None, at least one.")
+        raise TypeError(
+            f"{where} holds {values}; a JSON schema can list only int, float, str, bool and None, at least one."
+        )
     kinds = list(dict.fromkeys(SCALARS[type(value)] for value in values))
     return {"type": kinds[0] if len(kinds) == 1 else kinds, "enum": values}
 

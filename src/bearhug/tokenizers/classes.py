@@ -1,9 +1,9 @@
 """The tokenizer classes, as data: `BertTokenizer`, `GPT2Tokenizer`, ... differ in their defaults and in their parts.
 
-Where a folder names one of these classes, the parts of its tokenizer.json are not taken as they stand, except for vocabulary,
-merges and post-processor: the class makes them from the options in tokenizer_config.json (`do_lower_case`,
-`add_prefix_space`, ...), as the reference does, so that changing an option there has its effect. Every other class takes
-tokenizer.json as it is.
+Where a folder names one of these classes, the parts of its tokenizer.json are not taken as they stand, except for
+vocabulary, merges and post-processor: the class makes them from the options in tokenizer_config.json (`do_lower_case`,
+`add_prefix_space`, ...), as the reference does, so that changing an option there has its effect. Every other class
+takes tokenizer.json as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from bearhug.tokenizers import patterns
 
 Json = dict[str, Any]
 
@@ -20,10 +22,11 @@ class TokenizerClass:
     """What is particular to one class.
 
     Args:
-        parts: options -> the tokenizer.json entries normalizer, pre_tokenizer, decoder and model (without vocabulary and
-            merges). None: tokenizer.json as it is.
+        parts: options -> the tokenizer.json entries normalizer, pre_tokenizer, decoder and model (without vocabulary
+            and merges). None: tokenizer.json as it is.
         options: the special tokens and options that `parts` and `post_processor` read, with their defaults.
         post_processor: (options, token -> id) -> the post-processor, where the class insists on its own.
+        bos_eos: the post-processor is always that of `add_bos_token` and `add_eos_token`.
         inputs: what a model of this kind reads.
         files: the vocabulary files of folders without a tokenizer.json.
     """
@@ -32,6 +35,7 @@ class TokenizerClass:
     parts: Callable[[Json], Json] | None = None
     options: Json = field(default_factory=dict)
     post_processor: Callable[[Json, Callable[[str], int | None]], Json] | None = None
+    bos_eos: bool = False
     inputs: tuple[str, ...] = ("input_ids", "attention_mask")
     padding_side: str = "right"
     files: tuple[str, ...] = ()
@@ -83,9 +87,6 @@ def _gpt_neox(options: Json) -> Json:
     return parts
 
 
-QWEN2_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 QWEN3_5_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -118,9 +119,7 @@ def _llama(options: Json) -> Json:
     if prefix:
         decoders.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
     return {
-        "model": _bpe(
-            continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=True, byte_fallback=True
-        ),
+        "model": _bpe(continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=True, byte_fallback=True),
         "normalizer": None,
         "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False},
         "decoder": {"type": "Sequence", "decoders": decoders},
@@ -199,7 +198,9 @@ BERT_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 END = "<|endoftext|>"
 BPE_FILES = ("vocab.json", "merges.txt")
 
-BERT = TokenizerClass("BertTokenizer", _wordpiece, BERT_OPTIONS, _bert_processor, BERT_INPUTS, files=("vocab.txt",))
+BERT = TokenizerClass(
+    "BertTokenizer", _wordpiece, BERT_OPTIONS, _bert_processor, inputs=BERT_INPUTS, files=("vocab.txt",)
+)
 DISTILBERT = TokenizerClass("DistilBertTokenizer", _wordpiece, BERT_OPTIONS, _bert_processor, files=("vocab.txt",))
 GPT2 = TokenizerClass(
     "GPT2Tokenizer",
@@ -212,7 +213,13 @@ ROBERTA = TokenizerClass(
     "RobertaTokenizer",
     _byte_level,
     {"errors": "replace", "bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
-    | {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "add_prefix_space": False, "trim_offsets": True},
+    | {
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "mask_token": "<mask>",
+        "add_prefix_space": False,
+        "trim_offsets": True,
+    },
     _roberta_processor,
     files=BPE_FILES,
 )
@@ -221,10 +228,11 @@ GPT_NEOX = TokenizerClass(
     _gpt_neox,
     {"errors": "replace", "unk_token": END, "bos_token": END, "eos_token": END, "pad_token": "<|padding|>"}
     | {"add_prefix_space": False, "trim_offsets": True},
+    bos_eos=True,
     files=BPE_FILES,
 )
 QWEN_OPTIONS: Json = {"unk_token": END, "bos_token": None, "eos_token": END, "pad_token": END, "add_prefix_space": None}
-QWEN2 = TokenizerClass("Qwen2Tokenizer", _qwen(QWEN2_SPLIT), QWEN_OPTIONS, files=BPE_FILES)
+QWEN2 = TokenizerClass("Qwen2Tokenizer", _qwen(patterns.QWEN2), QWEN_OPTIONS, files=BPE_FILES)
 QWEN3_5 = TokenizerClass("Qwen3_5Tokenizer", _qwen(QWEN3_5_SPLIT), QWEN_OPTIONS, files=BPE_FILES)
 LLAMA = TokenizerClass(
     "LlamaTokenizer",
@@ -262,33 +270,35 @@ def find(name: str) -> TokenizerClass | None:
 _TYPES = {
     "BertTokenizer": (
         "align bark bert blip bros chinese_clip convbert electra ernie flava git grounding-dino layoutlm lxmert "
-        "megatron-bert mm-grounding-dino mobilebert nezha nomic_bert qdqbert realm retribert squeezebert tvp vilt visual_bert"
+        "megatron-bert mm-grounding-dino mobilebert nezha nomic_bert qdqbert realm retribert squeezebert tvp vilt "
+        "visual_bert"
     ),
     "DistilBertTokenizer": "distilbert",
     "GPT2Tokenizer": (
-        "blip-2 codegen dbrx emu3 gpt2 gpt_neo gptj hyperclovax_vision_v2 instructblip instructblipvideo jais2 opt phi "
-        "starcoder2"
+        "blip-2 codegen dbrx emu3 gpt2 gpt_neo gptj hyperclovax_vision_v2 instructblip instructblipvideo jais2 "
+        "opt phi starcoder2"
     ),
     "RobertaTokenizer": (
-        "bart bridgetower clap data2vec-text florence2 ibert led lilt longformer mega mra roberta roberta-prelayernorm"
+        "bart bridgetower clap data2vec-text florence2 ibert led lilt longformer mega mra roberta roberta- prelayernorm"
     ),
     "GPTNeoXTokenizer": "falcon_mamba gpt_neox mamba mamba2 mpt olmo olmoe rwkv xlstm",
     "Qwen2Tokenizer": (
         "audioflamingo3 colqwen2 cosmos3_omni dots3_note fun_asr_nano hunyuan_vl internvl lighton_ocr "
-        "moss_transcribe_diarize ovis2 qianfan_ocr qwen2 qwen2_5_omni qwen2_5_vl qwen2_audio qwen2_moe qwen2_vl qwen3 "
-        "qwen3_asr qwen3_moe qwen3_next qwen3_omni_moe qwen3_vl qwen3_vl_moe vibevoice"
+        "moss_transcribe_diarize ovis2 qianfan_ocr qwen2 qwen2_5_omni qwen2_5_vl qwen2_audio qwen2_moe qwen2_vl "
+        "qwen3 qwen3_asr qwen3_moe qwen3_next qwen3_omni_moe qwen3_vl qwen3_vl_moe vibevoice"
     ),
     "Qwen3_5Tokenizer": "qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen4_exp",
     "LlamaTokenizer": "idefics idefics2",
     "PreTrainedTokenizerFast": (
-        "EvollaModel aria beam bigbird_pegasus canary flex_olmo glm glm4 glm4_moe glm4_moe_lite glm4v glm4v_moe glm_image "
-        "glmasr got_ocr2 gpt_bigcode gradium_phonon_tts granite granitemoe granitemoehybrid granitemoeshared kimi_k25 "
-        "kimi_linear kosmos-2 mimo_v2_flash minicpm_ocr minicpmv4_6 minicpmv4_7 nemo_speechlm nystromformer olmo2 olmo3 "
-        "olmo_hybrid pegasus_x persimmon pix2struct pocket_tts stablelm umt5 xlm-roberta-xl ministral ministral3 mistral "
-        "mistral3 mistral_large4 mixtral pixtral voxtral voxtral_realtime arctic chatlm ernie4_5 ernie4_5_moe fuyu "
-        "h2ovl_chat hyperclovax hyperclovax_vlm internlm2 internlm3 iquestcoder jamba llava llava_next minicpm3 minicpmv "
-        "minimax_m2 modernbert modernbert-decoder molmo molmo2 nemotron nvfp4 opencua openvla paddleocr_vl phi3 phi3_v "
-        "phimoe step3_vl vipllava cohere_asr camembertv2-base smolvlm"
+        "EvollaModel aria beam bigbird_pegasus canary flex_olmo glm glm4 glm4_moe glm4_moe_lite glm4v glm4v_moe "
+        "glm_image glmasr got_ocr2 gpt_bigcode gradium_phonon_tts granite granitemoe granitemoehybrid "
+        "granitemoeshared kimi_k25 kimi_linear kosmos-2 mimo_v2_flash minicpm_ocr minicpmv4_6 minicpmv4_7 "
+        "nemo_speechlm nystromformer olmo2 olmo3 olmo_hybrid pegasus_x persimmon pix2struct pocket_tts stablelm "
+        "umt5 xlm-roberta-xl ministral ministral3 mistral mistral3 mistral_large4 mixtral pixtral voxtral "
+        "voxtral_realtime arctic chatlm ernie4_5 ernie4_5_moe fuyu h2ovl_chat hyperclovax hyperclovax_vlm "
+        "internlm2 internlm3 iquestcoder jamba llava llava_next minicpm3 minicpmv minimax_m2 modernbert "
+        "modernbert-decoder molmo molmo2 nemotron nvfp4 opencua openvla paddleocr_vl phi3 phi3_v phimoe step3_vl "
+        "vipllava cohere_asr camembertv2-base smolvlm"
     ),
 }
 OF_MODEL_TYPE = {model_type: name for name, types in _TYPES.items() for model_type in types.split()}

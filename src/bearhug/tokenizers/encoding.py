@@ -1,8 +1,8 @@
 """What a tokenizer returns: ids, masks, offsets and words of one text or a batch.
 
-R rows (a row for each text, and one for each piece that truncation cut off where those were asked for), T tokens of a row.
-The compiled core leaves flat arrays (`_native.Encoded`); lists of Python numbers are made from them when somebody asks, and
-tensors without going through lists. Nothing here imports torch until tensors are asked for.
+R rows (a row for each text, and one for each piece that truncation cut off where those were asked for), T tokens of a
+row. The compiled core leaves flat arrays (`_native.Encoded`); lists of Python numbers are made from them when somebody
+asks, and tensors without going through lists. Nothing here imports torch until tensors are asked for.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TokenSpan(NamedTuple):
 
 
 class Encoding:
-    """One row of a `BatchEncoding`: its tokens and where they stand in the text. `sequence` is 0, or 1 for a pair's second text."""
+    """One row of a `BatchEncoding`: its tokens, and where they stand in the text (`sequence`: 0 or 1 of a pair)."""
 
     def __init__(self, encoded: Encoded, row: int, n_sequences: int | None = None):
         self._encoded, self._row = encoded, row
@@ -161,15 +161,16 @@ class _Unread:
     """A field of the core's arrays that nobody has asked for as lists yet."""
 
     def __init__(self, field: Field):
-        self.field = field
+        self.field: Field = field
 
 
 class BatchEncoding(UserDict):
     """A tokenizer's output, a dictionary of `input_ids`, `attention_mask` and so on, as lists or as tensors (R, T).
 
-    `encoding["input_ids"]` and `encoding.input_ids` are the same; `**encoding` goes into a model; `encoding[0]` is the first
-    row with its tokens, offsets and words. Where padding was added, an `input_ids` tensor carries the attention mask as its
-    attribute `_bearhug_mask`, so that `model.generate(encoding.input_ids)` does not read padding as text.
+    `encoding["input_ids"]` and `encoding.input_ids` are the same; `**encoding` goes into a model; `encoding[0]` is the
+    first row with its tokens, offsets and words. Where padding was added, an `input_ids` tensor carries what generate
+    needs to tell it from text, should the attention mask get lost: `_bearhug_lengths`, int64 (R), and
+    `_bearhug_padding_side`.
 
     Args:
         data: name -> lists or tensors.
@@ -214,7 +215,7 @@ class BatchEncoding(UserDict):
         return self._values
 
     @data.setter
-    def data(self, values: Mapping[str, Any]) -> None:
+    def data(self, values: Mapping[str, Any]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._values = dict(values)
 
     def __getitem__(self, item: str | int | slice) -> Any:
@@ -233,8 +234,8 @@ class BatchEncoding(UserDict):
         if isinstance(item, slice):
             return {name: self[name][item] for name in self._values}
         raise KeyError(
-            f"{item!r}: an encoding takes a name ({', '.join(self._values)}), a slice, or, where a tokenizer made it, a row's "
-            "number."
+            f"{item!r}: an encoding takes a name ({', '.join(self._values)}), a slice, or, where a tokenizer made it, "
+            "a row's number."
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -264,7 +265,9 @@ class BatchEncoding(UserDict):
         other._values = dict(self._values)
         return other
 
-    copy = __copy__
+    def copy(self) -> BatchEncoding:
+        """An encoding with the same values, to which others can be added."""
+        return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__
@@ -275,8 +278,8 @@ class BatchEncoding(UserDict):
     def flat(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         """(values (N,), starts (R + 1,)) of a field, row r being starts[r] to starts[r + 1], without a copy.
 
-        For readers that want no Python numbers (Arrow, say). None for what is not a field of the core's arrays, or no longer:
-        a value that was read as lists may have been changed.
+        For readers that want no Python numbers (Arrow, say). None for what is not a field of the core's arrays, or no
+        longer: a value that was read as lists may have been changed.
         """
         value = self._values.get(name)
         if type(value) is not _Unread or self._encoded is None:
@@ -330,8 +333,8 @@ class BatchEncoding(UserDict):
         encodings = self.encodings
         if encodings is None:
             raise ValueError(
-                f"{asked}() needs what a tokenizer left in this encoding; this one holds only {', '.join(self._values)}.\n"
-                "Call the tokenizer itself: tokenizer(text)."
+                f"{asked}() needs what a tokenizer left in this encoding; this one holds only "
+                f"{', '.join(self._values)}.\nCall the tokenizer itself: tokenizer(text)."
             )
         if not -len(encodings) <= index < len(encodings):
             raise IndexError(f"{asked}({index}): this encoding has {len(encodings)} rows.")
@@ -437,7 +440,7 @@ class BatchEncoding(UserDict):
         return torch.from_numpy(array)
 
     def remember_padding(self) -> None:
-        """Hang the mask on an `input_ids` tensor that holds padding."""
+        """Hang the rows' lengths and the padding's side on an `input_ids` tensor that holds padding."""
         ids, mask = self._values.get("input_ids"), self._values.get("attention_mask")
         if ids is None or ids.ndim != 2:
             return
@@ -446,7 +449,8 @@ class BatchEncoding(UserDict):
 
             mask = torch.from_numpy(self._encoded.rectangle("attention_mask"))
         if mask is not None and mask.shape == ids.shape and not bool(mask.all()):
-            ids._bearhug_mask = mask
+            ids._bearhug_lengths = mask.sum(1)
+            ids._bearhug_padding_side = "right" if bool(mask[:, 0].all()) else "left"
 
     def to(self, device: str | torch.device | torch.dtype | int, *, non_blocking: bool = False) -> BatchEncoding:
         """Move all tensors to a device, or cast the floating ones to a dtype, in place. Returns itself."""
@@ -459,9 +463,9 @@ class BatchEncoding(UserDict):
                 moved = value.to(device=device, non_blocking=non_blocking)
             else:
                 moved = value.to(device) if value.is_floating_point() else value
-            mask = getattr(value, "_bearhug_mask", None)
-            if mask is not None and moved is not value:
-                moved._bearhug_mask = mask.to(moved.device)  # pyright: ignore[reportAttributeAccessIssue]
+            for kept in ("_bearhug_lengths", "_bearhug_padding_side"):
+                if hasattr(value, kept):
+                    setattr(moved, kept, getattr(value, kept))
             self._values[name] = moved
         return self
 
@@ -521,9 +525,7 @@ def tensor_kind(asked: Any) -> str:
         return "pt"
     if kind in ("pt", "np"):
         return kind
-    raise ValueError(
-        f"return_tensors={asked!r}: the tensors that can be returned are 'pt' (torch) and 'np' (numpy)."
-    )
+    raise ValueError(f"return_tensors={asked!r}: the tensors that can be returned are 'pt' (torch) and 'np' (numpy).")
 
 
 def as_tensor(name: str, value: Any, kind: str) -> Any:
@@ -579,13 +581,14 @@ def _refuse_ragged(name: str, value: Any) -> None:
         shown = ", ".join(map(str, lengths[:8])) + (", ..." if len(lengths) > 8 else "")
         raise ValueError(
             f"the rows of {name!r} have different lengths ({shown}); a tensor needs equal ones.\n"
-            "Pad them with tokenizer(texts, padding=True, return_tensors='pt'), and truncation=True where they are too long."
+            "Pad them with tokenizer(texts, padding=True, return_tensors='pt'), and truncation=True where they are too "
+            "long."
         )
 
 
 def _not_numbers(name: str, value: Any, error: Exception) -> ValueError:
     return ValueError(
         f"{name!r} cannot become a tensor: {error}.\n"
-        f"Expected numbers, or lists of numbers nested evenly; got {type(value).__name__} {str(value)[:60]}. Leave it out, or "
-        "convert it first."
+        f"Expected numbers, or lists of numbers nested evenly; got {type(value).__name__} {str(value)[:60]}. Leave it "
+        "out, or convert it first."
     )

@@ -1,7 +1,8 @@
-"""What a tokenizer's folder holds: tokenizer.json or a vocabulary, tokenizer_config.json, chat templates; reading and writing it.
+"""What a tokenizer's folder holds: tokenizer.json or a vocabulary, tokenizer_config.json, chat templates; reading and
+writing it.
 
-Three generations of files mean the same things: special tokens stand as texts or as dicts, in tokenizer_config.json or in
-special_tokens_map.json; added tokens in added_tokens_decoder, in added_tokens.json or in tokenizer.json.
+Three generations of files mean the same things: special tokens stand as texts or as dicts, in tokenizer_config.json or
+in special_tokens_map.json; added tokens in added_tokens_decoder, in added_tokens.json or in tokenizer.json.
 """
 
 from __future__ import annotations
@@ -122,7 +123,10 @@ def _vocabulary(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any
     if paths and all(paths):
         return dict(zip(("vocab", "merges"), paths, strict=False))
     wanted = ["tokenizer.json", *([" with ".join(cls.kind.files)] if cls.kind.files else [])]
-    there = f" It holds {', '.join(repo.files()) or 'nothing'}." if repo.folder is not None else ""
+    there = ""
+    if repo.folder is not None:
+        names = sorted(path.name for path in (repo.folder / repo.subfolder).glob("*"))
+        there = f" It holds {', '.join(names[:20]) or 'nothing'}{', ...' if len(names) > 20 else ''}."
     raise OSError(
         f"{repo.name!r} holds no tokenizer: {' or '.join(wanted)} was expected.{there}\nSave one there with "
         "tokenizer.save_pretrained(folder), or load the tokenizer of the model that this one was made from."
@@ -135,28 +139,22 @@ def _templates(repo: Repo) -> dict[str, Any]:
     path = repo.path(TEMPLATE)
     if path is not None:
         found["default"] = path.read_text(encoding="utf-8")
-    for filename in _listing(repo, path):
-        if filename.startswith(f"{TEMPLATES}/") and filename.endswith(".jinja") and filename.count("/") == 1:
-            extra = repo.path(filename)
-            if extra is not None:
-                found[Path(filename).name.removesuffix(".jinja")] = extra.read_text(encoding="utf-8")
+    for filename in _template_files(repo):
+        extra = repo.path(filename)
+        if extra is not None:
+            found[Path(filename).name.removesuffix(".jinja")] = extra.read_text(encoding="utf-8")
     if not found:
         return {}
     return {"chat_template": found["default"] if list(found) == ["default"] else found}
 
 
-def _listing(repo: Repo, beside: Path | None) -> list[str]:
-    """The repository's template files: of a folder, or of the snapshot in which a fetched template lies."""
-    if repo.folder is not None:
-        top = repo.folder / repo.subfolder
-    elif beside is not None:
-        try:
-            return repo.files()
-        except OSError:
-            top = beside.parent
+def _template_files(repo: Repo) -> list[str]:
+    if repo.folder is None:
+        names = repo.files()
     else:
-        return []
-    return sorted(path.relative_to(top).as_posix() for path in (top / TEMPLATES).glob("*.jinja"))
+        top = repo.folder / repo.subfolder
+        names = sorted(path.relative_to(top).as_posix() for path in (top / TEMPLATES).glob("*.jinja"))
+    return [name for name in names if name.startswith(f"{TEMPLATES}/") and name.endswith(".jinja")]
 
 
 def _special_and_added_tokens(
@@ -255,6 +253,9 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
             usual = tokenizer.kind.padding_side
         if key in config or value != usual:
             config[key] = value
+    config |= {
+        key: None for key in NAMED if tokenizer.kind.options.get(key) is not None
+    }  # None differs from the default
     config |= tokenizer.special_tokens_map
     own = {key: value for key, value in tokenizer.special_tokens_map.items() if key not in NAMED}
     if own:

@@ -1,4 +1,4 @@
-"""What people pass to a tokenizer, in all its forms -> what the core takes; and errors that say which form was meant."""
+"""What people pass to a tokenizer, in all its forms -> what the core takes; errors say which form was meant."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def _refuse(text: Any) -> None:
     if isinstance(first, int) and isinstance(text, list):
         raise ValueError(
             f"{_shown(text)} holds token ids, not text; expected {FORMS}.\n"
-            "Ids need no tokenizer: tokenizer.decode(ids) makes text of them, tokenizer.pad({'input_ids': ids}) a batch."
+            "Ids need no tokenizer: tokenizer.decode(ids) makes text of them, tokenizer.pad({'input_ids': ids}) a "
+            "batch."
         )
     raise ValueError(f"{_shown(text)} is no text; expected {FORMS}.")
 
@@ -100,8 +101,8 @@ def _rows(text: list, pair: list | None, split: bool) -> Texts:
     marked = sum(isinstance(one, ChatText) for one in texts) if kinds != {str} else 0
     if 0 < marked < len(texts):
         raise ValueError(
-            f"{marked} of these {len(texts)} texts went through a chat template and hold their special tokens, the others do "
-            "not.\nEncode the two kinds in two calls, or say it for all: add_special_tokens=False."
+            f"{marked} of these {len(texts)} texts went through a chat template and hold their special tokens, the "
+            "others do not.\nEncode the two kinds in two calls, or say it for all: add_special_tokens=False."
         )
     return Texts(texts, pairs, True, marked > 0)
 

@@ -1,9 +1,10 @@
 """Where a chat template runs: Jinja's immutable sandbox, with a clock and a bound on how large a value may grow.
 
-A template comes with a model, from anybody. The sandbox keeps it from Python's insides; the clock ends what would never end
-(nested loops, macros that call each other), the bound ends what would fill the memory (a text doubled forty times). Both
-speak as jinja2's TemplateRuntimeError. The dialect is the one that chat templates are written in: blocks are trimmed,
-`break` and `continue` work, `tojson` does not escape, and there are raise_exception, strftime_now and {% generation %}.
+A template comes with a model, from anybody. The sandbox keeps it from Python's insides; the clock ends what would never
+end (nested loops, macros that call each other), the bound ends what would fill the memory (a text doubled forty times).
+Both speak as jinja2's TemplateRuntimeError. The dialect is the one that chat templates are written in: blocks are
+trimmed, `break` and `continue` work, `tojson` does not escape, and there are raise_exception, strftime_now and {%
+generation %}.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def _step() -> None:
     _run.steps += 1
     if _run.steps % 64 == 0 and time.monotonic() > _run.deadline:
         raise TemplateRuntimeError(
-            f"the chat template was still running after {SECONDS:g} seconds, after {_run.steps:,} loops and calls; it was "
-            "stopped. A template should only format messages: look for nested loops, or macros that call themselves."
+            f"the chat template was still running after {SECONDS:g} seconds, after {_run.steps:,} loops and calls; it "
+            "was stopped. A template should only format messages: look for nested loops, or macros that call "
+            "themselves."
         )
 
 
@@ -106,7 +108,7 @@ class _WatchEverythingThatGrows(NodeVisitor):
         self.generic_visit(node)
 
 
-def _filtered(node: nodes.Expr | None, name: str) -> nodes.Filter:
+def _filtered(node: nodes.Node | None, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None)
 
 
@@ -154,7 +156,7 @@ class _Generation(Extension):
 
     tags = {"generation"}  # noqa: RUF012 - the attribute that jinja2 reads
 
-    def parse(self, parser: Parser) -> nodes.CallBlock:
+    def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
         body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
         return nodes.CallBlock(self.call_method("_keep_span"), [], [], body).set_lineno(line)
@@ -179,7 +181,7 @@ class _Dict:
 class _Namespace(Namespace):
     """`namespace(...)`, whose names may not start with an underscore."""
 
-    def __init__(*args: Any, **kwargs: Any):  # noqa: N805 - a template may use the name `self`
+    def __init__(*args: Any, **kwargs: Any):
         self, *rest = args
         values = dict(*rest, **kwargs)
         for name in values:
@@ -193,14 +195,18 @@ class _Namespace(Namespace):
 
 def _refuse_private(name: Any) -> None:
     if isinstance(name, str) and name.startswith("_"):
-        raise SecurityError(f"a chat template may not set {name!r} on a namespace: names there have no leading underscore.")
+        raise SecurityError(
+            f"a chat template may not set {name!r} on a namespace: names there have no leading underscore."
+        )
 
 
 def _raise_exception(message: str) -> None:
     raise TemplateError(message)
 
 
-def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators=None, sort_keys=False) -> str:
+def _to_json(
+    value: Any, ensure_ascii: bool = False, indent: int | None = None, separators=None, sort_keys=False
+) -> str:
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
@@ -223,7 +229,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         template = super()._parse(source, name, filename)
         _WatchEverythingThatGrows().visit(template)
-        return template.set_environment(self)
+        template.set_environment(self)
+        return template
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         _step()
@@ -238,7 +245,7 @@ class _Environment(ImmutableSandboxedEnvironment):
             _guard_growth(left, "format", right if isinstance(right, tuple) else (right,), {})
         return _bounded(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as jinja2 has it
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         _step()
         method = getattr(__obj, "__wrapped__", __obj)  # the sandbox wraps str.format
         if isinstance(text := getattr(method, "__self__", None), str):

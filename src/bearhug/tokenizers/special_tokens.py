@@ -1,4 +1,4 @@
-"""The tokens with a name (`pad_token`, `eos_token`, ...) and those added to a vocabulary: how a tokenizer keeps and changes them."""
+"""The tokens with a name (`pad_token`, `eos_token`, ...), and those added to a vocabulary."""
 
 from __future__ import annotations
 
@@ -60,23 +60,24 @@ class SpecialTokens:
         """Take the special tokens out of the options that a tokenizer is made from."""
         self._named = dict.fromkeys(NAMED)
         self._extra = []
-        named = dict(options.pop("model_specific_special_tokens", None) or {})
+        own = dict(options.pop("model_specific_special_tokens", None) or {})
         extra = options.pop("extra_special_tokens", None)
         if "additional_special_tokens" in options:
             extra = extra or options.pop("additional_special_tokens")
         if isinstance(extra, dict):
-            named |= extra
+            own |= extra
         elif isinstance(extra, list | tuple):
             self._extra = [_checked("extra_special_tokens", token) for token in extra]
         elif extra is not None:
             raise TypeError(
-                f"extra_special_tokens is {type(extra).__name__} {str(extra)[:40]!r}; expected a list of tokens, or a dict "
-                "name -> token."
+                f"extra_special_tokens is {type(extra).__name__} {str(extra)[:40]!r}; expected a list of tokens, or a "
+                "dict name -> token."
             )
+        named = {}
         for name in list(options):
             if name in NAMED or (name.endswith("_token") and isinstance(options[name], str | AddedToken)):
                 named[name] = options.pop(name)
-        for name, token in named.items():
+        for name, token in (named | own).items():
             self._named[name] = None if token is None else _checked(name, token)
         if len(self._named) > len(NAMED):
             self.__dict__["SPECIAL_TOKENS_ATTRIBUTES"] = list(self._named)
@@ -181,10 +182,12 @@ class SpecialTokens:
         replace_extra_special_tokens: bool = True,
         replace_additional_special_tokens: bool | None = None,
     ) -> int:
-        """Name special tokens, {"pad_token": "[PAD]"}, adding those that the vocabulary lacks; returns how many are new.
+        """Name special tokens, {"pad_token": "[PAD]"}, adding those that the vocabulary lacks; returns how many are
+        new.
 
         Args:
-            special_tokens_dict: name -> token; `extra_special_tokens` (or `additional_special_tokens`) -> list of tokens.
+            special_tokens_dict: name -> token; `extra_special_tokens` (or `additional_special_tokens`) -> list of
+                tokens.
             replace_extra_special_tokens: whether the extra ones replace the present ones, or follow them.
             replace_additional_special_tokens: the earlier name of that.
 
@@ -207,7 +210,7 @@ class SpecialTokens:
                 added.append(token)
             else:
                 known = [*self._named, "extra_special_tokens"]
-                hint = near(name, known) or f" Expected one of {', '.join(known)}."
+                hint = near(name, known) or near(f"{name}_token", known) or f" Expected one of {', '.join(known)}."
                 raise ValueError(f"{name!r} is no special token's name.{hint}\nOther tokens: add_tokens([...]).")
         return self._core.add_tokens(added, special=True) if added else 0
 

@@ -1,7 +1,7 @@
 """The tokenizer: text -> ids, masks and offsets for a model, and ids -> text.
 
-The work is the compiled core's (`_native`), one call a batch; here stand the arguments that people know, the special tokens,
-and what a folder holds. R rows, T tokens of a row.
+The work is the compiled core's (`_native`), one call a batch; here stand the arguments that people know, the special
+tokens, and what a folder holds. R rows, T tokens of a row.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         vocab: token -> id, or a vocab.json or vocab.txt, for the classes that are made from one (`BertTokenizer`, ...).
         merges: pairs, or a merges.txt.
         options: special tokens (`pad_token="[PAD]"`), `model_max_length`, `padding_side`, `truncation_side`,
-            `chat_template`, `model_input_names`, `clean_up_tokenization_spaces`, `add_bos_token`, `add_eos_token`, and what
-            the class has of its own (`do_lower_case`, `add_prefix_space`, ...).
+            `chat_template`, `model_input_names`, `clean_up_tokenization_spaces`, `add_bos_token`, `add_eos_token`, and
+            what the class has of its own (`do_lower_case`, `add_prefix_space`, ...).
 
     Raises:
         ValueError: nothing that a tokenizer could be made from.
@@ -87,7 +87,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         said = self._add_bos_token is not None or self._add_eos_token is not None
         if self.kind.post_processor is not None:
             self._core.post_processor = file.post_processor(self.kind.post_processor(self._options(), self._id_of))
-        elif said or self._core.post_processor is None:
+        elif said or self.kind.bos_eos or self._core.post_processor is None:
             self.update_post_processor()
 
     # -- making one
@@ -120,7 +120,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         parts = self.kind.parts(settings)
         parts["model"] = parts["model"] | {"vocab": file.read_vocab(vocab)}
         if parts["model"]["type"] == "BPE":
-            parts["model"]["merges"] = file.read_merges(merges)
+            parts["model"]["merges"] = file.read_merges(merges or [])
         limits = {key: settings.pop(f"tokenizer_{key}", None) for key in ("truncation", "padding")}
         return {"version": "1.0", **limits, "added_tokens": [], **parts, "post_processor": processor}
 
@@ -213,20 +213,23 @@ class PreTrainedTokenizerFast(SpecialTokens):
         """Encode a text, or a batch of them, alone or in pairs.
 
         Args:
-            text: a text, a list of texts, a list of pairs; with `is_split_into_words`, a list of words or a list of those.
+            text: a text, a list of texts, a list of pairs; with `is_split_into_words`, a list of words or a list of
+                those.
             text_pair: the second texts, in the same form.
             text_target, text_pair_target: texts that become `labels`.
-            add_special_tokens: the tokens that the model expects around a text. A text from a chat template has them already
-                and gets none.
+            add_special_tokens: the tokens that the model expects around a text. A text from a chat template has them
+                already and gets none.
             padding: True or "longest": to the batch's longest row; "max_length": to `max_length`.
-            truncation: True or "longest_first": a token at a time from the longer of a pair; "only_first"; "only_second".
+            truncation: True or "longest_first": a token at a time from the longer of a pair; "only_first";
+                "only_second".
             max_length: in tokens, special ones included; None: the model's own limit, `model_max_length`.
             stride: tokens that the next overflowing row repeats.
             pad_to_multiple_of: rounds the padded length up.
             padding_side: "left" or "right"; None: the tokenizer's own.
             return_tensors: "pt" (torch.int64) or "np"; None: lists.
             return_token_type_ids, return_attention_mask: None: where the model reads them (`model_input_names`).
-            return_overflowing_tokens: what truncation cuts off becomes rows of its own, with `overflow_to_sample_mapping`.
+            return_overflowing_tokens: what truncation cuts off becomes rows of its own, with
+                `overflow_to_sample_mapping`.
             return_special_tokens_mask: 1 on the tokens added around a text.
             return_offsets_mapping: (start, end) characters of each token.
             return_length: tokens of each row.
@@ -261,7 +264,9 @@ class PreTrainedTokenizerFast(SpecialTokens):
             options |= dict(tokenizer_kwargs or {}) | kwargs
         target_length = options.pop("max_target_length", None)
         if text is None and text_target is None:
-            raise ValueError('there is no text to encode: text is None.\nWrite tokenizer("a text") or text_target="a text".')
+            raise ValueError(
+                'there is no text to encode: text is None.\nWrite tokenizer("a text") or text_target="a text".'
+            )
         if text_target is None:
             return self._encode(text, text_pair, **options)
         if target_length is None:
@@ -362,8 +367,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
                 fill = "do_not_pad" if fill == "max_length" else fill
                 cut = "do_not_truncate"
                 self._warn_once(
-                    "rows are not cut or filled up to a length: there is no max_length, and this tokenizer knows no limit of "
-                    "its model. Pass max_length=..., or set tokenizer.model_max_length."
+                    "rows are not cut or filled up to a length: there is no max_length, and this tokenizer knows no "
+                    "limit of its model. Pass max_length=..., or set tokenizer.model_max_length."
                 )
         if (
             cut != "do_not_truncate"
@@ -396,8 +401,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         if token is None:
             raise ValueError(
                 "rows cannot be padded: this tokenizer has no padding token.\nName one it has, tokenizer.pad_token = "
-                "tokenizer.eos_token, or add one, tokenizer.add_special_tokens({'pad_token': '[PAD]'}) (the model then needs "
-                "model.resize_token_embeddings(len(tokenizer)))."
+                "tokenizer.eos_token, or add one, tokenizer.add_special_tokens({'pad_token': '[PAD]'}) (the model then "
+                "needs model.resize_token_embeddings(len(tokenizer)))."
             )
         id = self._id_of(token)
         if id is None:
@@ -411,8 +416,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         longest = out.longest()
         if longest > self.model_max_length > 0:
             self._warn_once(
-                f"a row has {longest} tokens, and the model reads at most {self.model_max_length}; longer rows will fail "
-                "there. Cut them with truncation=True."
+                f"a row has {longest} tokens, and the model reads at most {self.model_max_length}; longer rows will "
+                "fail there. Cut them with truncation=True."
             )
 
     def _warn_once(self, message: str) -> None:
@@ -476,8 +481,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         Args:
             token_ids: an id, a list of them, a tensor, or an encoding.
             skip_special_tokens: leave special tokens out.
-            clean_up_tokenization_spaces: no space before `.`, `,`, `n't` and so on; None: the tokenizer's own setting. Not
-                done for BPE, where it would lose spaces that were there.
+            clean_up_tokenization_spaces: no space before `.`, `,`, `n't` and so on; None: the tokenizer's own setting.
+                Not done for BPE, where it would lose spaces that were there.
 
         Raises:
             ValueError: an id that the vocabulary does not have.
@@ -522,8 +527,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         """Raise the error that says which of these are no ids of this vocabulary."""
         if isinstance(ids, str) or not isinstance(ids, Iterable):
             raise TypeError(
-                f"decode takes token ids, and got {type(ids).__name__} {str(ids)[:40]!r}; expected an int, a list of them or "
-                "a tensor.\nTokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
+                f"decode takes token ids, and got {type(ids).__name__} {str(ids)[:40]!r}; expected an int, a list of "
+                "them or a tensor.\nTokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
             ) from None
         ids = list(ids)
         for id in ids:
@@ -552,7 +557,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         return [self._core.id_to_token(id) if id >= 0 else None for id in ids]
 
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
-        """A token -> its id; tokens -> a list of ids. Unknown ones get the unknown token's id, or None where there is none."""
+        """A token -> its id; tokens -> a list of ids. Unknown ones get the unknown token's id, else None."""
         if tokens is None:
             return None
         if isinstance(tokens, str):
@@ -632,7 +637,14 @@ class PreTrainedTokenizerFast(SpecialTokens):
 
         Read off an encoded text, so that it holds for every post-processor.
         """
-        sample = next((text for text in ("a", "1", "the", ".") if self._core.encode_batch([text], add_special_tokens=False).length(0)), "a")
+        sample = next(
+            (
+                text
+                for text in ("a", "1", "the", ".")
+                if self._core.encode_batch([text], add_special_tokens=False).length(0)
+            ),
+            "a",
+        )
         encoded = self._core.encode_batch([sample], [sample] if sequences == 2 else None)
         frame: list[Any] = []
         fields = (encoded.row(0, "ids"), encoded.row(0, "type_ids"), encoded.row(0, "sequence_ids"))
@@ -700,7 +712,10 @@ class PreTrainedTokenizerFast(SpecialTokens):
         if return_length:
             out["length"] = len(out["input_ids"])
         return BatchEncoding(
-            out, tensor_type=return_tensors, prepend_batch_axis=prepend_batch_axis, n_sequences=1 if second is None else 2
+            out,
+            tensor_type=return_tensors,
+            prepend_batch_axis=prepend_batch_axis,
+            n_sequences=1 if second is None else 2,
         )
 
     def pad(
@@ -716,8 +731,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
     ) -> BatchEncoding:
         """Make the rows of a batch equally long; what was given is not changed.
 
-        input_ids get the padding token, attention_mask 0, token_type_ids 0, special_tokens_mask 1; anything else (labels, say)
-        stays as it is.
+        input_ids get the padding token, attention_mask 0, token_type_ids 0, special_tokens_mask 1; anything else
+        (labels, say) stays as it is.
 
         Args:
             encoded_inputs: a list of dicts (rows), a dict of lists, or an encoding; lists or tensors.
@@ -770,7 +785,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
 
     @property
     def backend_tokenizer(self) -> Tokenizer:
-        """The compiled tokenizer underneath, with its parts: normalizer, pre_tokenizer, model, post_processor, decoder."""
+        """The compiled tokenizer: its normalizer, pre_tokenizer, model, post_processor and decoder can be set."""
         return self._core
 
     _tokenizer = backend_tokenizer
@@ -837,8 +852,10 @@ class PreTrainedTokenizerFast(SpecialTokens):
             documents: [{"title": ..., "text": ...}] for models that answer from documents.
             chat_template: another template, or the name of one of several.
             add_generation_prompt: end with the words that begin an answer.
-            continue_final_message: end inside the last message, for the model to go on; or the name of the field to go on in.
-            tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none to it.
+            continue_final_message: end inside the last message, for the model to go on; or the name of the field to go
+                on in.
+            tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none
+                to it.
             return_dict: False: the ids alone.
             return_assistant_tokens_mask: `assistant_masks`, 1 on what the template marks by {% generation %}.
             tokenizer_kwargs: more arguments of the call that makes ids.
@@ -859,7 +876,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         conversations, batched = chat.conversations_of(conversation)
         if continue_final_message and add_generation_prompt:
             raise ValueError(
-                "continue_final_message goes on in the last message, add_generation_prompt begins a new one: pass one of them."
+                "continue_final_message goes on in the last message, add_generation_prompt begins a new one: pass one "
+                "of them."
             )
         if continue_final_message and return_assistant_tokens_mask:
             raise ValueError("continue_final_message and return_assistant_tokens_mask cannot go together.")
@@ -876,7 +894,9 @@ class PreTrainedTokenizerFast(SpecialTokens):
             return texts if batched else texts[0]
         if return_assistant_tokens_mask and "generation" not in template:
             self._warn_once("the chat template marks nothing by {% generation %}: assistant_masks will be all 0.")
-        options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(tokenizer_kwargs or {})
+        options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(
+            tokenizer_kwargs or {}
+        )
         out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
         if not return_dict:
             return out["input_ids"]
@@ -884,7 +904,9 @@ class PreTrainedTokenizerFast(SpecialTokens):
             masks = [_assistant_mask(out, row, row_spans) for row, row_spans in enumerate(spans)]
             one = not batched and not return_tensors
             kind = None if not return_tensors else tensor_kind(return_tensors)
-            out["assistant_masks"] = masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
+            out["assistant_masks"] = (
+                masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
+            )
         return out
 
     def get_chat_template(self, chat_template: str | None = None, tools: Sequence | None = None) -> str:
@@ -910,7 +932,9 @@ class PreTrainedTokenizerFast(SpecialTokens):
         if not before:
             return ids
         prefix = self.apply_chat_template(before, return_dict=False, **kwargs)
-        same = next((i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids)))
+        same = next(
+            (i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids))
+        )
         return ids[same:]
 
     # -- keeping, training
@@ -924,7 +948,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         save_jinja_files: bool = True,
         **kwargs: Any,
     ) -> tuple[str, ...]:
-        """Write tokenizer.json, tokenizer_config.json and the chat templates; returns their paths. Each file appears whole.
+        """Write tokenizer.json, tokenizer_config.json and the chat templates; returns their paths. Each file appears
+        whole.
 
         Args:
             legacy_format: accepted; the files are those of the unified format, which every version since 2019 reads.
@@ -1022,7 +1047,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         return type(self)(tokenizer_object=core, **options)
 
     def fingerprint(self) -> str:
-        """A digest of everything that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""
+        """A digest of all that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""
         core = self._core
         if self._vocabulary_digest is None or self._vocabulary_digest[0] is not core.model:
             words = json.dumps([core.vocab(with_added_tokens=False), core.model.merges()], sort_keys=True)
@@ -1101,14 +1126,19 @@ def _cut_ids(
         raise ValueError('truncation="only_second" cuts the second text of a pair, and there is none.')
     lengths = [len(first), len(second or ())]
     if cut.strategy == "longest_first":
-        for _ in range(min(too_many, sum(lengths))):
-            lengths[0 if lengths[0] > lengths[1] or second is None else 1] -= 1
+        room = max(0, sum(lengths) - too_many)
+        short, long = sorted(lengths)
+        long = short if short > room else max(short, room - short)
+        if short + long > room:
+            short, long = room // 2, room - room // 2
+        lengths = [short, long] if lengths[0] <= lengths[1] else [long, short]
     else:
         i = 0 if cut.strategy == "only_first" else 1
         if lengths[i] <= too_many:
             raise ValueError(
-                f"{too_many} tokens are too many, and the {('first', 'second')[i]} text, which truncation={cut.strategy!r} "
-                f"cuts, has only {lengths[i]}.\nTake truncation=True, or a larger max_length."
+                f"{too_many} tokens are too many, and the {('first', 'second')[i]} text, which "
+                f"truncation={cut.strategy!r} cuts, has only {lengths[i]}.\nTake truncation=True, or a larger "
+                "max_length."
             )
         lengths[i] -= too_many
     overflowing: list[int] = []

@@ -1,0 +1,248 @@
+"""BatchEncoding: a dictionary that knows rows, tokens, words and characters, and becomes tensors."""
+
+import copy
+import pickle
+from collections import UserDict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from bearhug import AutoTokenizer, BatchEncoding
+from bearhug.tokenizers import CharSpan, TokenSpan
+
+TEXTS = ["Hello world, it's water", "über  the\tsound of 日本", "people"]
+PAIRS = ["find the way", "", "so long"]
+NAMES = ("roberta", "llama3", "llama2", "bert")
+
+
+@pytest.fixture(scope="module")
+def bert(folders):
+    return AutoTokenizer.from_pretrained(folders["bert"])
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", NAMES)
+def test_every_way_between_tokens_words_and_characters_is_the_references(name, pair_of):
+    ours, theirs = pair_of(name)
+    for given in ((TEXTS,), (TEXTS, PAIRS)):
+        a, b = ours(*given, padding=True), theirs(*given, padding=True)
+        assert a.n_sequences == b.n_sequences
+        for row in range(len(TEXTS)):
+            tokens = len(a["input_ids"][row])
+            for token in range(tokens + 1):
+                for method in ("token_to_sequence", "token_to_word", "token_to_chars"):
+                    assert getattr(a, method)(row, token) == getattr(b, method)(row, token), (method, row, token)
+            for sequence in range(len(given)):
+                for char in range(len(given[sequence][row]) + 2):
+                    for method in ("char_to_token", "char_to_word"):
+                        ask = (row, char, sequence)
+                        assert getattr(a, method)(*ask) == getattr(b, method)(*ask), (method, ask)
+                for word in range(9):
+                    ask = (row, word, sequence)
+                    assert a.word_to_tokens(*ask) == b.word_to_tokens(*ask), ask
+                    if b.word_to_tokens(*ask) is not None:
+                        assert a.word_to_chars(*ask) == b.word_to_chars(*ask), ask
+        assert a.char_to_token(1) == b.char_to_token(1)
+        assert a.token_to_chars(1) == b.token_to_chars(1)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_are_the_references(name, pair_of):
+    ours, theirs = pair_of(name)
+    options = {"truncation": True, "max_length": 8, "stride": 1, "padding": True}
+    for overflow in (True, False):
+        a, b = (
+            ours(TEXTS, PAIRS, return_overflowing_tokens=overflow, **options),
+            theirs(TEXTS, PAIRS, return_overflowing_tokens=overflow, **options),
+        )
+        assert len(a.encodings) == len(b.encodings)
+        for mine, other in zip(a.encodings, b.encodings, strict=True):
+            for field in ("ids", "tokens", "type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids"):
+                assert getattr(mine, field) == getattr(other, field), field
+            assert mine.sequence_ids == other.sequence_ids
+            assert len(mine) == len(other)
+            assert mine.n_sequences == other.n_sequences
+    single, other = ours(TEXTS[1], truncation=True, max_length=4), theirs(TEXTS[1], truncation=True, max_length=4)
+    assert [row.ids for row in single[0].overflowing] == [row.ids for row in other[0].overflowing]
+
+
+def test_values_are_plain_lists_of_int(bert):
+    one, many = bert("people"), bert(TEXTS)
+
+    assert type(one["input_ids"]) is list
+    assert type(one["input_ids"][0]) is int
+    assert type(many["input_ids"][1]) is list
+    assert type(many["input_ids"][1][0]) is int
+    assert one["input_ids"] == many["input_ids"][2]
+
+
+def test_it_is_a_dictionary(bert):
+    encoding = bert(TEXTS)
+
+    assert isinstance(encoding, UserDict)
+    assert list(encoding) == list(encoding.keys()) == ["input_ids", "token_type_ids", "attention_mask"]
+    assert len(encoding) == 3
+    assert "input_ids" in encoding
+    assert encoding.input_ids is encoding["input_ids"]
+    assert dict(encoding) == encoding.data == {**encoding} == dict(encoding.items())
+    assert encoding.get("labels") is None
+    assert encoding.pop("token_type_ids") == [[0] * len(row) for row in encoding["input_ids"]]
+    encoding["labels"] = [1, 2, 3]
+    encoding.update(more=1)
+    del encoding["attention_mask"]
+    assert list(encoding) == ["input_ids", "labels", "more"]
+    assert encoding.labels == [1, 2, 3]
+
+
+def test_a_wrong_name_names_the_near_ones(bert):
+    encoding = bert("people")
+
+    with pytest.raises(KeyError, match="Did you mean 'input_ids'"):
+        encoding["input_id"]
+    with pytest.raises(AttributeError, match="attention_mask"):
+        _ = encoding.attention_masks
+    with pytest.raises(KeyError, match="a name"):
+        encoding[1.5]
+
+
+def test_rows_by_number_and_slice(bert):
+    encoding = bert(TEXTS)
+
+    assert encoding[0].tokens == encoding.tokens(0)
+    assert encoding[-1].ids == encoding["input_ids"][2]
+    assert [row.ids for row in encoding[0:2]] == encoding["input_ids"][0:2]
+    assert "people" in repr(encoding[2])
+    with pytest.raises(IndexError, match="3 rows"):
+        encoding.tokens(3)
+
+
+def test_without_a_tokenizer_it_is_only_a_dictionary():
+    encoding = BatchEncoding({"input_ids": [[1, 2], [3, 4]]})
+
+    assert not encoding.is_fast
+    assert encoding.encodings is None
+    assert encoding.n_sequences is None
+    assert encoding[0:1] == {"input_ids": [[1, 2]]}
+    with pytest.raises(ValueError, match="Call the tokenizer itself"):
+        encoding.tokens()
+    with pytest.raises(KeyError):
+        encoding[0]
+
+
+def test_spans_have_names(bert):
+    encoding = bert("people find water")
+
+    assert encoding.token_to_chars(2) == CharSpan(start=7, end=11)
+    assert encoding.word_to_tokens(2) == TokenSpan(start=3, end=4)
+    assert encoding.word_to_chars(9) is None
+    assert encoding.words() == encoding.word_ids() == [None, 0, 1, 2, None]
+    assert encoding.token_to_sequence(-1) is None
+    assert encoding.token_to_word(-2) == 2
+
+
+def test_tensors(bert):
+    encoding = bert(TEXTS, padding=True)
+    lists = copy.deepcopy(dict(encoding))
+    array = bert(TEXTS, padding=True, return_tensors="np")
+    tensor = encoding.convert_to_tensors("pt")
+
+    assert tensor is encoding
+    assert tensor["input_ids"].dtype == torch.int64
+    assert array["input_ids"].dtype == np.int64
+    for name in lists:
+        assert tensor[name].tolist() == array[name].tolist() == lists[name]
+    one = BatchEncoding({"input_ids": [1, 2]}, tensor_type="pt", prepend_batch_axis=True)
+    assert one["input_ids"].shape == (1, 2)
+    assert bert("people", return_tensors=True)["input_ids"].shape == (1, 3)
+    assert BatchEncoding({"score": [0.5, 1.0]}, tensor_type="pt")["score"].dtype == torch.float32
+    assert BatchEncoding({"x": [np.ones(2), np.ones(2)]}, tensor_type="pt")["x"].shape == (2, 2)
+    assert BatchEncoding({"x": []}, tensor_type="pt")["x"].dtype == torch.int64
+    assert BatchEncoding({"x": torch.ones(2)}, tensor_type="np")["x"].tolist() == [1, 1]
+
+
+def test_rows_of_different_lengths_say_their_lengths(bert):
+    with pytest.raises(ValueError, match=r"(?s)different lengths \(3, 8, 5\).*padding=True"):
+        bert(["people", "people find water and sound now", "people find water"], return_tensors="pt")
+    ragged = bert(TEXTS, return_tensors="np")["input_ids"]
+    assert ragged.dtype == object
+    assert ragged[2].tolist() == bert("people")["input_ids"]
+
+
+def test_what_is_no_number_says_so():
+    with pytest.raises(ValueError, match="'words' cannot become a tensor"):
+        BatchEncoding({"words": ["a", "b"]}, tensor_type="pt")
+    with pytest.raises(ValueError, match=r"'pt' .torch. and 'np'"):
+        BatchEncoding({"input_ids": [1]}, tensor_type="tf")
+
+
+def test_to_moves_and_casts(bert):
+    encoding = bert(TEXTS, padding=True, return_tensors="pt")
+    encoding["score"] = torch.ones(3)
+    encoding["note"] = "text"
+
+    assert encoding.to("meta") is encoding
+    assert encoding["input_ids"].device.type == "meta"
+    encoding = bert(TEXTS, padding=True, return_tensors="pt")
+    encoding["score"] = torch.ones(3)
+    encoding.to(torch.float16)
+    assert encoding["input_ids"].dtype == torch.int64
+    assert encoding["score"].dtype == torch.float16
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padded_ids_carry_their_lengths(side, bert):
+    """Law 1: generate can tell padding from text though the mask got lost."""
+    encoding = bert(TEXTS, padding=True, padding_side=side, return_tensors="pt")
+    without = bert(TEXTS, padding=True, padding_side=side, return_tensors="pt", return_attention_mask=False)
+    padded = bert.pad([bert(text) for text in TEXTS], padding_side=side, return_tensors="pt")
+    lengths = [len(bert(text)["input_ids"]) for text in TEXTS]
+
+    for one in (encoding, without, padded, encoding.to("cpu")):
+        assert one["input_ids"]._bearhug_lengths.tolist() == lengths
+        assert one["input_ids"]._bearhug_padding_side == side
+    assert not hasattr(bert(TEXTS[0], return_tensors="pt")["input_ids"], "_bearhug_lengths")
+
+
+def test_pickles_and_copies(bert):
+    for encoding in (bert(TEXTS), bert(TEXTS, padding=True, return_tensors="pt"), bert("people")):
+        for again in (pickle.loads(pickle.dumps(encoding)), copy.deepcopy(encoding), copy.copy(encoding)):
+            assert list(again) == list(encoding)
+            assert again.tokens() == encoding.tokens()
+            assert str(again["input_ids"]) == str(encoding["input_ids"])
+    encoding = bert("people")
+    other = copy.copy(encoding)
+    other["labels"] = 1
+    assert "labels" not in encoding
+
+
+def test_goes_into_a_model_and_a_loader(bert):
+    def forward(input_ids, attention_mask, token_type_ids):
+        return input_ids.shape
+
+    rows = [bert(text, padding="max_length", return_tensors="pt") for text in TEXTS]
+
+    assert forward(**bert(TEXTS, padding=True, return_tensors="pt"))[0] == 3
+    batch = next(iter(torch.utils.data.DataLoader([{k: v[0] for k, v in row.items()} for row in rows], batch_size=3)))
+    assert batch["input_ids"].shape == (3, 32)
+
+
+def test_prints_shapes_and_facts(bert):
+    assert repr(bert("people")) == (
+        "BatchEncoding(\n  input_ids: list of 3\n  token_type_ids: list of 3\n  attention_mask: list of 3\n)"
+    )
+    assert "input_ids: 3 lists of 3 to 10" in repr(bert(TEXTS))
+    assert "input_ids: (3, 10) int64" in repr(bert(TEXTS, padding=True, return_tensors="pt"))
+    assert "input_ids: 1 list of 3" in repr(bert(["people"]))
+
+
+def test_flat_arrays_without_python_numbers(bert):
+    encoding = bert(TEXTS)
+    values, starts = encoding.flat("input_ids")
+
+    assert [values[a:b].tolist() for a, b in pairwise(starts)] == bert(TEXTS)["input_ids"]
+    assert encoding.flat("labels") is None
+    _ = encoding["input_ids"]
+    assert encoding.flat("input_ids") is None, "the list may have been changed"
