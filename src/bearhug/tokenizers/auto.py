@@ -58,8 +58,9 @@ class AutoTokenizer:
     """`AutoTokenizer.from_pretrained(name)`: the tokenizer of a model, whatever its class.
 
     >>> from bearhug import AutoTokenizer
-    >>> AutoTokenizer.from_pretrained("bearhug/storyteller")("Once upon a time").tokens()[0]
-    'Once'
+    >>> tokenizer = AutoTokenizer.from_pretrained("bearhug/storyteller")
+    >>> tokenizer.decode(tokenizer("Once upon a time")["input_ids"])
+    'Once upon a time'
     """
 
     def __init__(self):
