@@ -25,10 +25,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bearhug.hub.server import xet as xet_format
 from bearhug.hub.server.content import Hub
 from bearhug.hub.server.database import Database, run
-from bearhug.hub.server.errors import HubError, RepoNotFound
+from bearhug.hub.server.errors import HubError, NotFound, RepoNotFound
 from bearhug.hub.server.objects import ObjectFolder
 from bearhug.hub.server.queries import repos as repo_queries
-from bearhug.hub.server.routes import accounts, auth, commits, files, lfs, pages, repos, search, xet
+from bearhug.hub.server.routes import accounts, auth, commits, files, forms, lfs, pages, repos, search, xet
 from bearhug.hub.server.routes.request import SLASH, caller_of, takes_file, takes_form, takes_json
 from bearhug.hub.server.settings import Settings
 
@@ -65,44 +65,76 @@ def routes() -> list[Route | Mount]:
     for kind in ("dataset", "space", "kernel", "model"):  # models last: their pages have no prefix
         api, page = f"/api/{kind}s/{{owner}}/{{name}}", f"/{'' if kind == 'model' else kind + 's/'}{{owner}}/{{name}}"
         found += [
-            _route(kind, f"/api/{kind}s", search.listed),
-            _route(kind, api, files.info),
-            _route(kind, f"{api}/revision/{{rev}}", files.info),
-            _route(kind, f"{api}/tree/{{rev}}", files.tree),
-            _route(kind, f"{api}/tree/{{rev}}/{{path:path}}", files.tree),
-            _route(kind, f"{api}/treesize/{{rev}}", files.treesize),
-            _route(kind, f"{api}/treesize/{{rev}}/{{path:path}}", files.treesize),
-            _route(kind, f"{api}/paths-info/{{rev}}", takes_form(files.paths_info), "POST"),
-            _route(kind, f"{api}/auth-check", repos.auth_check),
-            _route(kind, f"{api}/auth-check/write", repos.auth_check_write),
-            _route(kind, f"{api}/settings", takes_json(repos.settings), "PUT"),
-            _route(kind, f"{api}/refs", repos.refs),
-            _route(kind, f"{api}/branch/{{rev}}", takes_json(repos.create_branch), "POST"),
-            _route(kind, f"{api}/branch/{{rev}}", repos.delete_branch, "DELETE"),
-            _route(kind, f"{api}/tag/{{rev}}", takes_json(repos.create_tag), "POST"),
-            _route(kind, f"{api}/tag/{{rev}}", repos.delete_tag, "DELETE"),
-            _route(kind, f"{api}/commits/{{rev}}", repos.log),
-            _route(kind, f"{api}/preupload/{{rev}}", takes_json(commits.preupload), "POST"),
-            _route(kind, f"{api}/commit/{{rev}}", takes_file(commits.commit, most_commit, commits.may_commit), "POST"),
-            _route(kind, f"{api}/xet-read-token/{{rev}}", xet.read_token),
-            _route(kind, f"{api}/xet-write-token/{{rev}}", xet.write_token),
-            _route(kind, f"{page}.git/info/lfs/objects/batch", takes_json(lfs.batch), "POST"),
-            _route(kind, f"{page}.git/info/lfs/verify", takes_json(lfs.verify), "POST"),
-            _route(kind, f"{page}/resolve/{{rev}}/{{path:path}}", files.resolve),
-            _route(kind, f"{page}/raw/{{rev}}/{{path:path}}", files.raw),
+            KindRoute(kind, f"/api/{kind}s", search.listed),
+            KindRoute(kind, api, files.info),
+            KindRoute(kind, f"{api}/revision/{{rev}}", files.info),
+            KindRoute(kind, f"{api}/tree/{{rev}}", files.tree),
+            KindRoute(kind, f"{api}/tree/{{rev}}/{{path:path}}", files.tree),
+            KindRoute(kind, f"{api}/treesize/{{rev}}", files.treesize),
+            KindRoute(kind, f"{api}/treesize/{{rev}}/{{path:path}}", files.treesize),
+            KindRoute(kind, f"{api}/paths-info/{{rev}}", takes_form(files.paths_info), "POST"),
+            KindRoute(kind, f"{api}/auth-check", repos.auth_check),
+            KindRoute(kind, f"{api}/auth-check/write", repos.auth_check_write),
+            KindRoute(kind, f"{api}/settings", takes_json(repos.settings), "PUT"),
+            KindRoute(kind, f"{api}/refs", repos.refs),
+            KindRoute(kind, f"{api}/branch/{{rev}}", takes_json(repos.create_branch), "POST"),
+            KindRoute(kind, f"{api}/branch/{{rev}}", repos.delete_branch, "DELETE"),
+            KindRoute(kind, f"{api}/tag/{{rev}}", takes_json(repos.create_tag), "POST"),
+            KindRoute(kind, f"{api}/tag/{{rev}}", repos.delete_tag, "DELETE"),
+            KindRoute(kind, f"{api}/commits/{{rev}}", repos.log),
+            KindRoute(kind, f"{api}/preupload/{{rev}}", takes_json(commits.preupload), "POST"),
+            KindRoute(
+                kind, f"{api}/commit/{{rev}}", takes_file(commits.commit, most_commit, commits.may_commit), "POST"
+            ),
+            KindRoute(kind, f"{api}/xet-read-token/{{rev}}", xet.read_token),
+            KindRoute(kind, f"{api}/xet-write-token/{{rev}}", xet.write_token),
+            KindRoute(kind, f"{page}.git/info/lfs/objects/batch", takes_json(lfs.batch), "POST"),
+            KindRoute(kind, f"{page}.git/info/lfs/verify", takes_json(lfs.verify), "POST"),
+            KindRoute(kind, f"{page}/resolve/{{rev}}/{{path:path}}", files.resolve),
+            KindRoute(kind, f"{page}/raw/{{rev}}/{{path:path}}", files.raw),
         ]
-    return [*found, Mount("/static", StaticFiles(directory=HERE / "static")), *pages.routes()]
+    found += [
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Route("/", pages.front),
+        Route("/login", forms.login_page),
+        Route("/login", takes_form(forms.login), methods=["POST"]),
+        Route("/logout", takes_form(forms.logout), methods=["POST"]),
+        Route("/settings/tokens", forms.tokens_page),
+        Route("/settings/tokens", takes_form(forms.tokens), methods=["POST"]),
+        Route("/new", forms.new_page),
+        Route("/new-dataset", forms.new_page),
+        Route("/new", takes_form(forms.new), methods=["POST"]),
+        Route("/oauth/device", forms.device_page),
+        Route("/oauth/device/answer", takes_form(forms.device), methods=["POST"]),
+    ]
+    for kind in ("dataset", "space", "kernel", "model"):
+        page = f"/{'' if kind == 'model' else kind + 's/'}{{owner}}/{{name}}"
+        found += [
+            KindRoute(kind, f"/{kind}s", pages.listed),
+            KindRoute(kind, page, pages.card),
+            KindRoute(kind, f"{page}/tree/{{rev}}", pages.files),
+            KindRoute(kind, f"{page}/tree/{{rev}}/{{path:path}}", pages.files),
+            KindRoute(kind, f"{page}/blob/{{rev}}/{{path:path}}", pages.file),
+            KindRoute(kind, f"{page}/commits/{{rev}}", pages.history),
+            KindRoute(kind, f"{page}/commit/{{rev}}", pages.commit),
+            KindRoute(kind, f"{page}/discussions/{{num:int}}", pages.discussion),
+        ]
+    return [*found, Route("/{name}", pages.account)]
 
 
-def _route(kind: str, path: str, handler: Callable, method: str = "GET") -> Route:
-    class WithKind(Route):
-        def matches(self, scope):
-            match, child = super().matches(scope)
-            if child:
-                child["path_params"] = {**child["path_params"], "kind": kind}
-            return match, child
+class KindRoute(Route):
+    """A route whose repositories are all of one kind; a handler finds it among the path's parameters."""
 
-    return WithKind(path, handler, methods=[method])
+    def __init__(self, kind: str, path: str, handler: Callable, method: str = "GET"):
+        super().__init__(path, handler, methods=[method])
+        self.kind = kind
+
+    def matches(self, scope: Scope):
+        """As any route, with `kind` added."""
+        match, child = super().matches(scope)
+        if child:
+            child["path_params"] = {**child["path_params"], "kind": self.kind}
+        return match, child
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -215,7 +247,8 @@ class AnswerHeaders:
 
 def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
-    if isinstance(error, RepoNotFound) and (moved := _moved(request, error.kind, error.name)):
+    named = (error.kind, error.name) if isinstance(error, RepoNotFound) else _named(request)
+    if isinstance(error, RepoNotFound | NotFound) and (moved := _moved(request, *named)):
         return moved
     if pages.wants_page(request):
         return pages.failed(request, error.status, error.message)

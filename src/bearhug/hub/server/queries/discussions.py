@@ -26,3 +26,16 @@ def is_author(db: Connection, repo: str, ref: str, account: str) -> bool:
         db, "SELECT author FROM discussions WHERE repo = :repo AND num = :num", repo=repo, num=int(num)
     ).scalar()
     return found is not None and found == account
+
+
+def find(db: Connection, repo: str, num: int) -> dict | None:
+    """A discussion by its number, with its author's name."""
+    row = run(
+        db,
+        """SELECT num, title, description, is_pull_request, status, accounts.name AS author, base,
+                  discussions.created_at
+           FROM discussions LEFT JOIN accounts ON accounts.id = author WHERE repo = :repo AND num = :num""",
+        repo=repo, num=num,
+    ).mappings()  # fmt: skip
+    found = row.first()
+    return dict(found) if found else None

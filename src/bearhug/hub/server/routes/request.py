@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -127,8 +128,12 @@ def cursor(request: Request) -> Any:
 
 def next_page(request: Request, after: Any) -> dict[str, str]:
     """The Link header that leads to what comes after."""
-    mark = base64.urlsafe_b64encode(json.dumps(after).encode()).decode().rstrip("=")
-    return next_link(request, cursor=mark)
+    return next_link(request, cursor=encode_cursor(after))
+
+
+def encode_cursor(after: Any) -> str:
+    """Where a page begins, as an address can hold it."""
+    return base64.urlsafe_b64encode(json.dumps(after).encode()).decode().rstrip("=")
 
 
 def next_link(request: Request, **query: Any) -> dict[str, str]:
@@ -168,8 +173,6 @@ def takes_form(handler: Callable[[Request, dict[str, list[str]]], Response]) -> 
 
 
 def _fields(request: Request, body: bytes) -> dict[str, list[str]]:
-    from urllib.parse import parse_qs
-
     if "json" in request.headers.get("content-type", ""):
         try:
             data = json.loads(body or b"{}")
