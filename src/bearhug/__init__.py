@@ -14,6 +14,12 @@ NAMES = {
     # pipelines
     "pipeline": "bearhug.pipelines",
     "Pipeline": "bearhug.pipelines",
+    "FeatureExtractionPipeline": "bearhug.pipelines",
+    "FillMaskPipeline": "bearhug.pipelines",
+    "KeyDataset": "bearhug.pipelines",
+    "TextClassificationPipeline": "bearhug.pipelines",
+    "TextGenerationPipeline": "bearhug.pipelines",
+    "TokenClassificationPipeline": "bearhug.pipelines",
     # tokenizers
     "AutoTokenizer": "bearhug.tokenizers",
     "BatchEncoding": "bearhug.tokenizers",

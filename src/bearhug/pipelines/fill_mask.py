@@ -8,7 +8,7 @@ import torch
 
 from bearhug.pipelines.explain import arguments, loading, to_device
 from bearhug.pipelines.pipeline import Pipeline, PipelineException
-from bearhug.pipelines.tokens import encode
+from bearhug.pipelines.tokens import decode, encode
 
 log = logging.getLogger("bearhug")
 
@@ -106,9 +106,9 @@ class FillMaskPipeline(Pipeline):
         return {
             "score": score.item(),
             "token": token.item(),
-            "token_str": self.tokenizer.decode([token.item()]),
+            "token_str": decode(self.tokenizer, [token.item()]),
             # With other masks left in the text, its special tokens stay to be seen.
-            "sequence": self.tokenizer.decode(filled.tolist(), skip_special_tokens=only),
+            "sequence": decode(self.tokenizer, filled.tolist(), skip_special_tokens=only),
         }
 
     def get_target_ids(self, targets: str | Sequence[str]) -> torch.Tensor:

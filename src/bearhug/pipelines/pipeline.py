@@ -135,7 +135,7 @@ class Pipeline:
         workers = num_workers if num_workers is not None else self._num_workers or 0
         sorted_options = self._merged(options)
         if is_single(given):
-            return next(self._answers([given], 1, sorted_options))
+            return next(self._answers([given], 1, sorted_options, single=True))
         if hasattr(given, "tolist"):
             given = given.tolist()  # an array, a pandas column
         if isinstance(given, Sequence):
@@ -214,7 +214,7 @@ class Pipeline:
 
     # rows in, answers out
 
-    def _answers(self, rows: Iterable[Any], batch_size: int, options: Options) -> Iterator[Any]:
+    def _answers(self, rows: Iterable[Any], batch_size: int, options: Options, single: bool = False) -> Iterator[Any]:
         """One answer a row, in order: a window of rows is prepared, put into batches of like lengths, and answered."""
         source, seen = iter(rows), 0
         size = 1 if batch_size == 1 else batch_size * WINDOW

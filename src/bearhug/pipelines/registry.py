@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from threading import Thread
 from typing import Any
 
 import torch
 
 from bearhug._lib.errors import near
-from bearhug.hub.client import endpoint, nursery_names, offline, open_repo
+from bearhug.hub.client import nursery_names, open_repo
+from bearhug.hub.reach import endpoint, offline, require
 from bearhug.pipelines.pipeline import Pipeline
 
 log = logging.getLogger("bearhug")
@@ -346,24 +346,17 @@ def _cached(name: str, revision: str, where: dict[str, Any]) -> bool:
 
 
 def _reachable(name: str, revision: str, where: dict[str, Any]) -> bool:
-    """Whether a hub answers within three seconds (a name server that hangs is one that does not) and has the model."""
+    """Whether a hub answers, which is known in some seconds, and has the model."""
     if offline() or where.get("local_files_only"):
         return False
     from huggingface_hub import HfApi
 
-    found = []
-
-    def ask() -> None:
-        # No network, no such model, no leave to see it: each means that it cannot be taken.
-        with suppress(Exception):
-            found.append(
-                HfApi(endpoint=endpoint(), token=where.get("token")).model_info(name, revision=revision, timeout=2)
-            )
-
-    asking = Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(timeout=3)
-    return bool(found)
+    # No network, no such model, no leave to see it: each means that it cannot be taken.
+    with suppress(Exception):
+        require()
+        HfApi(endpoint=endpoint(), token=where.get("token")).model_info(name, revision=revision, timeout=5)
+        return True
+    return False
 
 
 def _auto(chosen: type) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 from bearhug.generation import config as generation
 from bearhug.pipelines.explain import arguments, loading, to_device, written
 from bearhug.pipelines.pipeline import Options, Pipeline, is_chat, is_message
+from bearhug.pipelines.tokens import decode
 
 # Where neither the caller nor the model's generation_config says otherwise.
 DEFAULTS = {"max_new_tokens": 256, "do_sample": True, "temperature": 0.7}
@@ -99,6 +100,11 @@ class TextGenerationPipeline(Pipeline):
             merged["_forward"] = self._sorted(options)["_forward"]
         return merged
 
+    def _answers(self, rows: Iterable[Any], batch_size: int, options: Options, single: bool = False) -> Iterator[Any]:
+        if not single and not self._may_sort(options):
+            torch.empty((), dtype=torch.int64).random_()  # the reference's DataLoader draws one number for its workers
+        return super()._answers(rows, batch_size, options, single)
+
     def _may_sort(self, options: Options) -> bool:
         """Without a seed, the draws from torch's global numbers come in the rows' order."""
         given = self._given_options(options["_forward"])
@@ -150,7 +156,8 @@ class TextGenerationPipeline(Pipeline):
                 'Give it a text, or messages: [{"role": "user", "content": "Hello"}].'
             )
         inputs = {name: encoded[name] for name in ("input_ids", "attention_mask") if name in encoded}
-        if inputs["input_ids"].shape[1] == 0 and (bos := self._begin()) is not None:
+        empty = inputs["input_ids"].shape[1] == 0
+        if empty and (bos := self._begin()) is not None:
             inputs = {"input_ids": torch.tensor([[bos]]), "attention_mask": torch.ones(1, 1, dtype=torch.long)}
         if handle_long_generation == "hole":
             lengths = {
@@ -159,7 +166,7 @@ class TextGenerationPipeline(Pipeline):
                 "generation_config": generation_config,
             }
             inputs = self._cut(inputs, {name: value for name, value in lengths.items() if value is not None})
-        return {**inputs, "prompt_text": prompt_text}
+        return {**inputs, "prompt_text": prompt_text, "empty": empty}
 
     def _begin(self) -> int | None:
         """The token that an empty prompt starts from."""
@@ -197,7 +204,7 @@ class TextGenerationPipeline(Pipeline):
         seed: int | None = None,
         **options: Any,
     ) -> Any:
-        ids, text = model_inputs["input_ids"], model_inputs["prompt_text"]
+        ids = model_inputs["input_ids"]
         output = self._generate(
             model_inputs,
             truncation=truncation,
@@ -209,11 +216,8 @@ class TextGenerationPipeline(Pipeline):
         results = dict(output) if isinstance(output, Mapping) else {"sequences": output}
         sequences = results.pop("sequences")  # (B * each, T + N)
         shape = (len(ids), len(sequences) // len(ids))
-        answer = {
-            "generated_sequence": sequences.reshape(*shape, -1),
-            "prompt_length": ids.shape[1],
-            "prompt_text": text,
-        }
+        answer = {"generated_sequence": sequences.reshape(*shape, -1), "prompt_length": ids.shape[1]}
+        answer |= {name: model_inputs[name] for name in ("prompt_text", "empty")}
         for name, value in results.items():
             if isinstance(value, tuple) and value and isinstance(value[0], Tensor) and len(value[0]) == len(sequences):
                 value = torch.stack(value).swapaxes(0, 1)  # of each step -> of each sequence
@@ -289,12 +293,30 @@ class TextGenerationPipeline(Pipeline):
         outputs = super()._run(parts, options)
         if len(parts) > 1:
             given = self._given_options(options)
-            eos, pad = given.get("eos_token_id"), {**self._defaults(given), **given}.get("pad_token_id")
-            ends: list[int] = [eos] if isinstance(eos, int) else list(eos or ())
-            pad = next(iter(ends), None) if pad is None else pad
+            settings = {**self._defaults(given), **given}
             for part, output in zip(parts, outputs, strict=True):
-                _take_padding_off(output, part["input_ids"].shape[1], pad, ends)
+                self._take_padding_off(output, part["input_ids"].shape[1], settings)
         return outputs
+
+    def _take_padding_off(self, output: dict[str, Any], length: int, settings: dict[str, Any]) -> None:
+        """Leave what the row's sequences (1, each, T + N) would be outside of a batch: no padding on the left, and on
+        the right only what its own longest sequence needs.
+        """
+        eos, stops = settings.get("eos_token_id"), settings.get("stop_strings") or []
+        ends: list[int] = [eos] if isinstance(eos, int) else list(eos or ())
+        pad = settings.get("pad_token_id", ends[0] if ends else None)
+        start, sequences = output["prompt_length"], output["generated_sequence"][0]
+        longest = 0
+        for ids in sequences[:, start:].tolist():
+            end = len(ids)
+            while end and ids[end - 1] == pad:
+                end -= 1
+            if end < len(ids) and pad in ends:  # the first one is the end token, unless a stop string was there before
+                text = decode(self.tokenizer, ids[:end])
+                end += not any(stop in text for stop in ([stops] if isinstance(stops, str) else stops))
+            longest = max(longest, end)
+        output["generated_sequence"] = sequences[None, :, start - length : start + longest]
+        output["prompt_length"] = length
 
     def postprocess(
         self,
@@ -309,7 +331,8 @@ class TextGenerationPipeline(Pipeline):
         skip_special_tokens: bool | None = None,
     ) -> list[dict[str, Any]]:
         """The results of one prompt -> a record for each sequence."""
-        prompt, start = model_outputs["prompt_text"], model_outputs["prompt_length"]
+        prompt = model_outputs["prompt_text"]
+        start = 0 if model_outputs["empty"] else model_outputs["prompt_length"]  # the begin token is no prompt
         kind = ReturnType(getattr(return_type, "value", return_type)) if return_type is not None else None
         if kind is None and return_tensors:
             kind = ReturnType.TENSORS
@@ -323,7 +346,8 @@ class TextGenerationPipeline(Pipeline):
             if kind is ReturnType.TENSORS:
                 records.append({"generated_token_ids": ids})
                 continue
-            text = self.tokenizer.decode(
+            text = decode(
+                self.tokenizer,
                 ids[start:],
                 skip_special_tokens=skip_special_tokens is not False,
                 clean_up_tokenization_spaces=clean_up_tokenization_spaces,
@@ -416,21 +440,6 @@ def _joined(prompt: Any, text: str, wanted: bool | None) -> Any:
     if _goes_on(prompt, wanted):
         return [*prompt[:-1], {"role": prompt[-1]["role"], "content": prompt[-1]["content"] + text}]
     return [*prompt, {"role": "assistant", "content": text}]
-
-
-def _take_padding_off(output: dict[str, Any], length: int, pad: int | None, eos: list[int]) -> None:
-    """Leave what the row's sequences (1, each, T + N) would be outside of a batch: no padding on the left, and on the
-    right only what its own longest sequence needs.
-    """
-    start, sequences = output["prompt_length"], output["generated_sequence"][0]
-    longest = 0
-    for ids in sequences[:, start:].tolist():
-        end = len(ids)
-        while end and ids[end - 1] == pad:
-            end -= 1
-        longest = max(longest, min(end + (pad in eos), len(ids)))
-    output["generated_sequence"] = sequences[None, :, start - length : start + longest]
-    output["prompt_length"] = length
 
 
 def _chat_or_rows(items: Iterator[Any]) -> Any:

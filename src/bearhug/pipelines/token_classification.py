@@ -186,6 +186,12 @@ class TokenClassificationPipeline(ChunkPipeline):
         names = [name for name in encoded if name not in ("overflow_to_sample_mapping", "offset_mapping")]
         for window in range(len(encoded["input_ids"])):
             offsets = offset_mapping or encoded["offset_mapping"][window].tolist()
+            length = len(encoded["input_ids"][window])
+            if len(offsets) != length:
+                raise ValueError(
+                    f"offset_mapping has {len(offsets)} places, and the text {length} tokens.\n"
+                    "Give one (start, end) for each token, special ones included."
+                )
             if is_split_into_words:
                 offsets = in_the_text(offsets, encoded.word_ids(window), sentence, delimiter)
             yield {name: encoded[name][window : window + 1] for name in names} | {"offsets": offsets, "sentence": text}
@@ -200,7 +206,9 @@ class TokenClassificationPipeline(ChunkPipeline):
             windows = {"return_overflowing_tokens": True, "padding": True, "stride": stride}
             return {**options, **windows, "truncation": True, "max_length": self._most()}
         most = self._most()
-        length = len(self.tokenizer(sentence, is_split_into_words=words)["input_ids"]) if most is not None else 0
+        length = 0
+        if most is not None:
+            length = len(self.tokenizer(sentence, is_split_into_words=words, verbose=False)["input_ids"])
         if most is not None and length > most:
             log.warning(
                 "a text has %d tokens; the first %d are read. Pass stride=%d to read all.", length, most, most // 4

@@ -26,6 +26,11 @@ def encode(pipe: Any, *texts: Any, **options: Any) -> dict[str, Any]:
     return encoded
 
 
+def decode(tokenizer: Any, ids: Iterable[int], **options: Any) -> str:
+    """Ids -> text. An id beyond the vocabulary, of a row that only fills up the model's table, has none."""
+    return tokenizer.decode([token for token in ids if token < len(tokenizer)], **options)
+
+
 def tokenizer_options(tokenizer: Any) -> Iterable[str]:
     """The keywords of a tokenizer's call, without its texts."""
     return _call_options(type(tokenizer))

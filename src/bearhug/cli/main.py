@@ -1,0 +1,38 @@
+"""`bearhug`: the commands. One file a group beside this one; each imports what it needs when it runs, so help is quick."""
+
+import typer
+
+from bearhug import __version__
+from bearhug.cli.docs import docs
+from bearhug.cli.tutorial import tutorial
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bearhug {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Print the version."),
+) -> None:
+    """Pipelines, tokenizers, models, data sets, training and the hub that stores them, on your own machine.
+
+    Start with: bearhug tutorial
+    """
+
+
+for command in (tutorial, docs):
+    app.command()(command)
+
+
+def main() -> None:
+    """What the `bearhug` command runs."""
+    app()
