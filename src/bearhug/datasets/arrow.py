@@ -133,7 +133,7 @@ def infer(values: Any) -> pa.Array:
     if not isinstance(values, list):
         values = list(plain(values) if not isinstance(values, tuple) else values)
     first = _first(values)
-    if first is None or isinstance(first, SCALARS):
+    if first is None or isinstance(first, (*SCALARS, np.generic)):
         try:
             return pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -246,8 +246,7 @@ def _explained(error: Exception, values: Any, name: str, feature: Feature = None
     if "overflow" in str(error) and isinstance(error, pa.ArrowException):
         return OverflowError(f"{where} holds more than 2 GB in one batch; make it smaller with writer_batch_size=100.")
     if feature is not None:
-        kind = TypeError if isinstance(error, pa.ArrowTypeError) else ValueError
-        return kind(f"{where} cannot be stored as {feature}: {error}")
+        return type(error)(f"{where} cannot be stored as {feature}: {error}")
     text = f"{where} has no common type: {error}"
     try:
         first = next((i, one) for i, one in enumerate(values) if one is not None)

@@ -775,7 +775,7 @@ def _write(
             for count in job.run(rows, rank, write):
                 done(count)
             if wrote and writer.features is None:  # no row is left
-                writer.features = _left(job)
+                writer.features = job.dataset.features
         if wrote:
             writer.finish()
         else:
@@ -787,11 +787,6 @@ def _write(
 
 
 INDICES = Features.from_arrow_schema(pa.schema([("indices", pa.uint64())]))
-
-
-def _left(job: Job) -> Features:
-    """The features of a result without rows."""
-    return Features({name: one for name, one in job.dataset.features.items() if name not in job.remove_columns})
 
 
 def _kept(job: Job, start: int, stop: int, rank: int | None) -> np.ndarray:

@@ -182,17 +182,17 @@ class NumpyView(_ArrayView):
             values = array.to_numpy()
             return lambda i: values[i]
         if is_text(kind) and not array.null_count:
-            return reader(array)
+            text = reader(array)
+            return lambda i: np.str_(text(i))
         if is_list(kind) and is_number(kind.value_type) and not array.null_count and not has_nulls_inside(array):
             offsets, inner, _ = _list_parts(array)
             flat, place = inner.to_numpy(), offsets.item
-            target = wide(flat.dtype)
-            return lambda i: flat[place(i) : place(i + 1)].astype(target)
+            return lambda i: widened(flat[place(i) : place(i + 1)])
         return None
 
     def fast_column(self, array: pa.Array, feature: Feature) -> Any:
         made = as_one(array)
-        return None if made is None else made.astype(wide(made.dtype))
+        return None if made is None else widened(made)
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -208,7 +208,8 @@ class NumpyView(_ArrayView):
         default: dict[str, Any] = {}
         if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
             default = {"dtype": wide(value.dtype)}
-        return np.asarray(value, **{**default, **self.options})
+        with np.errstate(over="ignore"):
+            return np.asarray(value, **{**default, **self.options})
 
     def joined(self, values: Any) -> Any:
         if not isinstance(values, list):
@@ -251,20 +252,21 @@ class TorchView(_ArrayView):
                 return None
             offsets, inner, _ = _list_parts(array)
             flat, place, from_numpy = inner.to_numpy(), offsets.item, torch.from_numpy
-            target = wide(flat.dtype)
-            return lambda i: from_numpy(flat[place(i) : place(i + 1)].astype(target))
+            if flat.dtype.kind == "f":
+                return lambda i: from_numpy(widened(flat[place(i) : place(i + 1)]))
+            return lambda i: from_numpy(flat[place(i) : place(i + 1)].astype(np.int64))
         return None
 
     def fast_column(self, array: pa.Array, feature: Feature) -> Any:
         made = as_one(array)
         if made is not None:
-            return None if made.dtype == np.uint64 else self.torch.from_numpy(made.astype(wide(made.dtype)))
+            return None if made.dtype == np.uint64 else self.torch.from_numpy(widened(made))
         kind = array.type
         if is_list(kind) and is_number(kind.value_type) and not array.null_count and not has_nulls_inside(array):
             if pa.types.is_uint64(kind.value_type):
                 return None
             offsets, inner, _ = _list_parts(array)
-            flat = self.torch.from_numpy(inner.to_numpy().astype(wide(inner.to_numpy().dtype)))
+            flat = self.torch.from_numpy(widened(inner.to_numpy()))
             return list(flat.split(np.diff(offsets).tolist()))
         if is_text(kind) and not array.null_count:
             return to_list(array)
@@ -446,6 +448,12 @@ def wide(dtype: np.dtype) -> np.dtype:
     if dtype.kind in "iu":
         return np.dtype(np.int64)
     return np.dtype(np.float32) if dtype.kind == "f" else dtype
+
+
+def widened(values: np.ndarray) -> np.ndarray:
+    """A copy in the type in which numbers come out; what float32 cannot hold is infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(wide(values.dtype))
 
 
 def as_one(array: pa.Array) -> np.ndarray | None:
