@@ -44,7 +44,6 @@ struct BpeTraining {
     std::vector<char32_t> initial_alphabet;
     std::optional<std::string> continuing_subword_prefix, end_of_word_suffix;
     std::optional<std::size_t> max_token_length;
-    std::size_t threads = 0;
 };
 
 struct Trained {

@@ -414,7 +414,6 @@ def train_bpe(
     continuing_subword_prefix: str | None,
     end_of_word_suffix: str | None,
     max_token_length: int | None,
-    threads: int = 0,
     watch: Watch | None = None,
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """-> (vocabulary, id after id; merges, rank after rank), equal to the reference's BpeTrainer."""

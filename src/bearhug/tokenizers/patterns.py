@@ -39,6 +39,7 @@ def finder(pattern: str) -> Callable[[str], list[int]]:
     """
     import regex
 
+    newer = regex.compile(f"[{_newer_points()}]")
     try:
         compiled = regex.compile(translated(pattern), regex.VERSION1 | regex.MULTILINE)
     except regex.error as problem:
@@ -46,6 +47,8 @@ def finder(pattern: str) -> Callable[[str], list[int]]:
 
     def find(text: str) -> list[int]:
         found: list[int] = []
+        if not text.isascii():
+            text = newer.sub("\u0378", text)
         for match in compiled.finditer(text):
             start, end = match.span()
             if start == end and found and found[-1] == end:
@@ -56,21 +59,37 @@ def finder(pattern: str) -> Callable[[str], list[int]]:
     return find
 
 
-# Escapes that mean something else, outside of a set and inside of one.
-_OUTSIDE = {
-    "h": "[0-9a-fA-F]",
-    "H": "[^0-9a-fA-F]",
-    "w": r"[\w\p{N}]",
-    "W": r"[^\w\p{N}]",
-    "z": r"\Z",
-    "Z": r"(?=\n?\Z)",
-}
-_INSIDE = {"h": "0-9a-fA-F", "H": "[^0-9a-fA-F]", "w": r"\w\p{N}", "W": r"[^\w\p{N}]"}
+# Code points that Unicode got after version 16, which is Oniguruma's: they are no letters, digits or marks there.
+_NEWER = (
+    "558 58b-58c 5c8-5c9 88f b53-b54 c5c cdc 1acf-1af0 208f 209d-209f 20c1-20c4 2b96 2e60-2e63 a7ce-a7cf a7d2 "
+    "a7d4 a7dd a7e2 a7f1 ab6c-ab6d fbc3-fbd2 fd90-fd91 fdc8-fdce 107bb-107bf 10940-10959 10ec5-10ec7 "
+    "10ec9-10eee 10ef0-10efb 11b0a 11b60-11b67 11db0-11ddb 11de0-11de9 11df0-11df1 1246f 12475-1247f "
+    "12550-12686 16ea0-16eb8 16ebb-16ed3 16ff2-16ff6 187f8-187ff 18cd6-18cda 18d09-18d20 18d80-18df2 "
+    "18e00-19191 191a0-191d2 1b123-1b128 1b168 1ccfa-1ccfc 1ceba-1ced0 1ced2-1ced4 1cedd-1cefd 1d127-1d128 "
+    "1d1eb-1d1ff 1d250-1d281 1d6a6 1db00-1db1c 1df1f-1df24 1df2b-1df81 1df90-1df96 1dfcd-1dfff 1e6c0-1e6de "
+    "1e6e0-1e6f5 1e6fe-1e6ff 1f1ae 1f6d8-1f6d9 1f777-1f77a 1f7da-1f7db 1f7f1-1f7ff 1f8d0-1f8d8 1fa54-1fa57 "
+    "1fa8a-1fa8e 1fac8 1facc-1facd 1fadd 1faea-1faeb 1faef 1faf9-1fafa 1fbfa 2b73a-2b73f 2b81e 2cea2-2cead "
+    "323b0-33479 3d000-3fc3f"
+)
+
+
+def _newer_points() -> str:
+    """The ranges as a set of characters; U+0378, which is in no version, stands for each of them."""
+    ranges = [[chr(int(point, 16)) for point in word.split("-")] for word in _NEWER.split()]
+    return "".join("-".join(ends) for ends in ranges)
+
+
+# Escapes and names that mean something else. Oniguruma's word characters hold six fractions and powers, and no joiners.
+_WORD, _NO_WORD = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[^[\w²³¹¼½¾]--[\u200c\u200d]]"
+_ALWAYS = {"w": _WORD, "W": _NO_WORD, "H": "[^0-9a-fA-F]"}
+_OUTSIDE = _ALWAYS | {"h": "[0-9a-fA-F]", "z": r"\Z", "Z": r"(?=\n?\Z)"}
+_INSIDE = _ALWAYS | {"h": "0-9a-fA-F"}
 _ATOM = r"(\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\((?:\\.|[^()\\])*\)|[^\\])"
 
 
 def translated(pattern: str) -> str:
     """An expression in Ruby's syntax -> the same in that of `regex` (VERSION1 and MULTILINE)."""
+    pattern = pattern.replace("[:digit:]", r"\d")
     # In Ruby a{1,3}+ is (a{1,3})+, not a possessive count.
     pattern = re.sub(_ATOM + r"(\{\d*,?\d*\})\+", r"(?:\1\2)+", pattern)
     out, at, depth = [], 0, 0
