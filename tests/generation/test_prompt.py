@@ -119,7 +119,7 @@ WRONG = {
     ),
     "positions": (
         {"inputs": torch.ones(1, 60).long(), "max_new_tokens": 20}, ValueError,
-        r"60 tokens and max_new_tokens=20, but .* reads 64 positions.\nPass max_new_tokens=4, or shorten .*max_length=44\)",
+        r"60 tokens and max_new_tokens=20, but .* reads 64 .*\nPass max_new_tokens=4, or shorten .*max_length=44\)",
     ),
     "length beyond positions": (
         {"inputs": torch.ones(1, 60).long(), "max_length": 100}, ValueError, "reads 64 positions",
