@@ -60,6 +60,11 @@ class Rule:
             raise ValueError(f"{tuple(stored.shape)} does not hold {len(rows)} parts of {rows} rows")
         return list(stored.split(rows))
 
+    def shape(self, parts: list[Tensor]) -> tuple[int, ...]:
+        """The shape of `join(parts)`."""
+        shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
+        return shape[::-1] if self.transposed and len(shape) == 2 else shape
+
     def join(self, parts: list[Tensor]) -> Tensor:
         """Their tensor out of ours, contiguous."""
         if len(parts) == 1:

@@ -107,26 +107,3 @@ class AutoModelForQuestionAnswering(_Auto):
     """A model that marks answers in a text."""
 
     task = "question-answering"
-
-
-class AutoConfig:
-    """Configs of any architecture."""
-
-    def __init__(self, *_: Any, **__: Any):
-        raise OSError("AutoConfig is made by AutoConfig.from_pretrained(name) or AutoConfig.for_model(model_type).")
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
-        """The config of a folder, a config.json or a name.
-
-        Args:
-            pretrained_model_name_or_path: where to look.
-            options: revision, token, cache_dir, subfolder, local_files_only, force_download; any attribute of the config;
-                return_unused_kwargs=True gives (config, what was neither).
-        """
-        return load_config(pretrained_model_name_or_path, **options)
-
-    @classmethod
-    def for_model(cls, model_type: str, **values: Any) -> PretrainedConfig:
-        """A config with an architecture's defaults."""
-        return config_class(model_type)(**values)

@@ -111,6 +111,7 @@ TOLERATED = {
     *("diversity_penalty num_beam_groups encoder_no_repeat_ngram_size output_scores remove_invalid_values").split(),
 }
 _PRIVATE = {"name_or_path", "attn_implementation"}  # this machine's, not the checkpoint's
+LABELS = ("num_labels", "id2label", "label2id")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 
@@ -129,7 +130,7 @@ class PretrainedConfig:
     def __init__(self, **values: Any):
         known = {*COMMON, *self.defaults, *self.attribute_map, *TOLERATED}
         for name in values:
-            if name not in known and self.defaults and (hint := near(name, known)):
+            if name not in known and self.defaults and name[0] != "_" and (hint := near(name, known)):
                 raise TypeError(f"{type(self).__name__} has no {name!r}.{hint}")
         self._fill(values)
 
@@ -142,9 +143,9 @@ class PretrainedConfig:
             own["dtype"] = _dtype_name(values["dtype"])
         for name in ("dtype", "model_type"):
             values.pop(name, None)
-        labels = {name: values.pop(name, None) for name in ("num_labels", "id2label", "label2id")}
+        labels = {name: values.pop(name, None) for name in LABELS}
         rope = {name: values.pop(name, None) for name in ("rope_scaling", "rope_theta", "partial_rotary_factor")}
-        own.update({self.attribute_map.get(name, name): value for name, value in values.items()})
+        own.update({self.attribute_map.get(name, name): value for name, value in values.items() if name[0] != "_"})
         self.__dict__.update(own)
         if "rope_parameters" in self.defaults:
             self.rope_parameters = rope_parameters(self, rope)
@@ -308,6 +309,31 @@ def rope_parameters(config: PretrainedConfig, old: Mapping[str, Any]) -> dict[st
     return values
 
 
+class AutoConfig:
+    """Configs of any architecture."""
+
+    def __init__(self, *_: Any, **__: Any):
+        raise OSError("AutoConfig is made by AutoConfig.from_pretrained(name) or AutoConfig.for_model(model_type).")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
+        """The config of a folder, a config.json or a name.
+
+        Args:
+            pretrained_model_name_or_path: where to look.
+            options: revision, token, cache_dir, subfolder, local_files_only, force_download; any attribute of the config;
+                return_unused_kwargs=True gives (config, what was neither).
+        """
+        return load_config(pretrained_model_name_or_path, **options)
+
+    @classmethod
+    def for_model(cls, model_type: str, **values: Any) -> PretrainedConfig:
+        """A config with an architecture's defaults."""
+        from bearhug.models.recipes import config_class
+
+        return config_class(model_type)(**values)
+
+
 # The options of from_pretrained that say where to look; the rest are a config's attributes or a model's options.
 WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
 # What scripts still pass and nothing here needs.
@@ -412,15 +438,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _without_overridden_labels(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A given number or table of labels replaces what the file says of them."""
-    given = {name for name in ("num_labels", "id2label", "label2id") if overrides.get(name) is not None}
-    same = given == {"num_labels"} and overrides["num_labels"] == len(values.get("id2label") or (0, 1))
-    dropped = ("num_labels", "id2label", "label2id") if given and not same else ("num_labels",)
-    return {
-        name: value
-        for name, value in values.items()
-        if name not in dropped or (name == "num_labels" and not given and "id2label" not in values)
-    }
+    """A given number or table of labels replaces what the file says of them, unless the number is the file's own."""
+    given = {name: overrides[name] for name in LABELS if overrides.get(name) is not None}
+    if not given or given == {"num_labels": len(values.get("id2label") or (0, 1))}:
+        return {name: value for name, value in values.items() if name != "num_labels" or not values.get("id2label")}
+    return {name: value for name, value in values.items() if name not in LABELS}
 
 
 def _dtype_name(value: Any) -> str | None:

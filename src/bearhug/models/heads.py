@@ -137,7 +137,12 @@ class MaskedLM(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.model.config.vocab_size)
 
     def answer(
-        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self,
+        head: Any,
+        base: BaseModelOutput,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
     ) -> MaskedLMOutput:
         """logits (B, T, V); loss: cross entropy with the label at the same place."""
         logits = head(base.last_hidden_state)
@@ -160,7 +165,12 @@ class SequenceClassification(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.config.num_labels)
 
     def answer(
-        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self,
+        head: Any,
+        base: BaseModelOutput,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
     ) -> SequenceClassifierOutput:
         """logits (B, N); loss: by config.problem_type, which is set at the first labels where it is not yet."""
         x = base.last_hidden_state
@@ -187,7 +197,12 @@ class TokenClassification(PreTrainedModel):
         return Output(head, self.config, self.model.config, self.config.num_labels)
 
     def answer(
-        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None, num_items_in_batch: Any = None
+        self,
+        head: Any,
+        base: BaseModelOutput,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
     ) -> TokenClassifierOutput:
         """logits (B, T, N); loss: cross entropy over the labels that are not -100."""
         logits = head(base.last_hidden_state)

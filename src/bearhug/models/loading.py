@@ -53,7 +53,7 @@ def fill(
     dtype: torch.dtype | None,
     device: torch.device | str | None,
 ) -> Report:
-    """Set a model's parameters from a checkpoint's tensors.
+    """Set a model's parameters from a checkpoint's tensors. Of several names for one parameter the table's last counts.
 
     Args:
         dtype: of all floating parameters; None keeps the stored ones.
@@ -63,24 +63,24 @@ def fill(
     shapes = {name: parameter.shape for name, parameter in model.named_parameters(remove_duplicate=False)}
     known = rules(table, shapes)
     names = Names(model.recipe.prefix_of(model.task), _prefixes(model), known, constants(table))
-    report, done = Report(), set()
-    for theirs in weights:
-        name = names.find(theirs)
-        if name is None:
-            if not names.is_constant(theirs):
-                report.unexpected.append(theirs)
-            continue
+    report, set_by = Report(), {}
+    found = {theirs: name for theirs in weights if (name := names.find(theirs)) is not None}
+    report.unexpected = [theirs for theirs in weights if theirs not in found and not names.is_constant(theirs)]
+    order = {name: place for place, name in enumerate(known)}
+    for theirs, name in sorted(found.items(), key=lambda pair: order[pair[1]]):
         stored = weights[theirs]
         for ours, tensor in _parts(known[name], stored, shapes):
             if tensor is None or tensor.shape != shapes[ours]:
                 given = tuple(stored.shape) if tensor is None else tuple(tensor.shape)
                 report.mismatched[ours] = (theirs, given, tuple(shapes[ours]))
-            else:
-                done.add(ours)
-                _set(model, ours, tensor, dtype, device)
+                continue
+            if ours in set_by and not torch.equal(model.get_parameter(ours).cpu(), tensor.to(dtype or tensor.dtype)):
+                report.unexpected.append(set_by[ours])
+            set_by[ours] = theirs
+            _set(model, ours, tensor, dtype, device)
     for theirs, rule in known.items():
         for ours in rule.parts:
-            if ours not in done and ours not in report.mismatched:
+            if ours not in set_by and ours not in report.mismatched:
                 report.missing.setdefault(ours, theirs)
     return report
 
@@ -137,20 +137,25 @@ def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None,
 
 
 def stored(model: PreTrainedModel) -> dict[str, Stored]:
-    """A model's weights under the checkpoint's names, each made when it is written; tied weights once."""
+    """A model's weights under the checkpoint's names, each made when it is written.
+
+    Tied weights are written once. Where several of their names mean one weight, the first is written; all of them where the
+    output is not tied, because the reference then reads each.
+    """
     ours = dict(model.named_parameters())
-    table, result, written = rules(model.recipe.table(model.task), ours), {}, set()
-    for theirs, rule in table.items():
-        if not written.isdisjoint(rule.parts):
+    output = model.get_output_embeddings()
+    tied = output is None or output.weight is model.get_input_embeddings().weight
+    result: dict[str, Stored] = {}
+    written: set[str] = set()
+    for theirs, rule in rules(model.recipe.table(model.task), ours).items():
+        if tied and not written.isdisjoint(rule.parts):
             continue
         written.update(rule.parts)
         parts = [ours[name].detach() for name in rule.parts]
-        shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
-        shape = shape[::-1] if rule.transposed and len(shape) == 2 else shape
-        result[theirs] = Stored(parts[0].dtype, shape, lambda rule=rule, parts=parts: rule.join(parts))
-    lost = ours.keys() - written
+        result[theirs] = Stored(parts[0].dtype, rule.shape(parts), lambda rule=rule, parts=parts: rule.join(parts))
+    lost = sorted(ours.keys() - written)
     if lost:
-        raise ValueError(f"the recipe has no name for {sorted(lost)[0]!r}, so it cannot be saved.")
+        raise ValueError(f"the recipe of {model.recipe.name} has no name for {lost[0]!r}, so it cannot be saved.")
     return result
 
 

@@ -49,10 +49,25 @@ def gelu_accurate(x: Tensor) -> Tensor:
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * torch.pow(x, 3))))
 
 
+def gelu_10(x: Tensor) -> Tensor:
+    """GELU, cut at 10 on both sides."""
+    return F.gelu(x).clip(-10, 10)
+
+
+def relu2(x: Tensor) -> Tensor:
+    """The square of ReLU (So et al. 2021, arXiv:2109.08668)."""
+    return F.relu(x).square()
+
+
+def linear(x: Tensor) -> Tensor:
+    """No activation."""
+    return x
+
+
 _gelu_tanh = partial(F.gelu, approximate="tanh")
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {  # the reference's names
     "gelu": F.gelu,
-    "gelu_10": lambda x: F.gelu(x).clip(-10, 10),
+    "gelu_10": gelu_10,
     "gelu_accurate": gelu_accurate,
     "gelu_fast": gelu_fast,
     "gelu_new": _gelu_tanh,
@@ -61,11 +76,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {  # the reference's names
     "gelu_python_tanh": _gelu_tanh,
     "hardswish": F.hardswish,
     "leaky_relu": F.leaky_relu,
-    "linear": lambda x: x,
+    "linear": linear,
     "mish": F.mish,
     "quick_gelu": quick_gelu,
     "relu": F.relu,
-    "relu2": lambda x: F.relu(x).square(),
+    "relu2": relu2,
     "relu6": F.relu6,
     "sigmoid": torch.sigmoid,
     "silu": F.silu,

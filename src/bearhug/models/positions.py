@@ -82,9 +82,7 @@ class Rotary(nn.Module):
         """Nothing is added."""
         return x
 
-    def rotation(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Rotate:
+    def rotation(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Rotate:
         """What turns queries (B, H, T, K) and keys. real (B, S): True for real tokens; `like` has the device and dtype."""
         if self.by_length:
             if positions is None:
@@ -119,7 +117,8 @@ class Rotary(nn.Module):
 
     def _by_row(self, positions: Tensor, lengths: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines (B, 1, T, K), each row's by its own length (B,)."""
-        rows = [self._waves(row, length) for row, length in zip(positions, lengths.tolist(), strict=True)]
+        each = zip(positions.expand(len(lengths), -1), lengths.tolist(), strict=True)
+        rows = [self._waves(row, length) for row, length in each]
         cos, sin = (torch.stack(waves).unsqueeze(1).to(like.dtype) for waves in zip(*rows, strict=True))
         return cos, sin
 

@@ -22,6 +22,7 @@ from bearhug.models.cache import KVCache
 from bearhug.models.config import PretrainedConfig, config_from, repo_config, where
 from bearhug.models.loading import Report, fill, initialize, stored
 from bearhug.models.outputs import BaseModelOutput
+from bearhug.models.positions import Learned
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
 
@@ -434,7 +435,7 @@ class PreTrainedModel(nn.Module):
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """How many numbers the model holds; tied ones once."""
-        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding)}
+        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned)}
         return sum(
             parameter.numel()
             for parameter in self.parameters()
@@ -615,9 +616,10 @@ def _settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool
     if report.mismatched and not resize:
         raise ValueError(_mismatched(report, source))
     missing = list(dict.fromkeys(report.missing.values()))
-    if any(name.startswith("model.") for name in report.missing) or (missing and model.task == "base"):
+    lost = [theirs for ours, theirs in report.missing.items() if ours.startswith("model.") or model.task == "base"]
+    if lost:
         raise ValueError(
-            f"{source} lacks {len(missing)} weights of {type(model).__name__}: {_few(missing)}.\n"
+            f"{source} lacks {len(lost)} weights of {type(model).__name__}: {_few(lost)}.\n"
             f"It holds besides: {_few(report.unexpected) or 'nothing'}. Is it of this architecture, and whole?"
         )
     if missing and not new_head:

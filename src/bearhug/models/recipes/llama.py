@@ -65,7 +65,10 @@ WEIGHTS = {  # theirs: ours
 
 
 def _dropout(hf: PretrainedConfig) -> float:
-    return next((rate for name in ("classifier_dropout", "hidden_dropout") if (rate := getattr(hf, name, None)) is not None), 0.1)
+    return next(
+        (rate for name in ("classifier_dropout", "hidden_dropout") if (rate := getattr(hf, name, None)) is not None),
+        0.1,
+    )
 
 
 HEADS = {
