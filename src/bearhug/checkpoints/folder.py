@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ def _read_sharded(repo: Repo, index: Path) -> Weights:
     try:
         where = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shard_names = sorted(set(where.values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OSError(f"{index} is no index of weights: it has no table 'weight_map' of names and files.") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise OSError(f"{index} is no index of weights: it has no table 'weight_map' of names and files.") from None
     files = []
     for name in shard_names:
         inside(index.parent, name)
@@ -93,23 +94,29 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
         OSError: the file is cut short, or holds something else.
     """
     try:
-        try:
-            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # the format before zip cannot be mapped
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _loaded(path)
     except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if "weights_only" in str(error).lower() or "weights only" in str(error).lower():
+        if "weights only" in str(error).lower().replace("_", " "):
             raise OSError(
-                f"{path} holds more than tensors, and loading would have to run code out of it, which bearhug never does.\n"
+                f"{path} holds more than tensors, and reading it would run code out of it, which bearhug never does.\n"
                 "Ask its author for a safetensors file."
-            ) from error
-        raise OSError(f"{path} ({path.stat().st_size} bytes) is no whole .bin file: {reason}") from error
+            ) from None
+        raise OSError(f"{path} ({path.stat().st_size} bytes) is no whole .bin file: {reason}") from None
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
         raise OSError(f"{path} holds a {type(loaded).__name__}, expected names and tensors.")
     return {name: value for name, value in loaded.items() if isinstance(value, Tensor)}
+
+
+def _loaded(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the age of the pickle's format
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # the format before zip cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _no_weights(repo: Repo, names: list[str]) -> str:

@@ -51,7 +51,7 @@ class SafetensorsFile(Mapping[str, Tensor]):
             raise OSError(
                 f"{self.path} ({self.path.stat().st_size} bytes) is no whole safetensors file: {reason}.\n"
                 "It may be cut short: fetch it again, with force_download=True."
-            ) from error
+            ) from None
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._names:
@@ -95,7 +95,7 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Stored]) -> None:
             raise ValueError(f"{name} is of dtype {tensor.dtype}, which safetensors files do not hold.")
         start, end = end, end + tensor.size_bytes
         header[name] = {"dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     with replacing(path) as file:
         file.write(len(text).to_bytes(8, "little"))

@@ -431,7 +431,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}. The file may be cut short; fetch it again.") from error
+        raise ValueError(f"{path} is no JSON: {error}. The file may be cut short; fetch it again.") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path} holds a JSON {type(values).__name__}, expected an object.")
     return values
