@@ -170,6 +170,23 @@ def test_a_plain_loop_over_the_text(writer, letters, speaker):
     assert ["".join(row) for row in rows] == ["ab", "cdé"]
 
 
+@pytest.mark.reference
+def test_streamed_text_is_what_follows_the_prompts_text(shared):
+    """Also where a vocabulary's first token loses its space."""
+    from transformers import AutoTokenizer
+
+    folder = shared / "models" / "stories260K"
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    for text in ("Once upon a", "Lily saw a big", "One day, Tom's mom"):
+        ids = tokenizer(text, return_tensors="pt").input_ids
+        whole = tokenizer.decode(model.generate(ids, max_new_tokens=40)[0], skip_special_tokens=True)
+
+        streamed = "".join(model.generate(ids, max_new_tokens=40, stream=True, tokenizer=tokenizer))
+
+        assert streamed[0] == " "
+        assert text + streamed == whole
+
+
 def test_two_ways_to_stream_are_one_too_many(model, prompt, letters):
     with pytest.raises(ValueError, match="leave one of them out"):
         model.generate(prompt, stream=True, streamer=TextStreamer(letters))

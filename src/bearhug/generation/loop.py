@@ -167,7 +167,9 @@ def _run(steps: Generator[Tensor, None, Any], plan: Plan, streamer: Any) -> Any:
 def _streamed(model: Any, plan: Plan, tokenizer: Any) -> Iterator[Any]:
     """Each step's new ids (R,), or the text that they complete; nothing is computed before it is asked for."""
     steps, rows = decode(plan), plan.ids.shape[0]
-    pieces = [TextPieces(tokenizer, skip_special_tokens=True) for _ in range(rows)] if tokenizer is not None else []
+    pieces = []
+    if tokenizer is not None:  # the prompt's end, because a first token may say its space only after another one
+        pieces = [TextPieces(tokenizer, after, skip_special_tokens=True) for after in plan.ids[:, -8:].tolist()]
     with evaluating(model):
         while True:
             with torch.no_grad():

@@ -14,12 +14,16 @@ class TextPieces:
 
     Only the last few tokens are decoded again, because what a token says may depend on the one before (a leading space,
     a joined word piece), not on all of them.
+
+    Args:
+        after: the ids before the first new one, whose text is not given.
+        decode_kwargs: for `tokenizer.decode`.
     """
 
-    def __init__(self, tokenizer: Any, **decode_kwargs: Any):
+    def __init__(self, tokenizer: Any, after: Iterable[int] = (), **decode_kwargs: Any):
         self.tokenizer, self.decode_kwargs = tokenizer, decode_kwargs
-        self.ids: list[int] = []
-        self.given, self.context = 0, 0  # ids[:given] have been given out; ids[context:] are decoded again
+        self.ids = list(after)
+        self.given, self.context = len(self.ids), 0  # ids[:given] have been given out; ids[context:] are decoded again
 
     def piece(self, ids: Iterable[int]) -> str:
         """The text that these ids complete."""
