@@ -149,7 +149,7 @@ def llama3(folder: Path) -> Path:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": names[0],
         "eos_token": names[4],
-        "model_max_length": 131072,
+        "model_max_length": 96,
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": True,
         "chat_template": LLAMA3,
@@ -186,7 +186,7 @@ def qwen2(folder: Path) -> Path:
         "unk_token": None,
         "errors": "replace",
         "split_special_tokens": False,
-        "model_max_length": 131072,
+        "model_max_length": 96,
         "chat_template": CHATML,
         "added_tokens_decoder": {str(t["id"]): {k: v for k, v in t.items() if k != "id"} for t in tokens},
     }

@@ -1,4 +1,4 @@
-"""A call gives what the reference's fast tokenizers give: every field and argument, lists and tensors; and the way back."""
+"""A call gives what the reference's fast tokenizers give: every field and argument, lists and tensors, and back."""
 
 import copy
 import itertools

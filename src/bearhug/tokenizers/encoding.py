@@ -189,7 +189,9 @@ class BatchEncoding(UserDict):
         n_sequences: int | None = None,
     ):
         self._values: dict[str, Any] = dict(data) if data is not None else {}
-        self._encoded = self._whole = encoding
+        self._encoded = encoding
+        self._whole: Any = encoding  # with the rows that truncation cut off, whether or not they are part of this
+        self._places: list[int] | None = None
         self._n_sequences = n_sequences
         if tensor_type is not None:
             self.convert_to_tensors(tensor_type, prepend_batch_axis=prepend_batch_axis)
@@ -199,6 +201,7 @@ class BatchEncoding(UserDict):
         """The batch that the core encoded, with these fields; what truncation cut off is part of it or not."""
         self = cls.__new__(cls)
         self._whole = self._encoded = whole
+        self._places = None
         self._n_sequences = n_sequences
         if not overflowing:
             self._encoded = _without_overflow(whole)
@@ -228,9 +231,10 @@ class BatchEncoding(UserDict):
                 assert self._encoded is not None
                 value = self._values[item] = self._encoded.lists(value.field)
             return value
-        encodings = self.encodings
-        if encodings is not None and isinstance(item, int | slice):
-            return encodings[item]
+        if self._encoded is not None and isinstance(item, int):
+            return self._row(item, "encoding")
+        if self._encoded is not None and isinstance(item, slice):
+            return [Encoding(self._whole, row, self._n_sequences) for row in self._rows()[item]]
         if isinstance(item, slice):
             return {name: self[name][item] for name in self._values}
         raise KeyError(
@@ -323,22 +327,28 @@ class BatchEncoding(UserDict):
     @property
     def encodings(self) -> list[Encoding] | None:
         """The rows, one `Encoding` each."""
-        if self._encoded is None or self._whole is None:
+        if self._encoded is None:
             return None
+        return [Encoding(self._whole, row, self._n_sequences) for row in self._rows()]
+
+    def _rows(self) -> Sequence[int]:
+        """Where the rows stand in the core's arrays, in which what truncation cut off stands behind each."""
         if self._encoded is self._whole:
-            return [Encoding(self._whole, row, self._n_sequences) for row in range(len(self._whole))]
-        return [Encoding(self._whole, row, self._n_sequences) for row in _first_rows(self._whole)]
+            return range(len(self._whole))
+        if self._places is None:
+            self._places = _first_rows(self._whole)
+        return self._places
 
     def _row(self, index: int, asked: str) -> Encoding:
-        encodings = self.encodings
-        if encodings is None:
+        if self._encoded is None:
             raise ValueError(
                 f"{asked}() needs what a tokenizer left in this encoding; this one holds only "
                 f"{', '.join(self._values)}.\nCall the tokenizer itself: tokenizer(text)."
             )
-        if not -len(encodings) <= index < len(encodings):
-            raise IndexError(f"{asked}({index}): this encoding has {len(encodings)} rows.")
-        return encodings[index]
+        rows = self._rows()
+        if not -len(rows) <= index < len(rows):
+            raise IndexError(f"{asked}({index}): this encoding has {len(rows)} row{'s' if len(rows) > 1 else ''}.")
+        return Encoding(self._whole, rows[index], self._n_sequences)
 
     def tokens(self, batch_index: int = 0) -> list[str]:
         """A row's tokens as the vocabulary writes them (T)."""

@@ -28,7 +28,8 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeVisitor
 
 SECONDS = 10.0  # a conversation of thousands of messages renders in a fraction of one
-SIZE = 20_000_000  # characters of a text, elements of a list, bits of a number
+SIZE = 20_000_000  # characters of a text, elements of a list
+BITS = 10_000  # of a number
 
 
 class _Run(threading.local):
@@ -63,7 +64,7 @@ def _too_large(size: float) -> TemplateRuntimeError:
 def _size(value: Any) -> int:
     if isinstance(value, str | bytes | list | tuple | dict):
         return len(value)
-    return value.bit_length() if isinstance(value, int) else 0
+    return value.bit_length() * (SIZE // BITS) if isinstance(value, int) else 0
 
 
 def _bounded(value: Any) -> Any:
@@ -235,8 +236,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         _step()
         if operator == "**" and isinstance(left, int) and isinstance(right, int):
-            if (size := left.bit_length() * right) > SIZE:
-                raise _too_large(size)
+            if (bits := left.bit_length() * right) > BITS:
+                raise _too_large(bits * (SIZE / BITS))
         elif operator == "*":
             for thing, times in ((left, right), (right, left)):
                 if isinstance(times, int) and isinstance(thing, str | list | tuple) and len(thing) * times > SIZE:

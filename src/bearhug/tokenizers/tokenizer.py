@@ -494,6 +494,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
                 "decode", next(iter(kwargs)), ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces")
             )
         ids = _plain_ids(token_ids)
+        if isinstance(ids, list) and ids and not isinstance(ids[0], int | list | tuple):
+            self._explain_ids(ids)
         if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
             return [self._decode(_plain_ids(row), skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
         return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces)
@@ -1104,9 +1106,7 @@ def _like(token: AddedToken, text: str) -> AddedToken:
 
 def _assistant_mask(out: BatchEncoding, row: int, spans: list[tuple[int, int]]) -> list[int]:
     """1 on the tokens of a row that stand in these (start, end) characters."""
-    encodings = out.encodings
-    assert encodings is not None
-    encoding = encodings[row]
+    encoding = out[row]
     mask = [0] * len(encoding)
     for start, end in spans:
         first = encoding.char_to_token(start)
