@@ -1,4 +1,4 @@
-"""What the student of `sentiment_en.py` reads: SST-2's training sentences whole and in parts; everyday sentences; prose.
+"""What the student of `sentiment_en.py` reads: SST-2's sentences, whole and in parts; everyday sentences; prose.
 
 Everyday sentences come from the patterns below with the label that the pattern has; the teacher labels all else.
 """

@@ -31,7 +31,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 FOLDER = NURSERY / "storyteller"
 END = "<|endoftext|>"  # begins and ends every story, as GPT-2 has it
 PIECES, WIDTH, LAYERS, LENGTH = 2048, 256, 4, 256
-STEPS, BATCH = 1600, 16
+STEPS, BATCH = 1200, 16
 HELD_OUT = 0.04
 SAMPLING = {"do_sample": True, "temperature": 0.7, "top_k": 50, "top_p": 0.95, "max_new_tokens": 220}
 

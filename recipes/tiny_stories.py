@@ -19,7 +19,7 @@ from sentiment_teacher import SHARED
 from stories import BOYS, GIRLS, good, tidy
 
 PATH = WORK / "tiny_stories.jsonl"
-ROUNDS, ROUND = 96, 256
+ROUNDS, ROUND = 24, 256
 FEW = {"Lily": GIRLS, "Sue": GIRLS, "Sally": GIRLS, "Lucy": GIRLS, "Jane": GIRLS}
 FEW |= dict.fromkeys(["Timmy", "Tim", "Tommy", "Tom", "Max", "Ben", "Bob", "Jack", "Sam", "Billy", "Spot"], BOYS)
 
