@@ -380,7 +380,7 @@ def test_a_keyword_that_nothing_reads_names_the_near_ones(bert):
         (lambda t: t("a", truncation="first"), ValueError, "Did you mean 'only_first'"),
         (lambda t: t("a", padding=True, padding_side="top"), ValueError, "'left' or 'right'"),
         (lambda t: t("a", return_tensors="tf"), ValueError, "'pt' .torch. and 'np'"),
-        (lambda t: t("a", padding=True, truncation=True, max_length=9, pad_to_multiple_of=8), ValueError, "max_length=16"),
+        (lambda t: t("a", padding=True, truncation=True, max_length=9, pad_to_multiple_of=8), ValueError, "length=16"),
         (lambda t: t.decode([5, 10**6]), ValueError, r"none of them: \[1000000\]"),
         (lambda t: t.decode([5, -100]), ValueError, r"(?s)\[-100\].*if i >= 0"),
         (lambda t: t.decode("people"), TypeError, "decode takes token ids"),

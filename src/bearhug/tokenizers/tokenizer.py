@@ -17,7 +17,7 @@ from typing import Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
-from bearhug.tokenizers import chat, classes, file, inputs
+from bearhug.tokenizers import chat, classes, control_tokens, file, inputs
 from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
 from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
 from bearhug.tokenizers.padding import padded
@@ -837,6 +837,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         add_generation_prompt: bool = False,
         continue_final_message: bool | str = False,
         tokenize: bool = True,
+        sanitize_control_tokens: bool = False,
         padding: bool | str = False,
         truncation: bool | str = False,
         max_length: int | None = None,
@@ -858,6 +859,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
                 on in.
             tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none
                 to it.
+            sanitize_control_tokens: special tokens that stand in messages, tools, documents and variables are read as
+                plain text.
             return_dict: False: the ids alone.
             return_assistant_tokens_mask: `assistant_masks`, 1 on what the template marks by {% generation %}.
             tokenizer_kwargs: more arguments of the call that makes ids.
@@ -883,6 +886,12 @@ class PreTrainedTokenizerFast(SpecialTokens):
             )
         if continue_final_message and return_assistant_tokens_mask:
             raise ValueError("continue_final_message and return_assistant_tokens_mask cannot go together.")
+        if sanitize_control_tokens:
+            if not tokenize or return_assistant_tokens_mask:
+                raise ValueError("sanitize_control_tokens=True needs tokenize=True, and knows no assistant masks.")
+            control = control_tokens.control_tokens(self, template)
+            conversations, documents, kwargs = control_tokens.mark([conversations, documents, kwargs], control)
+            tools = control_tokens.mark(chat.tool_schemas(tools), control)
         texts, spans = chat.render(
             conversations,
             template,
@@ -899,7 +908,10 @@ class PreTrainedTokenizerFast(SpecialTokens):
         options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(
             tokenizer_kwargs or {}
         )
-        out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
+        if sanitize_control_tokens:
+            out = self._encode_sanitized(texts, batched, return_tensors, **options)
+        else:
+            out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
         if not return_dict:
             return out["input_ids"]
         if return_assistant_tokens_mask:
@@ -910,6 +922,24 @@ class PreTrainedTokenizerFast(SpecialTokens):
                 masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
             )
         return out
+
+    def _encode_sanitized(
+        self,
+        texts: Sequence[str],
+        batched: bool,
+        return_tensors: str | None,
+        padding: bool | str,
+        truncation: bool | str,
+        max_length: int | None,
+        **options: Any,
+    ) -> BatchEncoding:
+        rows = [control_tokens.encode(self, text) for text in texts]
+        cut, _ = self._limits(False, truncation, max_length, 0, None, None)
+        if cut is not None:
+            right = self.truncation_side == "right"
+            rows = [row[: cut.max_length] if right else row[-cut.max_length :] for row in rows]
+        given = rows if batched or return_tensors else rows[0]
+        return self.pad({"input_ids": given}, padding, max_length, return_tensors=return_tensors, **options)
 
     def get_chat_template(self, chat_template: str | None = None, tools: Sequence | None = None) -> str:
         """The template that `apply_chat_template` uses: the one named or given, else the tokenizer's own.
