@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from bearhug._lib.errors import near
 from bearhug.datasets.arrow import cast, cast_table, column, to_list, unwrap
-from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, align, decode, feature_type
 from bearhug.datasets.fingerprint import Fingerprint, key_of
 from bearhug.datasets.info import DatasetInfo
@@ -398,7 +398,7 @@ class Dataset:
 
         Raises:
             ValueError: there is no such format, or its library is not installed.
-            UnknownColumnError: there is no such column.
+            UnknownNameError: there is no such column.
         """
         format_kwargs.update(format_kwargs.pop("format_kwargs", {}))
         kind = format_name(type)
@@ -722,11 +722,11 @@ class Dataset:
     # ---- columns
 
     def _known(self, names: Iterable[str]) -> None:
-        """Raises UnknownColumnError for the names that are no columns."""
+        """Raises UnknownNameError for the names that are no columns."""
         missing = [name for name in names if name not in self.column_names]
         if missing:
             hint = near(str(missing[0]), self.column_names)
-            raise UnknownColumnError(
+            raise UnknownNameError(
                 f"Column {missing} not in the dataset.{hint} Current columns in the dataset: {self.column_names}"
             )
 
@@ -1229,7 +1229,7 @@ class Column(SequenceABC):
         features = source.features
         if not isinstance(features, dict) or column_name not in features:
             known = list(features) if isinstance(features, dict) else []
-            raise UnknownColumnError(
+            raise UnknownNameError(
                 f"Column '{column_name}' doesn't exist.{near(column_name, known)} There are: {known}"
             )
         self.source, self.column_name = source, column_name

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearhug._lib.errors import near
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
 from bearhug.datasets.splits import unknown_split
 
@@ -38,9 +39,8 @@ class _Splits(dict):
 
     def __missing__(self, name: Any) -> Any:
         if isinstance(name, str | os.PathLike) or hasattr(name, "_name"):
-            error = unknown_split(str(name), map(str, self))
-            raise KeyError(str(error))
-        raise KeyError(
+            raise UnknownNameError(str(unknown_split(str(name), map(str, self))))
+        raise UnknownNameError(
             f"Invalid key: {name}. Please first select a split. For example: `my_dataset_dictionary['{next(iter(self), 'train')}'][{name}]`. "
             f"Available splits: {sorted(map(str, self))}"
         )

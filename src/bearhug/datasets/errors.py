@@ -26,7 +26,7 @@ class DatasetGenerationError(DatasetsError):
     """A file could not be read into a table; the message names the file and the place."""
 
 
-class UnknownColumnError(ValueError, KeyError):
-    """There is no column of this name."""
+class UnknownNameError(ValueError, KeyError):
+    """There is no column or split of this name."""
 
     __str__ = Exception.__str__

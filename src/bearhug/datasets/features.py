@@ -517,12 +517,12 @@ class Features(dict):
         """Structs as one column a field, named `column.field`."""
         features = self.copy()
         for _ in range(1, max_depth):
-            flat = Features()
+            flat = features.copy()
             for name, feature in features.items():
-                inner = feature if isinstance(feature, dict) else None
-                if inner is None and hasattr(feature, "flatten") and not isinstance(feature, Features):
-                    inner = feature.flatten()
-                flat.update({f"{name}.{key}": value for key, value in inner.items()} if inner else {name: feature})
+                inner = feature if isinstance(feature, dict) else getattr(feature, "flatten", dict)()
+                if inner or feature == {}:
+                    del flat[name]
+                    flat.update({f"{name}.{key}": value for key, value in inner.items()})
             if flat == features:
                 break
             features = flat

@@ -24,7 +24,7 @@ from bearhug.datasets import patterns
 from bearhug.datasets.arrow import cast, unwrap
 from bearhug.datasets.dataset import Dataset
 from bearhug.datasets.dataset_dict import DatasetDict, IterableDatasetDict
-from bearhug.datasets.errors import DatasetGenerationError, DatasetNotFoundError
+from bearhug.datasets.errors import DataFilesNotFoundError, DatasetGenerationError, DatasetNotFoundError
 from bearhug.datasets.features import Features
 from bearhug.datasets.fingerprint import Fingerprint, Unkeyable, key_of
 from bearhug.datasets.info import DatasetInfo
@@ -237,14 +237,14 @@ def _find_in_repo(
         readable = [one for one in below if patterns.has_ending(one, [*ENDINGS, ".zip"])]
         splits = patterns.splits_of(readable)
         if not splits:
-            raise patterns.empty(os.path.join(path, folder))
+            raise patterns.empty(os.path.join(path, folder), bool(patterns.matching("**", below)))
     else:
         splits = {}
         for split, several in wanted.items():
             splits[split] = [file for one in several for file in _in_listing(one, below, repo)]
             if not splits[split]:
                 hint = near(several[0], below)
-                raise FileNotFoundError(f"Unable to find {several} for the split {split!r} in {path!r}.{hint}")
+                raise DataFilesNotFoundError(f"Unable to find {several} for the split {split!r} in {path!r}.{hint}")
     known = {
         key: value
         for key, value in chosen.items()
@@ -302,8 +302,8 @@ def _choose(name: str | None, configs: dict, infos: dict, path: str, custom: boo
     if custom or len(known) == 0:
         return "default"
     marked = [one for one, value in configs.items() if value.get("default")]
-    if len(known) == 1:
-        return known[0]
+    if len(known) == 1 or len(infos) == 1:
+        return known[0] if len(known) == 1 else next(iter(infos))
     if marked or "default" in known:
         return (marked or ["default"])[0]
     raise ValueError(
@@ -384,7 +384,11 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
                         raise DatasetGenerationError(
                             f"An error occurred while generating the dataset: {error}"
                         ) from error
-            assert writer.features is not None
+                if writer.features is None:
+                    names = ", ".join(file.name for file in files)
+                    raise DatasetGenerationError(
+                        f"An error occurred while generating the dataset: there are no rows in {names}."
+                    )
             features = writer.features if features is None else features
             keys[split] = writer.content()
             splits[split] = SplitInfo(

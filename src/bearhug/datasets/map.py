@@ -31,7 +31,7 @@ import pyarrow as pa
 
 from bearhug._lib.progress import progress
 from bearhug.datasets.arrow import SCALARS, cast, column, unwrap
-from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, List, needs_decoding
 from bearhug.datasets.fingerprint import Unkeyable, is_caching_enabled, key_of
 from bearhug.datasets.table import read_arrow
@@ -409,7 +409,7 @@ class Job:
                     values = [out[name] for out in outs]
                 except KeyError:
                     i = next(i for i, out in enumerate(outs) if name not in out)
-                    raise UnknownColumnError(
+                    raise UnknownNameError(
                         f"{self.name} returned no {name!r} for row {start + i}, but it did for row {start}; return every column for every row."
                     ) from None
             elif raw or name not in first_in:
@@ -427,7 +427,7 @@ class Job:
             else None
         ):
             i = next(i for i, out in enumerate(outs) if extra & set(out))
-            raise UnknownColumnError(
+            raise UnknownNameError(
                 f"{self.name} returned {sorted(extra)} for row {start + i}, but not for row {start}; return every column for every row."
             )
         return [self._table(columns, known, start, len(outs))]
@@ -438,7 +438,7 @@ class Job:
         base = self.dataset.features
         if self.features is not None:
             if extra := [name for name in columns if name not in self.features]:
-                raise UnknownColumnError(
+                raise UnknownNameError(
                     f"the result has the columns {extra}, which features= does not name: {list(self.features)}."
                 )
             columns = {name: columns[name] for name in self.features if name in columns}
@@ -546,7 +546,7 @@ def map_rows(
         new_fingerprint: the result's key, in place of the one made from the function.
 
     Raises:
-        ValueError, UnknownColumnError: an argument or column that does not exist.
+        ValueError, UnknownNameError: an argument or column that does not exist.
         TypeError: the function returned something else.
         Whatever the function raises, with a note that names the function and the row.
     """
@@ -567,8 +567,8 @@ def map_rows(
         if missing := [name for name in names or [] if name not in dataset.column_names]:
             try:
                 dataset._known(missing)
-            except UnknownColumnError as error:
-                raise UnknownColumnError(str(error).replace("Column ", f"{what} ", 1)) from None
+            except UnknownNameError as error:
+                raise UnknownNameError(str(error).replace("Column ", f"{what} ", 1)) from None
     job = Job(
         dataset,
         function or _same,

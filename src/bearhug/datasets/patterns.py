@@ -218,8 +218,9 @@ def format_of(files: Iterable[str], where: str = "") -> tuple[str, dict]:
     return ENDINGS[ranked[-1][0]]
 
 
-def empty(where: str) -> EmptyDatasetError:
-    """The error of a folder without data."""
-    return EmptyDatasetError(
-        f"The directory at {where} doesn't contain any data files; known endings are {', '.join(ENDINGS)}, also with .gz, .bz2, .xz, .zst."
-    )
+def empty(where: str, others: bool = False) -> EmptyDatasetError | DataFilesNotFoundError:
+    """The error of a folder without data, or with files of other formats only."""
+    known = f"known endings are {', '.join(ENDINGS)}, also with .gz, .bz2, .xz, .zst."
+    if others:
+        return DataFilesNotFoundError(f"No (supported) data files found in {where}: {known}")
+    return EmptyDatasetError(f"The directory at {where} doesn't contain any data files; {known}")

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from bearhug._lib.errors import near
 from bearhug.datasets.arrow import cast, column, infer, to_list
-from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, List, decode, encode, needs_decoding
 from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.map import Row
@@ -269,7 +269,7 @@ class IterableDataset:
             return
         for name in names:
             if name not in self.features:
-                raise UnknownColumnError(
+                raise UnknownNameError(
                     f"Column {name!r} not in the dataset.{near(name, self.features)} Columns: {list(self.features)}"
                 )
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from bearhug._lib.errors import near
-from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
 
 MISSING = [
@@ -103,10 +103,10 @@ def read(
         if header == 0:
             taken = rows.line_num
         columns = _named(first or [], names, header)
-        source = _Chained(head, data)
+        source = _Chained(head, data, quotechar.encode())
         parsed = _parsed(source, columns, start + taken, sep, layout)
     else:
-        source = _Chained(head, data)
+        source = _Chained(head, data, quotechar.encode())
         columns, parsed = _split(
             source, name, sep, names, header, start, skipped, comment, skipinitialspace, layout, on_bad_lines
         )
@@ -134,9 +134,13 @@ def read(
         for table in _sized(parsed, chunksize, rest, skipfooter, skip=done):
             yield _typed(table.select(chosen), features, rules, unseen, index_col, converters, dtype)
         return
+    if plain and quoting != 3 and source.cut_short():
+        raise ValueError(f"{name!r} ends inside of quotes: the file is cut short, or a {quotechar} is missing.")
+    empty = pa.table({one: pa.array([], pa.string()) for one in columns}).select(chosen)
     if not done:
-        empty = pa.table({one: pa.array([], pa.string()) for one in columns})
-        yield _typed(empty.select(chosen), features, rules, unseen, index_col, converters, dtype)
+        yield _typed(empty, features, rules, unseen, index_col, converters, dtype)
+    elif unseen and features is None:  # columns without any value are fractions in the end
+        yield pa.table({one: pa.array([], pa.float64()) for one in chosen if one in unseen})
 
 
 # ---- bytes
@@ -156,9 +160,10 @@ def _utf8(file: Any, encoding: str | None, errors: str | None) -> Any:
 class _Chained(io.RawIOBase):
     """Bytes that were read already, followed by the rest of a file; keeps all, so that it can begin again."""
 
-    def __init__(self, head: bytes, rest: Any):
+    def __init__(self, head: bytes, rest: Any, quote: bytes = b'"'):
+        self.quote = quote
         self.head, self.rest, self.place = head, rest, 0
-        self.kept: list[bytes] = []
+        self.quotes, self.last = 0, b""
 
     def readable(self) -> bool:
         return True
@@ -169,15 +174,28 @@ class _Chained(io.RawIOBase):
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            out = self.head[self.place :] + self.rest.read()
-            self.place = len(self.head)
-            return out
-        out = self.head[self.place : self.place + size]
+        out = self.head[self.place : None if size is None or size < 0 else self.place + size]
         self.place += len(out)
-        while len(out) < size and (more := self.rest.read(size - len(out))):
+        if size is None or size < 0:
+            out += self.rest.read()
+        while size is not None and len(out) < size and (more := self.rest.read(size - len(out))):
             out += more
+        self.quotes += out.count(self.quote)
+        self.last = out[-1:] or self.last
         return out
+
+    def cut_short(self) -> bool:
+        """Whether what was read ends inside of quotes."""
+        if self.quotes % 2 == 0 or self.last in b"\r\n":
+            return False
+        self.rewind()
+        text = self.read().decode("utf-8", "replace")
+        try:
+            for _ in csv.reader(io.StringIO(text, newline=""), quotechar=self.quote.decode(), strict=True):
+                pass
+        except csv.Error as error:
+            return "unexpected end of data" in str(error)
+        return False
 
     def rewind(self) -> None:
         """Begin again."""
@@ -328,7 +346,7 @@ def _chosen(columns: list[str], usecols: Any, name: str) -> list[str]:
     )
     for one in wanted:
         if one not in columns:
-            raise UnknownColumnError(f"{name!r} has no column {one!r}.{near(str(one), columns)} There are: {columns}")
+            raise UnknownNameError(f"{name!r} has no column {one!r}.{near(str(one), columns)} There are: {columns}")
     return [one for one in columns if one in wanted]
 
 
@@ -432,14 +450,13 @@ def _numbers(texts: pa.ChunkedArray, rules: _Rules) -> pa.ChunkedArray | None:
             return made.cast(pa.float64()) if made.null_count else made
         except pa.ArrowInvalid:
             pass
-        digits = pc.all(pc.match_substring_regex(trimmed, r"^\s*[+-]?\d+\s*$")).as_py()
-        if digits:
+        if pc.all(pc.match_substring_regex(trimmed, r"^-?\d+$")).as_py():
             try:
                 made = trimmed.cast(pa.uint64())
                 return made.cast(pa.float64()) if made.null_count else made
             except pa.ArrowInvalid:
                 if not texts.null_count:
-                    return None
+                    return None  # whole numbers beyond 64 bits stay text
         try:
             return trimmed.cast(pa.float64())
         except pa.ArrowInvalid:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from bearhug._lib.errors import near
-from bearhug.datasets.errors import UnknownColumnError
+from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
 
 
@@ -34,7 +34,7 @@ def read(
     wanted = columns if columns is not None else list(features) if features is not None else known
     for one in wanted:
         if one not in known:
-            raise UnknownColumnError(f"{name!r} has no column {one!r}.{near(one, known)} There are: {known}")
+            raise UnknownNameError(f"{name!r} has no column {one!r}.{near(one, known)} There are: {known}")
     kept = [one for one in known if one in wanted]
     if filters is not None:
         yield pq.read_table(file, columns=kept, filters=filters).replace_schema_metadata(opened.schema_arrow.metadata)
