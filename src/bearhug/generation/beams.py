@@ -4,7 +4,7 @@ B rows of the batch, K beams, R = B * K, C candidates a step, V vocabulary, E co
 The scores, the rule that stops early and the order of draws are the reference's.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,28 +15,40 @@ from bearhug.generation.plan import Plan
 NEVER = -1e9  # the score of what must not be chosen; finite, so that it can still be ranked
 
 
+class Beams(NamedTuple):
+    """M sequences of each row."""
+
+    ids: Tensor  # (B, M, E), filled up to the current column
+    path: Tensor  # (B, M, N) int32, the beam (of all R) that each new token was taken from; -1: no token
+    scores: Tensor  # (B, M)
+    ended: Tensor  # (B, M) bool
+
+    def take(self, order: Tensor) -> "Beams":
+        """Sequences order (B, M') of each row."""
+        ids, path = (part.gather(1, order[:, :, None].expand(-1, -1, part.shape[-1])) for part in (self.ids, self.path))
+        return Beams(ids, path, self.scores.gather(1, order), self.ended.gather(1, order))
+
+    def top(self, count: int) -> "Beams":
+        """The `count` sequences of the highest scores."""
+        return self.take(self.scores.topk(count).indices)
+
+    def join(self, other: "Beams") -> "Beams":
+        """These and the other's, side by side."""
+        return Beams(*(torch.cat(parts, 1) for parts in zip(self, other, strict=True)))
+
+
 def search(plan: Plan) -> Any:
     """Beam search, or beam sampling: what generate returns."""
     config, reader, beams, end = plan.config, plan.reader, plan.config.num_beams, plan.end
-    (rows, width), device = plan.ids.shape, plan.ids.device
-    batch = rows // beams
-    candidates = beams * max(2, 1 + (0 if plan.eos is None else len(plan.eos)))  # enough to go on if all the best end
-    first = torch.arange(batch, device=device)[:, None] * beams  # (B, 1) the row of each batch's first beam
-
-    ids = torch.full((batch, beams, end), _filler(plan), dtype=torch.long, device=device)
-    ids[:, :, :width] = plan.ids.view(batch, beams, width)
-    best = ids.clone()  # the ended ones
-    origin = torch.full((batch, beams, end - width), -1, dtype=torch.int32, device=device)
-    best_origin = origin.clone()
-    scores = torch.full((batch, beams), NEVER, device=device)
-    best_scores = scores.clone()
-    scores[:, 0] = 0.0  # all beams are equal at first: only one of them counts
-    best_ended = torch.zeros((batch, beams), dtype=torch.bool, device=device)
-    hope = torch.ones((batch, 1), dtype=torch.bool, device=device)  # a running beam may still beat an ended one
+    rows, width = plan.ids.shape
+    running, best = _start(plan)
+    hope = torch.ones(
+        (rows // beams, 1), dtype=torch.bool, device=plan.ids.device
+    )  # of a better one than all that ended
+    any_ended = False
     keep_logits, keep_scores = ([] if wanted else None for wanted in (config.output_logits, config.output_scores))
-    length = width
-    while True:
-        flat = ids[:, :, :length].reshape(rows, length)
+    for length in range(width, end):
+        flat = running.ids[:, :, :length].reshape(rows, length)
         logits = (reader.start() if length == width else reader.next(flat)).float()
         chances = logits.log_softmax(-1)
         for process in plan.processors:
@@ -46,82 +58,103 @@ def search(plan: Plan) -> Any:
         if keep_scores is not None:
             keep_scores.append(chances)
 
-        # the C best continuations of all beams of a row
-        vocabulary = chances.shape[-1]
-        total = (chances.view(batch, beams, vocabulary) + scores[:, :, None]).view(batch, -1)  # (B, K * V)
-        if not config.do_sample:
-            values, picks = total.topk(candidates)
-        else:
-            if plan.streams is None:
-                picks = torch.multinomial(total.softmax(-1), candidates)
-            else:
-                picks = plan.streams.choose_many(total, candidates)
-            values = total.gather(1, picks)
-        parents, tokens = picks // vocabulary, picks % vocabulary  # (B, C)
-        longer = _take(ids, parents)
-        longer[:, :, length] = tokens
-        path = _take(origin, parents)
-        path[:, :, length - width] = (parents + first).int()
-        length += 1
+        longer = _continued(plan, running, chances, length)
+        longer = longer._replace(ended=_ended(plan, longer, length + 1, keep_scores))
+        running = longer._replace(scores=longer.scores + longer.ended * NEVER).top(beams)
+        if bool(longer.ended.any()):
+            any_ended = True
+            best = best.join(_rated(plan, longer, best, hope, length + 1)).top(beams)
+        if any_ended:
+            hope &= _can_improve(plan, running, best, length + 1)
+            full = config.early_stopping is True and bool(best.ended.all())
+            if full or not bool(hope.any()) or bool(longer.ended.all()):
+                break
+        reader.reorder(running.path[:, :, length - width].flatten().long())
+    return _result(plan, best, keep_logits, keep_scores)
 
-        ended = torch.full((batch, candidates), length == end, device=device)
-        shown = longer[:, :, :length].reshape(batch * candidates, length)
-        for ends in plan.criteria:
-            ended |= (
-                torch.as_tensor(ends(shown, None if keep_scores is None else tuple(keep_scores)), device=device)
-                .expand(batch * candidates)
-                .view(batch, candidates)
-            )
 
-        # the K best that go on
-        running = values + ended * NEVER
-        order = running.topk(beams).indices
-        ids, origin, scores = _take(longer, order), _take(path, order), running.gather(1, order)
+def _start(plan: Plan) -> tuple[Beams, Beams]:
+    """The running beams, all equal, of which only the first counts; and room for those that will have ended."""
+    (rows, width), beams, end, device = plan.ids.shape, plan.config.num_beams, plan.end, plan.ids.device
+    ids = torch.full((rows // beams, beams, end), _filler(plan), dtype=torch.long, device=device)
+    ids[:, :, :width] = plan.ids.view(-1, beams, width)
+    path = torch.full((rows // beams, beams, end - width), -1, dtype=torch.int32, device=device)
+    scores = torch.full((rows // beams, beams), NEVER, device=device)
+    none = torch.zeros_like(scores, dtype=torch.bool)
+    first = scores.clone()
+    first[:, 0] = 0.0
+    return Beams(ids, path, first, none), Beams(ids, path, scores, none)
 
-        # the K best that have ended, of those before and those among this step's K best
-        counts = ended.clone()
-        counts[:, beams:] = False
-        final = values / (length - width) ** config.length_penalty
-        full = best_ended.all(-1, keepdim=True) & (config.early_stopping is True)
-        final = final + full * NEVER + ~hope * NEVER + ~counts * NEVER
-        merged = torch.cat((best_scores, final), 1)
-        order = merged.topk(beams).indices
-        best = _take(torch.cat((best, longer), 1), order)
-        best_origin = _take(torch.cat((best_origin, path), 1), order)
-        best_ended = torch.cat((best_ended, counts), 1).gather(1, order)
-        best_scores = merged.gather(1, order)
 
-        # whether to go on
-        furthest = end if config.early_stopping == "never" and config.length_penalty > 0 else length
-        possible = scores[:, :1] / (furthest - width) ** config.length_penalty
-        worst = torch.where(best_ended, best_scores.amin(1, keepdim=True), NEVER)
-        hope = hope & (possible > worst).any(-1, keepdim=True)
-        done = best_ended.all() & (config.early_stopping is True)
-        if bool(~hope.any() | done | ended.all()):
-            break
-        reader.reorder(origin[:, :, length - width - 1].flatten().long())
+def _continued(plan: Plan, running: Beams, chances: Tensor, length: int) -> Beams:
+    """The C best ways to continue the beams of a row by a token, or C that are drawn: chances (R, V) -> best first.
 
-    wanted = config.num_return_sequences
-    best_origin = best_origin[:, :wanted].flatten(0, 1)
-    new = int((best_origin >= 0).sum(1).max())
-    sequences = plan.finished(best[:, :wanted].flatten(0, 1)[:, : width + new])
+    C is enough to go on with if all of the K best of them should end.
+    """
+    (batch, beams), vocabulary = running.scores.shape, chances.shape[-1]
+    count = beams * max(2, 1 + (0 if plan.eos is None else len(plan.eos)))
+    total = (chances.view(batch, beams, vocabulary) + running.scores[:, :, None]).view(batch, -1)  # (B, K * V)
+    if not plan.config.do_sample:
+        values, picks = total.topk(count)
+    else:
+        draws = torch.multinomial(total.softmax(-1), count) if plan.streams is None else None
+        picks = draws if draws is not None else plan.streams.choose_many(total, count)  # type: ignore[union-attr]
+        values = total.gather(1, picks)
+    parents = picks // vocabulary  # (B, C)
+    longer = running.take(parents)
+    longer.ids[:, :, length] = picks % vocabulary
+    first = torch.arange(batch, device=picks.device)[:, None] * beams
+    longer.path[:, :, length - plan.ids.shape[1]] = (parents + first).int()
+    return longer._replace(scores=values)
+
+
+def _ended(plan: Plan, longer: Beams, length: int, kept: list[Tensor] | None) -> Tensor:
+    """(B, C) which of them have ended with their last token."""
+    batch, count = longer.scores.shape
+    ids = longer.ids[:, :, :length].reshape(batch * count, length)
+    ended = torch.full((batch * count,), length == plan.end, device=ids.device)
+    for ends in plan.criteria:
+        ended |= ends(ids, None if kept is None else tuple(kept))
+    return ended.view(batch, count)
+
+
+def _rated(plan: Plan, longer: Beams, best: Beams, hope: Tensor, length: int) -> Beams:
+    """Those of the K best that have ended, scored by their length; the others, and all of a closed row, score NEVER."""
+    new, config = length - plan.ids.shape[1], plan.config
+    counts = longer.ended.clone()
+    counts[:, config.num_beams :] = False
+    scores = longer.scores / new**config.length_penalty
+    if config.early_stopping is True:
+        scores = scores + best.ended.all(-1, keepdim=True) * NEVER
+    return longer._replace(scores=scores + ~hope * NEVER + ~counts * NEVER, ended=counts)
+
+
+def _can_improve(plan: Plan, running: Beams, best: Beams, length: int) -> Tensor:
+    """(B, 1) whether the best running beam may still beat the worst ended one, by the length that favours it."""
+    config = plan.config
+    furthest = plan.end if config.early_stopping == "never" and config.length_penalty > 0 else length
+    possible = running.scores[:, :1] / (furthest - plan.ids.shape[1]) ** config.length_penalty
+    worst = torch.where(best.ended, best.scores.amin(1, keepdim=True), NEVER)
+    return (possible > worst).any(-1, keepdim=True)
+
+
+def _result(plan: Plan, best: Beams, keep_logits: list[Tensor] | None, keep_scores: list[Tensor] | None) -> Any:
+    config, reader, wanted = plan.config, plan.reader, plan.config.num_return_sequences
+    path = best.path[:, :wanted].flatten(0, 1)
+    new = int((path >= 0).sum(1).max())
+    sequences = plan.finished(best.ids[:, :wanted].flatten(0, 1)[:, : plan.ids.shape[1] + new])
     if not config.return_dict_in_generate:
         return sequences
     return GenerateBeamDecoderOnlyOutput(
         sequences=sequences,
-        sequences_scores=best_scores[:, :wanted].flatten() if config.output_scores else None,
+        sequences_scores=best.scores[:, :wanted].flatten() if config.output_scores else None,
         scores=None if keep_scores is None else tuple(keep_scores),
         logits=None if keep_logits is None else tuple(keep_logits),
-        beam_indices=best_origin[:, :new],
+        beam_indices=path[:, :new],
         attentions=tuple(reader.attentions) or None,
         hidden_states=tuple(reader.hidden_states) or None,
         past_key_values=reader.cache,
     )
-
-
-def _take(values: Tensor, order: Tensor) -> Tensor:
-    """values (B, M, L), order (B, C) of M -> (B, C, L)."""
-    return values.gather(1, order[:, :, None].expand(-1, -1, values.shape[-1]))
 
 
 def _filler(plan: Plan) -> int:

@@ -52,11 +52,16 @@ class LayerCache:
             new.narrow(2, 0, old.shape[2]).copy_(old.detach())
             setattr(self, name, new)
 
-    def _rows(self, change) -> None:
-        """Replace both tensors by what `change` makes of their filled part."""
-        if self.keys is not None and self.values is not None:
-            self.keys = change(self.keys.narrow(2, 0, self.length))
-            self.values = change(self.values.narrow(2, 0, self.length))
+    def take(self, rows: Tensor) -> None:
+        """Row i becomes what row rows[i] was (B',); the room for more tokens stays."""
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            if old is None or old.requires_grad:  # what is written in place has no gradient
+                new = old if old is None else old.index_select(0, rows)
+            else:
+                new = old.new_empty(len(rows), *old.shape[1:])
+                torch.index_select(old.narrow(2, 0, self.length), 0, rows, out=new.narrow(2, 0, self.length))
+            setattr(self, name, new)
 
 
 class KVCache:
@@ -97,12 +102,14 @@ class KVCache:
     def reorder(self, rows: Tensor) -> None:
         """Take the rows in this order (B',), as beam search does; rows may repeat."""
         for layer in self.layers:
-            layer._rows(lambda held: held.index_select(0, rows.to(held.device)))
+            layer.take(rows)
 
     def repeat(self, n: int) -> None:
         """Every row n times, side by side: B -> B * n."""
         for layer in self.layers:
-            layer._rows(lambda held: held.repeat_interleave(n, 0))
+            if layer.keys is not None:
+                rows = torch.arange(layer.keys.shape[0], device=layer.keys.device)
+                layer.take(rows.repeat_interleave(n))
 
     def crop(self, length: int) -> None:
         """Keep the first `length` tokens; negative: drop that many at the end."""
