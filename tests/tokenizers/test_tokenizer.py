@@ -633,3 +633,46 @@ def test_a_tokenizer_object_of_the_tokenizers_library(folders):
     ours = PreTrainedTokenizerFast(tokenizer_object=theirs, eos_token="<|eot_id|>")
 
     assert ours("people find")["input_ids"] == theirs.encode("people find").ids
+
+
+CORPUS = ["the water finds its way", "people find the sound of water", "Écoles, naïve 1,234 waters!"] * 20
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ["gpt2", "roberta", "llama3", "qwen2", "bert"])
+def test_training_gives_the_references_tokenizer(name, folders, tmp_path):
+    from transformers import AutoTokenizer as Theirs
+
+    ours, theirs = AutoTokenizer.from_pretrained(folders[name]), Theirs.from_pretrained(folders[name])
+    texts = [CORPUS[i : i + 7] for i in range(0, len(CORPUS), 7)]
+    eos = theirs.special_tokens_map.get("eos_token")
+    for options in (
+        {},
+        {"new_special_tokens": ["<new>"], "min_frequency": 2},
+        *([{"special_tokens_map": {eos: "<fin>"}}] if name == "gpt2" else []),
+    ):
+        a, b = (t.train_new_from_iterator(texts, vocab_size=330, length=len(CORPUS), **options) for t in (ours, theirs))
+        assert type(a) is type(ours)
+        assert len(a) == len(b)
+        assert a.special_tokens_map == b.special_tokens_map
+        assert a.all_special_tokens == b.all_special_tokens
+        assert a.model_max_length == b.model_max_length
+        if name != "bert":  # the ids of ##letters, and with them the order of equal merges, are left to chance there
+            assert a.get_vocab() == b.get_vocab()
+            own = name != "llama3"  # there, a post-processor inside another one keeps the old ids
+            same((a, b), [*TEXTS, "<new> the waters"], add_special_tokens=own, **FIELDS)
+        assert a.chat_template == b.chat_template
+    first = a.bos_token_id if name == "llama3" else a.cls_token_id
+    assert first is None or a("water")["input_ids"][0] == first or name == "qwen2"
+    a.save_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).fingerprint() == a.fingerprint()
+
+
+def test_training_takes_texts_one_by_one_and_says_what_it_does_not_know(bert):
+    learnt = bert.train_new_from_iterator(iter(CORPUS), vocab_size=60)
+
+    assert learnt.tokenize("the water") == ["the", "water"]
+    assert learnt.pad_token == "[PAD]"
+    assert bert.tokenize("naïve") != ["naive"]
+    with pytest.raises(TypeError, match="Did you mean 'min_frequency'"):
+        bert.train_new_from_iterator(CORPUS, vocab_size=60, min_freq=2)

@@ -1076,6 +1076,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
         if extra:
             options["extra_special_tokens"] = extra
         options["chat_template"] = self.chat_template
+        added = self.added_tokens_decoder.items()
+        options["added_tokens_decoder"] = {id: token for id, token in added if token.content not in renamed}
         return type(self)(tokenizer_object=core, **options)
 
     def fingerprint(self) -> str:
