@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,6 +28,7 @@ from bearhug.hub.server.database import Database, run
 from bearhug.hub.server.errors import HubError, NotFound, RepoNotFound
 from bearhug.hub.server.objects import ObjectFolder
 from bearhug.hub.server.queries import repos as repo_queries
+from bearhug.hub.server.queries.accounts import RESERVED
 from bearhug.hub.server.routes import accounts, auth, commits, files, forms, lfs, pages, repos, search, xet
 from bearhug.hub.server.routes.request import SLASH, caller_of, takes_file, takes_form, takes_json
 from bearhug.hub.server.settings import Settings
@@ -130,8 +131,10 @@ class KindRoute(Route):
         self.kind = kind
 
     def matches(self, scope: Scope):
-        """As any route, with `kind` added."""
+        """As any route, with `kind` added; a word of the hub's own is nobody's name."""
         match, child = super().matches(scope)
+        if child.get("path_params", {}).get("owner", "").lower() in RESERVED:
+            return Match.NONE, {}
         if child:
             child["path_params"] = {**child["path_params"], "kind": self.kind}
         return match, child

@@ -89,7 +89,7 @@ def _unpacked(
             if at + length > start:
                 file.seek(before.stored_end)
                 record = file.read(chunks[number].stored_end - before.stored_end)
-                data = xet.unpack(memoryview(record)[8:], record[4], length)
+                data = xet.unpack(record[8:], record[4], length)
                 yield data[max(0, start - at) : end - at]
             at += length
 

@@ -111,13 +111,14 @@ def tag_bytes(target: str, name: str, tagger: str, email: str, when: datetime, m
     return (head + message.replace("\0", "").rstrip("\n") + "\n").encode()
 
 
-def _person(name: str, email: str, when: datetime) -> str:
-    return f"{re.sub('[<>]', '', name)} <{email}> {int(when.timestamp())} +0000"
-
-
 def tag_target(body: bytes) -> str:
     """The id of what an annotated tag stands on."""
     return body[len("object ") : len("object ") + 40].decode()
+
+
+def _person(name: str, email: str, when: datetime) -> str:
+    plain = re.sub(r"[<>\x00-\x1f]", "", name)  # neither a line of its own nor another address
+    return f"{plain} <{email}> {int(when.timestamp())} +0000"
 
 
 POINTER = re.compile(

@@ -1,5 +1,6 @@
 """Which paths a .gitattributes or .gitignore names."""
 
+import fnmatch
 import re
 from functools import lru_cache
 
@@ -47,38 +48,30 @@ def is_ignored(rules: str, path: str) -> bool:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a pattern of git's names a path: without a slash any folder's, else from the top."""
+    """Whether a pattern of git's names a path: without a slash any folder's, else from the top.
+
+    `*`, `?` and `[...]` stay within a segment, `**` stands for any number of segments. Takes at most the product of the
+    segments' numbers, whatever the pattern.
+    """
     if "/" not in pattern:
-        return bool(_regex(pattern).fullmatch(path.rsplit("/", 1)[-1]))
-    return bool(_regex(pattern.lstrip("/")).fullmatch(path))
+        return bool(_segment(pattern).match(path.rsplit("/", 1)[-1]))
+    wanted, parts = pattern.lstrip("/").split("/"), path.split("/")
+    reached = {0}  # how many of the parts the pattern so far may have used up
+    for number, piece in enumerate(wanted):
+        if piece == "**":
+            least = min(reached, default=len(parts) + 1)
+            last = number == len(wanted) - 1
+            reached = set(range(least + last, len(parts) + 1))
+        else:
+            reached = {at + 1 for at in reached if at < len(parts) and _segment(piece).match(parts[at])}
+    return len(parts) in reached
 
 
 @lru_cache(maxsize=4096)
-def _regex(pattern: str) -> re.Pattern[str]:
-    """git's wildcards: `*` and `?` stop at a slash, `**` does not. Runs of stars are one, so that none explodes."""
-    pieces, at = [], 0
-    pattern = re.sub(r"\*{3,}", "**", pattern[:1024])
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            pieces.append("(?:[^/]+/)*+")
-            at += 3
-        elif pattern.startswith("**", at):
-            pieces.append(".*")
-            at += 2
-        elif pattern[at] == "*":
-            pieces.append("[^/]*")
-            at += 1
-        elif pattern[at] == "?":
-            pieces.append("[^/]")
-            at += 1
-        elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inside = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("&", "\\&")
-            pieces.append("[" + ("^" + inside[1:] if inside[0] in "!^" else inside) + "]")
-            at = end + 1
-        else:
-            pieces.append(re.escape(pattern[at]))
-            at += 1
+def _segment(pattern: str) -> re.Pattern[str]:
+    """git's wildcards within a segment; fnmatch's translation never tries a star twice."""
+    pattern = re.sub(r"\\(.)", lambda found: f"[{found[1]}]" if found[1] in "*?[" else found[1], pattern[:1024])
     try:
-        return re.compile("".join(pieces), re.DOTALL)
+        return re.compile(fnmatch.translate(re.sub(r"\[\^", "[!", pattern)))
     except re.error:
-        return re.compile(re.escape(pattern))
+        return re.compile(re.escape(pattern) + r"\Z")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import blake3
 import lz4.frame
@@ -76,7 +76,7 @@ def hash_bytes(text: str) -> bytes:
     return struct.pack("<4Q", *(int(text[i : i + 16], 16) for i in range(0, 64, 16)))
 
 
-def chunk_hash(data: bytes | memoryview) -> bytes:
+def chunk_hash(data: bytes) -> bytes:
     """The hash of one chunk's content."""
     return blake3.blake3(data, key=CHUNK_KEY).digest()
 
@@ -121,17 +121,17 @@ def range_hash(hashes: list[bytes]) -> bytes:
 # xorbs
 
 
-def unpack(record: bytes | memoryview, scheme: int, length: int) -> bytes:
+def unpack(record: bytes, scheme: int, length: int) -> bytes:
     """A chunk's content out of its stored form.
 
     Raises:
         ValueError: an unknown scheme, broken data, or another length than said.
     """
     if scheme == 0:
-        data = bytes(record)
+        data = record
     elif scheme in (1, 2):
         try:
-            data = lz4.frame.LZ4FrameDecompressor().decompress(bytes(record), max_length=length + 1)
+            data = lz4.frame.LZ4FrameDecompressor().decompress(record, max_length=length + 1)
         except (RuntimeError, EOFError) as error:
             raise ValueError(f"a chunk does not decompress: {error}") from None
     else:
@@ -151,30 +151,32 @@ def _ungrouped(data: bytes) -> bytes:
     return bytes(out)
 
 
-def records(body: bytes | memoryview) -> Iterator[tuple[memoryview, int, int, int]]:
-    """The chunk records of a xorb: (packed bytes, scheme, unpacked length, where the record ends).
+def records(file: IO[bytes]) -> Iterator[tuple[bytes, int, int, int]]:
+    """The chunk records of a xorb, read as they come: (packed bytes, scheme, unpacked length, where the record ends).
 
     Raises:
         ValueError: a record is cut short or claims more than a chunk may have.
     """
-    body, at = memoryview(body), 0
-    while at < len(body):
-        if body[at : at + 7] == b"XETBLOB":
+    at = 0
+    while header := file.read(8):
+        if header[:7] == b"XETBLOB":
             return  # a footer: everything in it was derived from the records
-        if len(body) - at < 8:
+        if len(header) < 8:
             raise ValueError("a chunk's header is cut short")
-        version, scheme = body[at], body[at + 4]
-        packed = int.from_bytes(body[at + 1 : at + 4], "little")
-        length = int.from_bytes(body[at + 5 : at + 8], "little")
-        if version != 0 or not 0 < length <= MOST_CHUNK or packed > MOST_PACKED_CHUNK:
-            raise ValueError(f"a chunk's header (version {version}, {packed} bytes for {length}) is out of bounds")
-        at += 8 + packed
-        if at > len(body):
+        version, scheme = header[0], header[4]
+        packed_bytes, length = int.from_bytes(header[1:4], "little"), int.from_bytes(header[5:8], "little")
+        if version != 0 or not 0 < length <= MOST_CHUNK or packed_bytes > MOST_PACKED_CHUNK:
+            raise ValueError(
+                f"a chunk's header (version {version}, {packed_bytes} bytes for {length}) is out of bounds"
+            )
+        packed = file.read(packed_bytes)
+        if len(packed) < packed_bytes:
             raise ValueError("a chunk is cut short")
-        yield body[at - packed : at], scheme, length, at
+        at += 8 + packed_bytes
+        yield packed, scheme, length, at
 
 
-def read_xorb(body: bytes | memoryview) -> list[Chunk]:
+def read_xorb(file: IO[bytes]) -> list[Chunk]:
     """Check a xorb's every chunk and say where each lies.
 
     Raises:
@@ -182,7 +184,7 @@ def read_xorb(body: bytes | memoryview) -> list[Chunk]:
     """
     chunks: list[Chunk] = []
     unpacked = 0
-    for packed, scheme, length, end in records(body):
+    for packed, scheme, length, end in records(file):
         unpacked += length
         if len(chunks) == MOST_CHUNKS or unpacked > MOST_XORB:
             raise ValueError(f"a xorb holds at most {MOST_CHUNKS} chunks and {MOST_XORB} bytes")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import queue
 import threading
 import time
@@ -82,17 +81,11 @@ def may_write(request: Request) -> None:
 def upload_xorb(request: Request, incoming: Incoming) -> Response:
     """POST /cas/v1/xorbs/{prefix}/{hash}: chunks packed together."""
     hub, claim, digest = hub_of(request), _claim(request, "write"), request.path_params["hash"]
-    incoming.file.flush()
-    if incoming.size_bytes == 0:
-        raise BadInput("A xorb without chunks.")
-    with mmap.mmap(incoming.file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        body = memoryview(mapped)
-        try:
-            chunks = xet.read_xorb(body)
-        except ValueError as error:
-            raise BadInput(f"This xorb is refused: {error}.") from None
-        finally:
-            body.release()
+    incoming.file.seek(0)
+    try:
+        chunks = xet.read_xorb(incoming.file)
+    except ValueError as error:
+        raise BadInput(f"This xorb is refused: {error}.") from None
     if xet.xorb_hash(chunks) != digest:
         raise BadInput(f"The chunks make the xorb {xet.xorb_hash(chunks)}, not {digest[:80]}.")
     incoming.file.truncate(chunks[-1].stored_end)  # a footer says nothing that the records do not
