@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -269,6 +270,25 @@ def test_unused_keywords_can_be_asked_for(tmp_path):
 
     assert (config.top_k, unused) == (1, {"foo": False})
     assert config.update(top_k=2, bar=1) == {"bar": 1}
+
+
+def test_it_is_pushed_in_one_commit(monkeypatch):
+    from bearhug.hub import client
+
+    def push_folder(folder, repo_id, **options):
+        pushed.append((sorted(path.name for path in Path(folder).iterdir()), repo_id, options))
+
+    pushed = []
+    monkeypatch.setattr(client, "push_folder", push_folder)
+    GenerationConfig(top_k=3).push_to_hub("me/model", private=True)
+
+    assert pushed == [
+        (
+            ["generation_config.json"],
+            "me/model",
+            {"commit_message": "Upload generation_config.json", "private": True},
+        )
+    ]
 
 
 def test_copies_compare_and_print_what_is_set():

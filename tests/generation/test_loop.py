@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bearhug import AutoModelForCausalLM, GenerationConfig
-from bearhug.generation import GenerateDecoderOnlyOutput, compute_transition_scores
+from bearhug.generation import GenerateDecoderOnlyOutput
 
 reference = pytest.mark.reference
 
@@ -126,7 +126,7 @@ def test_everything_that_can_be_returned_is_the_references(model, prompt, folder
     assert len(repr(ours)) < 500
     for normalize in (False, True):
         torch.testing.assert_close(
-            compute_transition_scores(ours.sequences, ours.scores, normalize_logits=normalize),
+            model.compute_transition_scores(ours.sequences, ours.scores, normalize_logits=normalize),
             theirs.compute_transition_scores(expected.sequences, expected.scores, normalize_logits=normalize),
             atol=2e-4, rtol=1e-4,
         )  # fmt: skip
@@ -228,6 +228,17 @@ def test_keywords_go_before_a_config_and_a_config_before_the_models_own(model, p
     assert model.generate(prompt, config).shape == (3, 11)
     assert model.generate(prompt, config, max_new_tokens=6).shape == (3, 13)
     assert config.max_new_tokens == 4
+
+
+def test_a_length_that_the_caller_gives_goes_before_one_of_a_file(folder, prompt):
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    model.generation_config = GenerationConfig.from_dict(
+        {"max_new_tokens": 30, "min_new_tokens": 25, "eos_token_id": None}
+    )
+
+    assert model.generate(prompt).shape == (3, 37)
+    assert model.generate(prompt, max_length=9).shape == (3, 9)
+    assert model.generate(prompt, max_length=9, max_new_tokens=5).shape == (3, 12)
 
 
 def test_dropout_is_dead_within_and_alive_after(folder, model, prompt):

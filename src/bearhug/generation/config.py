@@ -7,6 +7,7 @@ nothing in the chosen mode is an error. What a checkpoint's file carries is a de
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -416,6 +417,18 @@ class GenerationConfig:
             from bearhug.hub.client import push_folder
 
             push_folder(folder, kwargs.pop("repo_id", folder.name), **kwargs)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> Any:
+        """Put generation_config.json into a repository of the hub, in one commit; keywords as in `push_folder`.
+
+        Raises:
+            OSError: nobody is logged in, or the hub does not answer.
+        """
+        from bearhug.hub.client import push_folder
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_folder(folder, repo_id, **{"commit_message": "Upload generation_config.json", **kwargs})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GenerationConfig):

@@ -108,7 +108,7 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
     config, reader, rows, width, end = plan.config, plan.reader, *plan.ids.shape, plan.end
     sampling, processors, criteria = config.do_sample, plan.processors, plan.criteria
     streams = plan.streams
-    draws = None if streams is None else streams.uniform(end - width).to(plan.ids.device)
+    draws = None if streams is None else streams.uniform(end - width, plan.ids.device)
     ids = torch.empty((rows, end), dtype=torch.long, device=plan.ids.device)
     ids[:, :width] = plan.ids
     ended = torch.zeros(rows, dtype=torch.bool, device=ids.device)

@@ -102,8 +102,9 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
     the caller said is not.
     """
     given = prompt.given.shape[1] if prompt.embeds is None else prompt.embeds.shape[1]
-    chosen = "max_new_tokens" in config._given or (config.max_new_tokens is None and "max_length" in config._given)
-    if config.max_new_tokens is not None:
+    by_tokens = _counts_new(config, "max")
+    chosen = ("max_new_tokens" if by_tokens else "max_length") in config._given
+    if by_tokens:
         new = config.max_new_tokens
     elif "max_length" in unset:
         trained = getattr(model.config, "max_position_embeddings", None) or 0
@@ -124,7 +125,7 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
     if not chosen and read < limit:
         return limit - read
     name = getattr(model.config, "name_or_path", "") or type(model).__name__
-    asked = "" if not chosen else f" and max_new_tokens={new}"
+    asked = f" and {f'max_new_tokens={new}' if by_tokens else f'max_length={config.max_length}'}" if chosen else ""
     kept = limit - new if new < limit else limit // 2
     shorten = f"horten it with tokenizer(text, truncation=True, max_length={kept})"
     if read < limit:
@@ -137,7 +138,7 @@ def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Pr
 def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:
     """How many tokens to make before a row may end; min_length counts columns, as max_length does."""
     given = prompt.given.shape[1] if prompt.embeds is None else prompt.embeds.shape[1]
-    by_tokens = config.min_new_tokens is not None
+    by_tokens = _counts_new(config, "min")
     least = config.min_new_tokens if by_tokens else max((config.min_length or 0) - given, 0)
     name = "min_new_tokens" if by_tokens else "min_length"
     if least > most and name in config._given:
@@ -146,6 +147,14 @@ def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:
             f"Pass max_new_tokens={least} or more."
         )
     return min(least, most)
+
+
+def _counts_new(config: GenerationConfig, which: str) -> bool:
+    """Whether max_new_tokens (or min_new_tokens) goes, not max_length: of two, the one that the caller gave, else it."""
+    by_tokens, by_columns = f"{which}_new_tokens", f"{which}_length"
+    if config.__dict__[by_tokens] is None:
+        return False
+    return by_tokens in config._given or by_columns not in config._given
 
 
 def tokens(ids: Any, device: torch.device) -> Tensor | None:

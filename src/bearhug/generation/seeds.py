@@ -51,19 +51,25 @@ class Streams:
                 raise TypeError(f"seed={seed!r}: a seed is a whole number, or a pair (seed, row) of them.")
         self.generators = [_generator(int(key[0]), int(key[1]), copy) for key in keys for copy in range(each)]
 
-    def uniform(self, count: int) -> Tensor:
-        """(rows * each, count) numbers in [0, 1), float64 with 24 random bits, on the CPU."""
-        return torch.stack([torch.rand(count, generator=own) for own in self.generators]).double()
+    def uniform(self, count: int, device: torch.device | str = "cpu") -> Tensor:
+        """(rows * each, count) numbers in [0, 1), float64 with 24 random bits, the same whatever the device.
+
+        They stay on the CPU unless the device is a CUDA one: the others cannot be relied on to have float64.
+        """
+        draws = torch.stack([torch.rand(count, generator=own) for own in self.generators]).double()
+        return draws.to(device) if torch.device(device).type == "cuda" else draws
 
     def choose(self, scores: Tensor, draws: Tensor) -> Tensor:
         """One token a row: scores (B, V), draws (B,) from `uniform` -> (B,). A token of score -inf is never chosen."""
-        reached = scores.double().softmax(-1).cumsum(-1)
-        return torch.searchsorted(reached, draws[:, None] * reached[:, -1:], right=True)[:, 0]
+        reached = scores.to(draws.device).double().softmax(-1).cumsum(-1)
+        picks = torch.searchsorted(reached, draws[:, None] * reached[:, -1:], right=True)[:, 0]
+        return picks.to(scores.device)
 
     def choose_many(self, scores: Tensor, count: int) -> Tensor:
         """`count` different tokens a row, in the order drawn (Gumbel top-k, Kool et al. 2019, arXiv:1903.06059)."""
-        noise = -(-self.uniform(scores.shape[-1]).clamp(min=1e-12).log()).log()
-        return (scores.double() + noise.to(scores.device)).topk(count, dim=-1).indices
+        draws = self.uniform(scores.shape[-1], scores.device)
+        noise = -(-draws.clamp(min=1e-12).log()).log()
+        return (scores.to(draws.device).double() + noise).topk(count, dim=-1).indices.to(scores.device)
 
 
 def _generator(*key: int) -> torch.Generator:
