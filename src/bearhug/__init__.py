@@ -21,10 +21,12 @@ NAMES = {
     "TextGenerationPipeline": "bearhug.pipelines",
     "TokenClassificationPipeline": "bearhug.pipelines",
     # tokenizers
+    "AddedToken": "bearhug.tokenizers",
     "AutoTokenizer": "bearhug.tokenizers",
     "BatchEncoding": "bearhug.tokenizers",
     "PreTrainedTokenizerFast": "bearhug.tokenizers",
     "PreTrainedTokenizer": "bearhug.tokenizers",
+    "PreTrainedTokenizerBase": "bearhug.tokenizers",
     # models
     "AutoConfig": "bearhug.models",
     "AutoModel": "bearhug.models",

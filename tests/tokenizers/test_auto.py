@@ -328,6 +328,14 @@ def test_a_file_cut_short_is_an_error(folder):
         AutoTokenizer.from_pretrained(path)
 
 
+def test_a_misspelt_keyword_names_the_near_ones_and_a_strange_one_is_kept(folder):
+    path = folder("bert")
+
+    with pytest.raises(TypeError, match=r"'padding_sde'. Did you mean 'padding_side'"):
+        AutoTokenizer.from_pretrained(path, padding_sde="left")
+    assert AutoTokenizer.from_pretrained(path, src_lang="en").src_lang == "en"
+
+
 def test_a_wrong_name_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OSError, match="no folder here"):

@@ -676,3 +676,30 @@ def test_training_takes_texts_one_by_one_and_says_what_it_does_not_know(bert):
     assert bert.tokenize("naïve") != ["naive"]
     with pytest.raises(TypeError, match="Did you mean 'min_frequency'"):
         bert.train_new_from_iterator(CORPUS, vocab_size=60, min_freq=2)
+
+
+def test_a_push_is_one_folder_with_the_tokenizers_files(bert, monkeypatch):
+    import os
+
+    from bearhug.hub import client
+
+    pushed = {}
+
+    def push_folder(folder, repo_id, **options):
+        pushed.update(options, repo_id=repo_id, files=sorted(os.listdir(folder)))
+        return "commit"
+
+    monkeypatch.setattr(client, "push_folder", push_folder)
+
+    assert bert.push_to_hub("me/words", private=True, commit_message="Words") == "commit"
+    assert pushed["repo_id"] == "me/words"
+    assert pushed["files"] == ["tokenizer.json", "tokenizer_config.json"]
+    assert (pushed["private"], pushed["commit_message"]) == (True, "Words")
+
+
+def test_earlier_names_of_special_tokens(bert):
+    bert.pad_token = AddedToken("[PAD]", lstrip=True)
+
+    assert bert.special_tokens_map_extended["pad_token"].lstrip
+    assert [str(token) for token in bert.all_special_tokens_extended] == bert.all_special_tokens
+    assert bert.deprecation_warnings == {}

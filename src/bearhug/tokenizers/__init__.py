@@ -10,6 +10,7 @@ NAMES = {
     "BatchEncoding": "bearhug.tokenizers.encoding",
     "CharSpan": "bearhug.tokenizers.encoding",
     "PreTrainedTokenizer": "bearhug.tokenizers.tokenizer",
+    "PreTrainedTokenizerBase": "bearhug.tokenizers.tokenizer",
     "PreTrainedTokenizerFast": "bearhug.tokenizers.tokenizer",
     "TokenSpan": "bearhug.tokenizers.encoding",
     "get_json_schema": "bearhug.tokenizers.chat",

@@ -11,9 +11,11 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import inside, replacing
 from bearhug.hub.client import Repo, open_repo
 from bearhug.tokenizers import classes, file
@@ -63,6 +65,26 @@ def load(cls: type[PreTrainedTokenizerFast], name: str | os.PathLike, **kwargs: 
     return read(cls, repo_of(name, kwargs), kwargs)
 
 
+# Options that a tokenizer's files and from_pretrained share, beside those of its class.
+OPTIONS = ("model_max_length", "padding_side", "truncation_side", "chat_template", "model_input_names", "add_bos_token")
+OPTIONS += (
+    "add_eos_token",
+    "add_prefix_space",
+    "clean_up_tokenization_spaces",
+    "split_special_tokens",
+    "do_lower_case",
+)
+OPTIONS += ("extra_special_tokens", "additional_special_tokens", "trust_remote_code", *NAMED, *HUB_OPTIONS, *IGNORED)
+
+
+def _refuse_misspelt(given: Mapping[str, Any], kind: classes.TokenizerClass) -> None:
+    """A keyword that nobody knows is a model's own affair, unless it is all but one of ours."""
+    known = {*OPTIONS, *kind.options}
+    for key in given:
+        if key not in known and not key.endswith("_token") and get_close_matches(key, known, n=1, cutoff=0.85):
+            raise unexpected_keyword("from_pretrained", key, known)
+
+
 def read_json(repo: Repo, filename: str) -> Any:
     """A JSON file of the repository; None where there is none.
 
@@ -82,6 +104,7 @@ def read_json(repo: Repo, filename: str) -> Any:
 
 def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any]) -> PreTrainedTokenizerFast:
     """The tokenizer of an opened repository; `given` are the keywords that go before what its files say."""
+    _refuse_misspelt(given, cls.kind)
     options: dict[str, Any] = read_json(repo, CONFIG) or {}
     declared = options.pop("tokenizer_class", None)
     options.pop("init_inputs", None)

@@ -140,6 +140,17 @@ class SpecialTokens:
         return list(dict.fromkeys([*self.special_tokens_map.values(), *extra]))
 
     @property
+    def special_tokens_map_extended(self) -> dict[str, str | AddedToken]:
+        """`special_tokens_map`, with the flags of those that have some."""
+        return {name: token for name, token in self._named.items() if token is not None}
+
+    @property
+    def all_special_tokens_extended(self) -> list[str | AddedToken]:
+        """`all_special_tokens`, with the flags of those that have some."""
+        tokens = [token for token in self._named.values() if token is not None]
+        return list({content(token): token for token in reversed([*tokens, *self._extra])}.values())[::-1]
+
+    @property
     def all_special_ids(self) -> list[int]:
         """The ids of `all_special_tokens`."""
         return [self._id_of(token) for token in self.all_special_tokens]  # pyright: ignore[reportReturnType]

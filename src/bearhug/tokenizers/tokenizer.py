@@ -145,7 +145,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         self.clean_up_tokenization_spaces = bool(settings.get("clean_up_tokenization_spaces", False))
         self.split_special_tokens = bool(settings.get("split_special_tokens", False))
         self.chat_template = _templates(settings.get("chat_template"))
-        self._warned: set[str] = set()
+        self.deprecation_warnings: dict[str, bool] = {}  # what has been said once, and is not said again
         self._vocabulary_digest: tuple[Any, str] | None = None
 
     def _add_missing_tokens(self, added: Mapping[Any, AddedToken]) -> None:
@@ -422,8 +422,8 @@ class PreTrainedTokenizerFast(SpecialTokens):
 
     def _warn_once(self, message: str) -> None:
         about = message[:24]
-        if about not in self._warned:
-            self._warned.add(about)
+        if about not in self.deprecation_warnings:
+            self.deprecation_warnings[about] = True
             logger.warning(message)
 
     def encode(
@@ -550,9 +550,10 @@ class PreTrainedTokenizerFast(SpecialTokens):
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """An id -> its token as the vocabulary writes it; ids -> a list of tokens. None for an id without a token."""
+        ids = _plain_ids(ids)
         if isinstance(ids, int):
             return self._core.id_to_token(ids) if ids >= 0 else None
-        ids = [int(id) for id in _plain_ids(ids)]
+        ids = [int(id) for id in ids]
         if skip_special_tokens:
             skipped = set(self.all_special_ids)
             ids = [id for id in ids if id not in skipped]
@@ -1198,7 +1199,7 @@ class _Bare:
         return str(self.value)
 
 
-PreTrainedTokenizer = PreTrainedTokenizerFast
+PreTrainedTokenizer = PreTrainedTokenizerBase = PreTrainedTokenizerFast
 
 # What the call's keywords are, for the error that names the near ones.
 CALL_KEYWORDS = [
