@@ -33,8 +33,8 @@ _GPT2 = {**_SMALL, "n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4, "
 # name: (model_type, the config's values); the first of a model_type is its plain one
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", _GPT2),
-    "gpt2-scaled": ("gpt2", {**_GPT2, "n_inner": 40, "scale_attn_by_inverse_layer_idx": True, "activation_function": "relu",
-                             "pad_token_id": 0}),
+    "gpt2-scaled": ("gpt2", {**_GPT2, "n_inner": 40, "scale_attn_by_inverse_layer_idx": True, "pad_token_id": 0,
+                             "activation_function": "relu"}),
     "llama": ("llama", _DECODER),
     "llama-tied": ("llama", {**_DECODER, "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True,
                              "head_dim": 12, "pad_token_id": 0, "rope_theta": 500.0}),

@@ -102,7 +102,7 @@ class Bomb:
 def test_nothing_in_a_bin_runs(payload, old, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(payload, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=not old)
-    with pytest.raises(OSError, match="holds more than tensors, .*never does"):
+    with pytest.raises(OSError, match=r"holds more than tensors, .*never does"):
         read(tmp_path)
 
     assert not (tmp_path / "exploded").exists()
@@ -123,14 +123,17 @@ def test_an_index_cannot_lead_out_of_the_folder(name, tmp_path):
     folder.mkdir()
     save_file(TENSORS, tmp_path / "outside.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
-    with pytest.raises(ValueError, match="leads out of its folder"):
+    with pytest.raises(ValueError, match=r"leads out of its folder"):
         read(folder)
 
 
 @pytest.mark.parametrize(
     ("index", "says"),
     [
-        ({"weight_map": {"a": "model-1.safetensors", "d": "model-1.safetensors"}}, "places 'd' in 'model-1.safetensors', which does not hold it"),
+        (
+            {"weight_map": {"a": "model-1.safetensors", "d": "model-1.safetensors"}},
+            "places 'd' in 'model-1.safetensors', which does not hold it",
+        ),
         ({"weight_map": {"a": "model-2.safetensors"}}, "names 'model-2.safetensors', but .* has no such file"),
         ({"weight_map": ["a"]}, "is no index of weights"),
         ({}, "is no index of weights"),
@@ -145,7 +148,7 @@ def test_an_index_that_does_not_fit_its_folder_says_so(index, says, tmp_path):
 
 
 def test_a_folder_without_weights_says_what_it_has(tmp_path):
-    with pytest.raises(OSError, match="has neither .* nor .*It has no file of weights at all"):
+    with pytest.raises(OSError, match=r"has neither .* nor .*It has no file of weights at all"):
         read(tmp_path)
     (tmp_path / "tf_model.h5").write_bytes(b"")
     with pytest.raises(OSError, match=r"It has tf_model\.h5"):
@@ -161,5 +164,5 @@ def test_sizes_are_read(size, expected):
 
 @pytest.mark.parametrize("size", ["big", "5 bananas", "", "GB"])
 def test_what_is_no_size_is_an_error(size):
-    with pytest.raises(ValueError, match="is no size; write a number of bytes"):
+    with pytest.raises(ValueError, match=r"is no size; write a number of bytes"):
         size_bytes(size)

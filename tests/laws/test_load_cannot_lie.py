@@ -5,11 +5,11 @@ import json
 import logging
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
 import bearhug
+import tiny
 
 pytestmark = pytest.mark.reference  # the checkpoints are made by it
 HEADED = [(recipe, task) for recipe, task in tiny.PAIRS if task not in ("base", "causal-lm", "masked-lm")]
@@ -56,7 +56,7 @@ def test_any_tensor_that_is_gone_fails_the_load_and_is_named(recipe, task, tmp_p
     twice = {"cls.predictions.bias", "cls.predictions.decoder.bias"}
     for name in tensors.keys() - (twice if twice <= tensors.keys() else set()):
         rest = {other: tensor for other, tensor in tensors.items() if other != name}
-        with pytest.raises(ValueError, match="lacks|has no weights for the head") as caught:
+        with pytest.raises(ValueError, match=r"lacks|has no weights for the head") as caught:
             auto(task).from_pretrained(tmp_path, state_dict=rest)
 
         assert name in str(caught.value)

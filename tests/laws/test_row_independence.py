@@ -1,10 +1,10 @@
 """Law 1, row independence: what a model gives for a row does not depend on the batch it is in, nor on its padding."""
 
 import pytest
-import tiny
 import torch
 
 import bearhug
+import tiny
 
 pytestmark = pytest.mark.reference  # the checkpoints are made by it
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}

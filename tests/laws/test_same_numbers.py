@@ -1,10 +1,10 @@
 """Law 3, the same numbers: what a model computes is the reference's, within 1e-5 in float32."""
 
 import pytest
-import tiny
 import torch
 
 import bearhug
+import tiny
 
 pytestmark = pytest.mark.reference
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -56,7 +56,7 @@ def theirs_by_our_names(ours, gradients):
 
 @pytest.mark.parametrize(("recipe", "task"), tiny.PAIRS)
 def test_a_batch_gives_the_references_numbers(recipe, task, tmp_path):
-    """Logits, loss, hidden states and gradients, in padded rows too; the results have the reference's names and order."""
+    """Logits, loss, hidden states and gradients, in padded rows too; the results' names and their order."""
     theirs, ours = pair(recipe, task, tmp_path)
     batch = inputs_for(theirs, task)
     batch |= labels_for(task, batch)

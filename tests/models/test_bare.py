@@ -1,10 +1,10 @@
 """Decoding without torch's module bookkeeping computes the same, and steps back where someone listens."""
 
 import pytest
-import tiny
 import torch
 from torch import nn
 
+import tiny
 from bearhug import AutoModelForCausalLM
 from bearhug.models.bare import bare
 

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-import tiny
 import torch
 
 import bearhug
+import tiny
 from bearhug import AutoConfig, GPT2Config, LlamaConfig
 from bearhug.models.recipes import RECIPES
 
@@ -118,9 +118,9 @@ def test_unknown_names_of_a_file_are_kept_and_those_of_a_person_are_errors(tmp_p
 
     assert (config.n_ctx, config.task_specific_params) == (5, {"a": 1})
     assert json.loads(config.to_json_string())["n_ctx"] == 5
-    with pytest.raises(TypeError, match="n_layers.*'n_layer'"):
+    with pytest.raises(TypeError, match=r"n_layers.*'n_layer'"):
         AutoConfig.from_pretrained(tmp_path, n_layers=3)
-    with pytest.raises(TypeError, match="n_layers.*'n_layer'"):
+    with pytest.raises(TypeError, match=r"n_layers.*'n_layer'"):
         GPT2Config(n_layers=3)
     assert GPT2Config(colour_of_the_cover="green").colour_of_the_cover == "green"
     assert AutoConfig.from_pretrained(tmp_path, zebra=1, return_unused_kwargs=True)[1] == {"zebra": 1}

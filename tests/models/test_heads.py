@@ -1,10 +1,10 @@
 """The heads' losses, as the reference computes them, and where it errs, as they should be."""
 
 import pytest
-import tiny
 import torch
 
 import bearhug
+import tiny
 from bearhug import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}

@@ -5,11 +5,11 @@ import logging
 import pickle
 
 import pytest
-import tiny
 import torch
 from torch import nn
 
 import bearhug
+import tiny
 from bearhug import AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 SIZES = {"n_embd": 32, "n_head": 4, "n_layer": 2, "vocab_size": 99, "n_positions": 32}
@@ -139,7 +139,7 @@ def test_generation_options_are_the_checkpoints(model, folder):
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"num_label": 3}, TypeError, "'num_label', which is neither .* Did you mean 'num_labels'"),
+        ({"num_label": 3}, TypeError, r"'num_label', which is neither .* Did you mean 'num_labels'"),
         ({"dtype": "float17"}, ValueError, "dtype='float17' is none; write torch.bfloat16"),
         ({"attn_implementation": "flash"}, ValueError, "attn_implementation 'flash' is not known.*eager, sdpa"),
         ({"device_map": {"a": "cpu", "b": "meta"}}, ValueError, "names 2 devices"),
@@ -153,7 +153,7 @@ def test_a_wrong_option_says_what_is_right(options, error, says, folder):
 
 
 def test_a_name_that_is_nowhere_is_an_os_error():
-    with pytest.raises(OSError, match="no folder here and no name on a hub|is no folder"):
+    with pytest.raises(OSError, match=r"no folder here and no name on a hub|is no folder"):
         AutoModelForCausalLM.from_pretrained("./nowhere")
 
 
@@ -169,9 +169,9 @@ def test_an_architecture_without_a_head_says_which_it_has(folder):
 
 def test_labels_of_another_task_are_refused(folder):
     ids = tiny.ids()
-    with pytest.raises(TypeError, match="GPT2Model .* unexpected keyword argument 'labels'"):
+    with pytest.raises(TypeError, match=r"GPT2Model .* unexpected keyword argument 'labels'"):
         AutoModel.from_pretrained(folder)(ids, labels=ids)
-    with pytest.raises(TypeError, match="start_positions.*It takes: labels"):
+    with pytest.raises(TypeError, match=r"start_positions.*It takes: labels"):
         AutoModelForCausalLM.from_pretrained(folder)(ids, start_positions=torch.tensor([1, 1]))
 
 
@@ -186,12 +186,12 @@ def test_labels_of_another_task_are_refused(folder):
         ((["a text"],), TypeError, "a model reads token ids, not text"),
         (({"input_ids": 1},), TypeError, r"Unpack it: model\(\*\*inputs\)"),
         (([[1, 2]],), TypeError, "is a list, expected a torch tensor"),
-        ((torch.tensor([1, 2]),), ValueError, r"has the shape \(2,\), expected \(rows, tokens\): give input_ids.unsqueeze\(0\)"),
+        ((torch.tensor([1, 2]),), ValueError, r"shape \(2,\), expected \(rows, tokens\): give input_ids.unsqueeze\(0\)"),
         ((torch.ones(1, 3),), TypeError, "float32, expected integers"),
         ((torch.tensor([[1, 99]]),), IndexError, r"input_ids holds 99, but the model's vocab_size is 99 \(0 to 98\)"),
         ((torch.tensor([[-1, 5]]),), IndexError, "input_ids holds -1"),
         ((torch.ones(1, 33, dtype=torch.long),), ValueError, "has 33 tokens, but this model reads 32 positions"),
-        ((torch.ones(1, 4, dtype=torch.long), torch.ones(1, 3)), ValueError, r"\(1, 3\), expected \(1, 4\): one number for each token"),
+        ((torch.ones(1, 4, dtype=torch.long), torch.ones(1, 3)), ValueError, r"\(1, 3\), expected \(1, 4\): one number"),
         ((torch.ones(1, 4, dtype=torch.long), torch.ones(1, 4, 4)), ValueError, r"\(1, 4, 4\), expected \(1, 4\)"),
     ],
 )  # fmt: skip
@@ -267,7 +267,7 @@ def test_a_save_that_fails_leaves_what_was_there(model, folder, monkeypatch):
 
     before = (folder / "model.safetensors").read_bytes()
     monkeypatch.setattr(safetensors, "_values", lambda tensor: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"disk full"):
         model.save_pretrained(folder)
 
     assert (folder / "model.safetensors").read_bytes() == before
@@ -276,12 +276,12 @@ def test_a_save_that_fails_leaves_what_was_there(model, folder, monkeypatch):
 
 def test_a_file_in_the_place_of_a_folder_is_refused(model, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotADirectoryError, match="is a file; save_pretrained writes a folder"):
+    with pytest.raises(NotADirectoryError, match=r"is a file; save_pretrained writes a folder"):
         model.save_pretrained(tmp_path / "file")
 
 
 def test_an_unknown_option_of_saving_is_refused(model, tmp_path):
-    with pytest.raises(TypeError, match="'max_shard'.* Did you mean 'max_shard_size'"):
+    with pytest.raises(TypeError, match=r"'max_shard'.* Did you mean 'max_shard_size'"):
         model.save_pretrained(tmp_path, max_shard="1GB")
 
 
@@ -333,15 +333,23 @@ def test_a_class_can_be_pickled(model):
 
 
 def test_the_base_class_cannot_be_constructed():
-    with pytest.raises(TypeError, match="stands for every architecture"):
+    with pytest.raises(TypeError, match=r"stands for every architecture"):
         bearhug.PreTrainedModel(GPT2Config())
-    with pytest.raises(OSError, match="is made by AutoModel.from_pretrained"):
+    with pytest.raises(OSError, match=r"is made by AutoModel.from_pretrained"):
         AutoModel(GPT2Config())
 
 
 @pytest.mark.parametrize("size", [120, 60])
-@pytest.mark.parametrize(("recipe", "task"), [("gpt2", "causal-lm"), ("llama", "causal-lm"), ("bert", "masked-lm"),
-                                              ("bert-untied", "masked-lm"), ("qwen2", "sequence-classification")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("recipe", "task"),
+    [
+        ("gpt2", "causal-lm"),
+        ("llama", "causal-lm"),
+        ("bert", "masked-lm"),
+        ("bert-untied", "masked-lm"),
+        ("qwen2", "sequence-classification"),
+    ],
+)
 def test_the_vocabulary_can_be_resized(recipe, task, size, tmp_path):
     """Old tokens keep their scores; new ones start near the mean; the folder loads again."""
     pytest.importorskip("transformers")

@@ -6,10 +6,10 @@ import statistics
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 
 import bearhug
+import tiny
 from bearhug.models import recipes
 from bearhug.models.auto import SUFFIXES
 from bearhug.models.config import Config
@@ -78,7 +78,8 @@ def test_a_recipe_of_ones_own_is_registered(tmp_path, monkeypatch):
     recipes.find.cache_clear()
 
 
-NAMES = """GPT2Model GPT2LMHeadModel GPT2ForCausalLM GPT2Config GPT2ForSequenceClassification GPT2Tokenizer GPT2TokenizerFast
+NAMES = """
+GPT2Model GPT2LMHeadModel GPT2ForCausalLM GPT2Config GPT2ForSequenceClassification GPT2Tokenizer GPT2TokenizerFast
 BertModel BertForMaskedLM BertLMHeadModel BertForQuestionAnswering BertConfig BertTokenizer BertTokenizerFast
 DistilBertForTokenClassification DistilBertTokenizerFast RobertaForMaskedLM RobertaForCausalLM RobertaTokenizer
 LlamaForCausalLM LlamaConfig MistralForCausalLM Qwen2ForCausalLM Qwen3ForCausalLM Qwen3Config""".split()

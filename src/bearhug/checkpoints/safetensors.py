@@ -106,7 +106,7 @@ def write(path: str | os.PathLike, tensors: Mapping[str, Stored]) -> None:
 
 def _values(tensor: Tensor) -> memoryview:
     flat = tensor.detach().to("cpu").contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    return flat.view(torch.uint8).numpy().data
 
 
 def shards(tensors: Mapping[str, Stored], limit: int) -> Iterable[dict[str, Stored]]:

@@ -3,7 +3,7 @@
 from bearhug._lib.lazy import attach
 
 NAMES: dict[str, str] = {
-    "AutoConfig": "bearhug.models.config",
+    "AutoConfig": "bearhug.models.auto_config",
     "AutoModel": "bearhug.models.auto",
     "AutoModelForCausalLM": "bearhug.models.auto",
     "AutoModelForMaskedLM": "bearhug.models.auto",

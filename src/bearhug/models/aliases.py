@@ -1,4 +1,4 @@
-"""The reference's names per architecture, made when first used: `GPT2LMHeadModel`, `LlamaConfig`, `BertTokenizerFast`, ..."""
+"""The reference's names per architecture, made when first used: `GPT2LMHeadModel`, `BertTokenizer`, ..."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Attention and what it may look at. B rows, T new tokens, S all tokens, D width, H heads, G key/value heads, K head size."""
+"""Attention and what it may look at.
+
+B rows, T new tokens, S all tokens, D width, H heads, G key/value heads, K head size.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import os
 from functools import cache
 from typing import Any, ClassVar
 
-from bearhug.models.config import PretrainedConfig, load_config
+from bearhug.models.auto_config import WHERE, load_config
+from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipes import config_class, find
@@ -56,8 +57,6 @@ class _Auto:
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
         """Load a model with this task's head; `PreTrainedModel.from_pretrained` lists every option."""
-        from bearhug.models.config import WHERE
-
         config = options.get("config")
         if isinstance(config, PretrainedConfig):
             model_type = config.model_type

@@ -1,6 +1,6 @@
 """A module's computation without torch's bookkeeping around it, for decoding a token at a time.
 
-`nn.Module` spends about two microseconds on each call and a third of one on each attribute: half the time of a small model's
+`nn.Module` spends about two microseconds on each call and a third of one on each attribute, half of a small model's
 step. `bare(module)` runs the same `forward` on an object whose parts and parameters are plain attributes. It is made at
 each prompt and lives with its cache; parts that are swapped between two tokens of one text are not seen.
 """

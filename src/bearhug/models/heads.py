@@ -232,7 +232,7 @@ class QuestionAnswering(PreTrainedModel):
         end_positions: Tensor | None = None,
         num_items_in_batch: Any = None,
     ) -> QuestionAnsweringModelOutput:
-        """start_logits and end_logits (B, T); loss: the mean of both cross entropies; positions beyond T count for nothing."""
+        """start_logits and end_logits (B, T); loss: the mean of both cross entropies; beyond T is ignored."""
         start, end = head(base.last_hidden_state).unbind(-1)
         loss = None
         if start_positions is not None and end_positions is not None:

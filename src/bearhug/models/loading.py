@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,10 +13,13 @@ from torch import Tensor, nn
 
 from bearhug.checkpoints.safetensors import Stored
 from bearhug.checkpoints.weight_map import Rule, constants, rules
+from bearhug.models.fresh import initialize, materialize
 
 if TYPE_CHECKING:
+    from bearhug.models.config import PretrainedConfig
     from bearhug.models.pretrained import PreTrainedModel
 
+log = logging.getLogger("bearhug")
 # Constants that checkpoints of any architecture may carry; they are computed here.
 CONSTANTS = [re.compile(pattern) for pattern in (r".*position_ids", r".*embeddings\.token_type_ids", r".*inv_freq")]
 WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before a name
@@ -139,8 +143,8 @@ def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None,
 def stored(model: PreTrainedModel) -> dict[str, Stored]:
     """A model's weights under the checkpoint's names, each made when it is written.
 
-    Tied weights are written once. Where several of their names mean one weight, the first is written; all of them where the
-    output is not tied, because the reference then reads each.
+    Tied weights are written once. Where several of their names mean one weight, the first is written; all of them where
+    the output is not tied, because the reference then reads each.
     """
     ours = dict(model.named_parameters())
     output = model.get_output_embeddings()
@@ -159,26 +163,105 @@ def stored(model: PreTrainedModel) -> dict[str, Stored]:
     return result
 
 
-@torch.no_grad()
-def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> None:
-    """Fresh values as the reference draws them: matrices normal with initializer_range, biases 0, norms 1.
+def settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool, source: str) -> None:
+    """What a load left open: tied weights, a pooler that is not there, a fresh head that was allowed; or an error."""
+    _settle_ties(model, report, source)
+    if model.task == "base" and model.head is not None:
+        own = {f"head.{name}" for name, _ in model.head.named_parameters()}
+        if own <= report.missing.keys():
+            log.info("%s has no pooler, and the model goes without.", source)
+            model.head = None
+            report.missing = {ours: theirs for ours, theirs in report.missing.items() if ours not in own}
+    if report.mismatched and not resize:
+        raise ValueError(_mismatched(report, source))
+    missing = list(dict.fromkeys(report.missing.values()))
+    lost = [theirs for ours, theirs in report.missing.items() if ours.startswith("model.") or model.task == "base"]
+    if lost:
+        raise ValueError(
+            f"{source} lacks {len(lost)} weights of {type(model).__name__}: {_few(lost)}.\n"
+            f"It holds besides: {_few(report.unexpected) or 'nothing'}. Is it of this architecture, and whole?"
+        )
+    if missing and not new_head:
+        made_for = ", ".join(model.config.architectures or ()) or "another task"
+        raise ValueError(
+            f"{source} (made for {made_for}) has no weights for the head of {type(model).__name__}: {_few(missing)}.\n"
+            f"To train a new head, allow random weights: {type(model).__name__}.from_pretrained(..., new_head=True)."
+        )
+    if report.fresh:
+        model.fresh_weights = report.fresh
+        materialize(model, report.fresh)
+        initialize(model, report.fresh)
+        model.tie_weights()
+    if report.unexpected:
+        log.warning(
+            "%s: %d tensors have no place in %s and are not used: %s.",
+            source, len(report.unexpected), type(model).__name__, _few(report.unexpected),
+        )  # fmt: skip
 
-    Args:
-        only: our names of the parameters to set; None: all.
-    """
-    config = model.model.config
-    wanted = None if only is None else set(only)
-    for path, module in model.named_modules():
-        for last, parameter in module._parameters.items():
-            name = f"{path}.{last}" if path else last
-            if parameter is None or (wanted is not None and name not in wanted):
-                continue
-            if parameter.ndim < 2:
-                parameter.fill_(1.0 if last == "weight" else 0.0)
-                continue
-            deep = config.scaled_residual_init and path.endswith((".o_proj", ".down_proj"))
-            spread = (2 * config.num_hidden_layers) ** -0.5 if deep else 1.0
-            parameter.normal_(0.0, config.initializer_range * spread)
-            padding = getattr(module, "padding_idx", None)
-            if padding is not None:
-                parameter[padding].zero_()
+
+def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:
+    """The output and the table of words share one matrix; either may be the one that is stored."""
+    head = model.recipe.heads.get(model.task)
+    if head is None or not head.tied or not model.model.config.tie_word_embeddings:
+        return
+    table, output = model.model.embed_tokens, model.get_output_embeddings()
+    assert output is not None
+    stored = [name for name in ("model.embed_tokens.weight", "head.out.weight") if name not in report.fresh]
+    if len(stored) == 2 and not torch.equal(table.weight, output.weight):
+        log.warning("%s says that its output is its table of words, but stores two that differ: both are kept.", source)
+        model.config.tie_word_embeddings = False
+        model.model.config = replace(model.model.config, tie_word_embeddings=False)
+    elif stored == ["head.out.weight"]:
+        table.weight = output.weight
+        report.missing.pop("model.embed_tokens.weight", None)
+    else:
+        report.missing.pop("head.out.weight", None)
+        report.mismatched.pop("head.out.weight", None)
+        model.tie_weights()
+
+
+def _mismatched(report: Report, source: str) -> str:
+    name, given, expected = next(iter(report.mismatched.values()))
+    more = f" (and {len(report.mismatched) - 1} more)" if len(report.mismatched) > 1 else ""
+    return (
+        f"{source}: {name} has the shape {given}, but the model expects {expected}{more}.\n"
+        "Leave the checkpoint's own sizes as they are (num_labels, vocab_size, ...), or make these weights anew and "
+        "train them: ignore_mismatched_sizes=True."
+    )
+
+
+def _few(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def wanted_dtype(given: Any, config: PretrainedConfig, weights: Mapping[str, Tensor]) -> torch.dtype | None:
+    """The dtype to load in: given, the config's, or that of the first floating tensor."""
+    if given is not None and given != "auto":
+        return named_dtype(given)
+    if config.dtype is not None:
+        return config.dtype
+    return next((weights[name].dtype for name in weights if weights[name].is_floating_point()), None)
+
+
+def named_dtype(given: Any) -> torch.dtype:
+    """A floating dtype from its name."""
+    found = getattr(torch, given.removeprefix("torch."), None) if isinstance(given, str) else given
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype={given!r} is none; write torch.bfloat16, torch.float16, torch.float32 or 'auto'.")
+    return found
+
+
+def wanted_device(device_map: Any) -> torch.device | None:
+    """The one device that a device_map names; None: the CPU, where nothing needs to be moved."""
+    if isinstance(device_map, Mapping):
+        places = set(device_map.values())
+        if len(places) > 1:
+            raise ValueError(
+                f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."
+            )
+        device_map = places.pop() if places else None
+    if device_map is None or device_map == "cpu":
+        return None
+    if device_map in ("auto", "balanced", "sequential"):
+        return torch.device("cuda") if torch.cuda.is_available() else None
+    return torch.device("cuda", device_map) if isinstance(device_map, int) else torch.device(device_map)

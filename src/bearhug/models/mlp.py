@@ -1,4 +1,4 @@
-"""What stands between the attentions: norms, activations and feed-forward layers. B rows, T tokens, D width, F inner width."""
+"""What stands between the attentions: norms, activations and feed-forward layers. B rows, T tokens, D width."""
 
 from __future__ import annotations
 

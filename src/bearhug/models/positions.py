@@ -1,8 +1,8 @@
 """Where a token stands: learned positions, added to its embedding, and rotary ones, turned into queries and keys.
 
-B rows, T new tokens, D width, H heads, K head size. Each way is a module with two methods: `embed` changes the embeddings,
-`rotation` gives what attention does to queries and keys (None: nothing). Positions are counted from `start`, or come as a
-tensor (B, T) where rows differ.
+B rows, T new tokens, D width, H heads, K head size. Each way is a module with two methods: `embed` changes the
+embeddings, `rotation` gives what attention does to queries and keys (None: nothing). Positions are
+counted from `start`, or come as a tensor (B, T) where rows differ.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Rotary(nn.Module):
         return x
 
     def rotation(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Rotate:
-        """What turns queries (B, H, T, K) and keys. real (B, S): True for real tokens; `like` has the device and dtype."""
+        """What turns queries (B, H, T, K) and keys of the dtype of `like`. real (B, S): True for real tokens."""
         if self.by_length:
             if positions is None:
                 positions = torch.arange(start, start + length, device=like.device)[None]
@@ -104,15 +104,16 @@ class Rotary(nn.Module):
         return rotate
 
     def _table(self, length: int, positions: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
-        """The table of cosines and signed sines, (L, K), at least as long as needed."""
+        """Cosines and signed sines (L, K) in a table that is long enough."""
         key = (like.device, like.dtype)
         table = self._tables.get(key)
-        if positions is not None and (table is None or table[0].shape[0] < self.limit or length > self.limit):
+        held = 0 if table is None else table[0].shape[0]
+        if positions is not None:  # given ones may lie beyond the tokens
             length = max(length, int(positions.max()) + 1)
-        if table is None or table[0].shape[0] < length:
-            length = max(length, min(self.limit, 2048), 0 if table is None else 2 * table[0].shape[0])
-            angles = torch.arange(length, device=like.device)
-            table = self._tables[key] = tuple(t.to(like.dtype) for t in self._waves(angles, None))  # type: ignore[assignment]
+        if table is None or held < length:
+            places = torch.arange(max(length, min(self.limit, 2048), 2 * held), device=like.device)
+            cos, sin = self._waves(places, None)
+            table = self._tables[key] = (cos.to(like.dtype), sin.to(like.dtype))
         return table
 
     def _by_row(self, positions: Tensor, lengths: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,7 +138,7 @@ def _turn_front(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((torch.addcmul(front * cos, front.roll(cos.shape[-1] // 2, -1), sin), rest), -1)
 
 
-# How fast each pair of a head turns. (rope, K, the positions trained on, this text's length) -> (speeds (K / 2,), factor)
+# How fast each pair of a head turns: (rope, K, the positions trained on, a text's length) -> (speeds (K / 2,), factor)
 
 
 def default(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
@@ -151,7 +152,7 @@ def linear(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) ->
 
 
 def dynamic(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
-    """Theta grows with a text longer than the training's (NTK-aware scaling; Peng et al. 2023, arXiv:2309.00071, appendix)."""
+    """Theta grows with a text longer than the training's (NTK-aware scaling; arXiv:2309.00071, appendix)."""
     factor, length = rope["factor"], max(length or 0, limit)
     theta = rope["rope_theta"] * ((factor * length / limit) - (factor - 1)) ** (dim / (dim - 2))
     return _speeds(theta, dim), 1.0
@@ -184,7 +185,7 @@ def yarn(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> t
 
 
 def longrope(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) -> tuple[Tensor, float]:
-    """Each pair has a factor of its own, one set for short texts and one for long (Ding et al. 2024, arXiv:2402.13753)."""
+    """Each pair has a factor of its own, one set for short texts, one for long (Ding et al. 2024, arXiv:2402.13753)."""
     trained = rope["original_max_position_embeddings"]
     factor = rope["factor"] if rope.get("factor") is not None else limit / trained
     attention = rope.get("attention_factor")

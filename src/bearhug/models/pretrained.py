@@ -1,12 +1,10 @@
-"""A model as people meet it: a transformer with a head, loaded from a folder or a name, called, trained, saved, pushed."""
+"""A model as people meet it: a transformer with a head; loaded, called, trained, saved, pushed."""
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,16 +15,17 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.models.auto_config import config_from, read_json, repo_config, where
 from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
-from bearhug.models.config import PretrainedConfig, config_from, repo_config, where
-from bearhug.models.loading import Report, fill, initialize, stored
+from bearhug.models.config import PretrainedConfig
+from bearhug.models.fresh import initialize, resize
+from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
 
-log = logging.getLogger("bearhug")
 # Options of the reference's from_pretrained that change nothing here: loading is lazy and takes no extra memory anyway.
 NEEDLESS = (
     "low_cpu_mem_usage", "offload_folder", "offload_state_dict", "offload_buffers", "max_memory", "weights_only",
@@ -35,8 +34,10 @@ NEEDLESS = (
 
 
 class PreTrainedModel(nn.Module):
-    """A transformer and a head. The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made
-    from a recipe and a task; `AutoModelForCausalLM` and its like pick them by a checkpoint's config.
+    """A transformer and a head.
+
+    The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made from a recipe and a task;
+    `AutoModelForCausalLM` and its like pick them by a checkpoint's config.
     """
 
     recipe: ClassVar[Recipe]
@@ -51,8 +52,8 @@ class PreTrainedModel(nn.Module):
         super().__init__()
         if not hasattr(type(self), "recipe"):
             raise TypeError(
-                f"{type(self).__name__} stands for every architecture. Construct a class of one, such as GPT2LMHeadModel(config), "
-                "or AutoModelForCausalLM.from_config(config)."
+                f"{type(self).__name__} stands for every architecture.\n"
+                "Construct a class of one, GPT2LMHeadModel(config), or AutoModelForCausalLM.from_config(config)."
             )
         self.config = config
         self.name_or_path = config.name_or_path
@@ -75,7 +76,7 @@ class PreTrainedModel(nn.Module):
         """The task's parts, from what the recipe says of them."""
         raise TypeError(f"{type(self).__name__} has no task")
 
-    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
+    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, *args: Any, **kwargs: Any) -> ModelOutput:
         """The task's output, from the transformer's by the head. mask (B, T) is 1 for real tokens, or None."""
         raise TypeError(f"{type(self).__name__} has no task")
 
@@ -104,9 +105,9 @@ class PreTrainedModel(nn.Module):
 
         Args:
             input_ids: (B, T), integers.
-            attention_mask: (B, S), 1 for tokens and 0 for padding, on either side; None: no padding. Positions are counted
-                over the real tokens, so padding changes nothing. Also (B or 1, 1 or H, T, S): True where a token may look,
-                or floats that are added to the scores.
+            attention_mask: (B, S), 1 for tokens and 0 for padding, on either side; None: no padding. Positions are
+                counted over the real tokens, so padding changes nothing. Also (B or 1, 1 or H, T, S): True where a
+                token may look, or floats that are added to the scores.
             token_type_ids: (B, T), for architectures that have them.
             position_ids: (B, T) or (1, T), in place of the counted ones.
             inputs_embeds: (B, T, D), in place of input_ids.
@@ -162,10 +163,10 @@ class PreTrainedModel(nn.Module):
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def _computation(self, cache: KVCache | None, input_ids: Tensor | None) -> tuple[Any, Any]:
-        """The transformer and the head; while decoding without gradients what they compute, without torch's bookkeeping."""
+        """The transformer and the head; while decoding, what they compute without torch's bookkeeping."""
         if cache is None or self.training or torch.is_grad_enabled():
             return self.model, self.head
-        if cache.bare is None or input_ids is None or input_ids.shape[-1] != 1:
+        if cache.bare is None or not isinstance(input_ids, Tensor) or input_ids.shape[-1] != 1:
             cache.bare = (bare(self.model), None if self.head is None else bare(self.head))
         return cache.bare
 
@@ -174,6 +175,18 @@ class PreTrainedModel(nn.Module):
         from bearhug.generation.loop import generate
 
         return generate(self, inputs, generation_config, **options)
+
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: tuple[Tensor, ...],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """The score of each token that `generate` chose (B, N); see `bearhug.generation.compute_transition_scores`."""
+        from bearhug.generation.outputs import compute_transition_scores
+
+        return compute_transition_scores(sequences, scores, beam_indices, normalize_logits)
 
     def can_generate(self) -> bool:
         """Whether there is a head that predicts the next token."""
@@ -233,8 +246,8 @@ class PreTrainedModel(nn.Module):
         Args:
             pretrained_model_name_or_path: a folder or a name; None with `config` and `state_dict`.
             config: instead of the checkpoint's own.
-            dtype: of the weights, `torch.bfloat16` or "bfloat16"; None or "auto": as the checkpoint says. (torch_dtype: the
-                name of version 4.)
+            dtype: of the weights, `torch.bfloat16` or "bfloat16"; None or "auto": as the checkpoint says.
+            torch_dtype: version 4's name of dtype.
             device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device}.
             attn_implementation: "sdpa" (torch's fused kernels) or "eager".
             new_head: allow a head that the checkpoint has no weights for; it starts from random values, to be trained.
@@ -243,8 +256,8 @@ class PreTrainedModel(nn.Module):
             state_dict: these weights instead of the checkpoint's.
             use_safetensors, variant: see `read_weights`.
             add_pooling_layer: False leaves BERT's pooler out.
-            options: revision, token, cache_dir, subfolder, local_files_only, force_download (where to look); any attribute of
-                the config (num_labels, id2label, problem_type, ...).
+            options: where to look (revision, token, cache_dir, subfolder, local_files_only, force_download); any
+                attribute of the config (num_labels, id2label, problem_type, ...).
 
         Raises:
             OSError: the name cannot be found, or a file is missing or cut short.
@@ -272,10 +285,10 @@ class PreTrainedModel(nn.Module):
         report = fill(
             model,
             weights,
-            dtype=_dtype(dtype if dtype is not None else torch_dtype, config, weights),
-            device=_device(device_map),
+            dtype=wanted_dtype(dtype if dtype is not None else torch_dtype, config, weights),
+            device=wanted_device(device_map),
         )
-        _settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
+        settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
         first = model.model.embed_tokens.weight
         config.dtype = first.dtype
         model.eval()
@@ -292,7 +305,7 @@ class PreTrainedModel(nn.Module):
         """A model with random weights, as the reference draws them."""
         model = cls(config, **options)
         wanted = dtype if dtype is not None else torch_dtype
-        wanted = config.dtype if wanted in (None, "auto") else _named_dtype(wanted)
+        wanted = config.dtype if wanted in (None, "auto") else named_dtype(wanted)
         return model if wanted is None else model.to(wanted)
 
     # Saving
@@ -392,7 +405,7 @@ class PreTrainedModel(nn.Module):
     # Parts
 
     def __getattr__(self, name: str) -> Any:
-        """The reference's names of the parts too: `model.transformer`, `model.bert`, `model.lm_head`, `model.classifier`."""
+        """The reference's names of the parts, too: `model.transformer`, `model.bert`, `model.lm_head`, ..."""
         try:
             return super().__getattr__(name)
         except AttributeError:
@@ -472,7 +485,6 @@ class PreTrainedModel(nn.Module):
         if head is not None and head.tied and self.model.config.tie_word_embeddings:
             self.head.out.weight = self.model.embed_tokens.weight  # type: ignore[union-attr]
 
-    @torch.no_grad()
     def resize_token_embeddings(
         self, new_num_tokens: int | None = None, pad_to_multiple_of: int | None = None, mean_resizing: bool = True
     ) -> nn.Embedding:
@@ -483,30 +495,12 @@ class PreTrainedModel(nn.Module):
             pad_to_multiple_of: round the number up to a multiple of this.
             mean_resizing: False draws new rows like those of a new model.
         """
-        table, output = self.model.embed_tokens, self.get_output_embeddings()
-        size = table.num_embeddings if new_num_tokens is None else new_num_tokens
+        size = self.model.embed_tokens.num_embeddings if new_num_tokens is None else new_num_tokens
         if pad_to_multiple_of:
             size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
-        if size == table.num_embeddings:
-            return table
-        std = self.model.config.initializer_range
-        tied = output is not None and output.weight is table.weight
-        table.weight = nn.Parameter(_resized(table.weight, size, mean_resizing, std), table.weight.requires_grad)
-        table.num_embeddings = size
-        if table.padding_idx is not None and table.padding_idx >= size:
-            table.padding_idx = None
-        if output is not None:
-            if not tied:
-                output.weight = nn.Parameter(_resized(output.weight, size, mean_resizing, std))
-            if output.bias is not None:
-                kept = output.bias[:size]
-                output.bias = nn.Parameter(torch.cat((kept, kept.new_zeros(size - len(kept)))))
-            output.out_features = size
-        self.config.vocab_size = size
-        self.model.config = replace(self.model.config, vocab_size=size)
-        if tied:
-            self.tie_weights()
-        return table
+        if size != self.model.embed_tokens.num_embeddings:
+            resize(self, size, mean_resizing)
+        return self.model.embed_tokens
 
     def set_attn_implementation(self, attn_implementation: str) -> None:
         """Compute attention by "sdpa" or "eager" from now on."""
@@ -553,135 +547,8 @@ def _config(
     return config
 
 
-def _dtype(given: Any, config: PretrainedConfig, weights: Mapping[str, Tensor]) -> torch.dtype | None:
-    """The dtype to load in: given, the config's, or that of the first floating tensor."""
-    if given is not None and given != "auto":
-        return _named_dtype(given)
-    if config.dtype is not None:
-        return config.dtype
-    return next((weights[name].dtype for name in weights if weights[name].is_floating_point()), None)
-
-
-def _named_dtype(given: Any) -> torch.dtype:
-    found = getattr(torch, given.removeprefix("torch."), None) if isinstance(given, str) else given
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ValueError(f"dtype={given!r} is none; write torch.bfloat16, torch.float16, torch.float32 or 'auto'.")
-    return found
-
-
-def _device(device_map: Any) -> torch.device | None:
-    if isinstance(device_map, Mapping):
-        places = set(device_map.values())
-        if len(places) > 1:
-            raise ValueError(
-                f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."
-            )
-        device_map = places.pop() if places else None
-    if device_map is None or device_map == "cpu":
-        return None
-    if device_map in ("auto", "balanced", "sequential"):
-        return torch.device("cuda") if torch.cuda.is_available() else None
-    return torch.device("cuda", device_map) if isinstance(device_map, int) else torch.device(device_map)
-
-
 def _generation_config(repo: Any, config: PretrainedConfig) -> Any:
     from bearhug.generation.config import GenerationConfig
-    from bearhug.models.config import read_json
 
     path = repo.path("generation_config.json")
     return GenerationConfig.from_model_config(config) if path is None else GenerationConfig.from_dict(read_json(path))
-
-
-def _resized(weight: Tensor, size: int, mean: bool, std: float) -> Tensor:
-    """The first `size` rows, and new ones where there are not so many."""
-    if size <= weight.shape[0]:
-        return weight[:size].clone()
-    new = weight.new_empty(size - weight.shape[0], weight.shape[1])
-    new.normal_(0.0, std)
-    if mean:
-        spread = weight.float().std(0) * 1e-9**0.5
-        new.normal_(0.0, 1.0).mul_(spread.to(weight.dtype)).add_(weight.float().mean(0).to(weight.dtype))
-    return torch.cat((weight, new))
-
-
-def _settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool, source: str) -> None:
-    """What a load left open: tied weights, a pooler that is not there, a fresh head that was allowed; or an error."""
-    _settle_ties(model, report, source)
-    if model.task == "base" and model.head is not None:
-        own = {f"head.{name}" for name, _ in model.head.named_parameters()}
-        if own <= report.missing.keys():
-            log.info("%s has no pooler, and the model goes without.", source)
-            model.head = None
-            report.missing = {ours: theirs for ours, theirs in report.missing.items() if ours not in own}
-    if report.mismatched and not resize:
-        raise ValueError(_mismatched(report, source))
-    missing = list(dict.fromkeys(report.missing.values()))
-    lost = [theirs for ours, theirs in report.missing.items() if ours.startswith("model.") or model.task == "base"]
-    if lost:
-        raise ValueError(
-            f"{source} lacks {len(lost)} weights of {type(model).__name__}: {_few(lost)}.\n"
-            f"It holds besides: {_few(report.unexpected) or 'nothing'}. Is it of this architecture, and whole?"
-        )
-    if missing and not new_head:
-        made_for = ", ".join(model.config.architectures or ()) or "another task"
-        raise ValueError(
-            f"{source} (made for {made_for}) has no weights for the head of {type(model).__name__}: {_few(missing)}.\n"
-            f"To train a new head, allow random weights: {type(model).__name__}.from_pretrained(..., new_head=True)."
-        )
-    if report.fresh:
-        model.fresh_weights = report.fresh
-        _materialize(model, report.fresh)
-        initialize(model, report.fresh)
-        model.tie_weights()
-    if report.unexpected:
-        log.warning(
-            "%s: %d tensors have no place in %s and are not used: %s.",
-            source, len(report.unexpected), type(model).__name__, _few(report.unexpected),
-        )  # fmt: skip
-
-
-def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:
-    """The output and the table of words share one matrix; either may be the one that is stored."""
-    head = model.recipe.heads.get(model.task)
-    if head is None or not head.tied or not model.model.config.tie_word_embeddings:
-        return
-    table, output = model.model.embed_tokens, model.get_output_embeddings()
-    assert output is not None
-    stored = [name for name in ("model.embed_tokens.weight", "head.out.weight") if name not in report.fresh]
-    if len(stored) == 2 and not torch.equal(table.weight, output.weight):
-        log.warning("%s says that its output is its table of words, but stores two that differ: both are kept.", source)
-        model.config.tie_word_embeddings = False
-        model.model.config = replace(model.model.config, tie_word_embeddings=False)
-    elif stored == ["head.out.weight"]:
-        table.weight = output.weight
-        report.missing.pop("model.embed_tokens.weight", None)
-    else:
-        report.missing.pop("head.out.weight", None)
-        report.mismatched.pop("head.out.weight", None)
-        model.tie_weights()
-
-
-def _materialize(model: nn.Module, names: list[str]) -> None:
-    """Give parameters that exist only as shapes memory on the others' device."""
-    real = next((p for p in model.parameters() if p.device.type != "meta"), None)
-    for name in names:
-        path, _, last = name.rpartition(".")
-        module = model.get_submodule(path)
-        old = module._parameters[last]
-        if old is not None and old.device.type == "meta":
-            like = {"device": "cpu"} if real is None else {"device": real.device, "dtype": real.dtype}
-            module._parameters[last] = nn.Parameter(torch.empty_like(old, **like), old.requires_grad)
-
-
-def _mismatched(report: Report, source: str) -> str:
-    name, given, expected = next(iter(report.mismatched.values()))
-    more = f" (and {len(report.mismatched) - 1} more)" if len(report.mismatched) > 1 else ""
-    return (
-        f"{source}: {name} has the shape {given}, but the model expects {expected}{more}.\n"
-        "Leave the checkpoint's own sizes as they are (num_labels, vocab_size, ...), or make these weights anew and train "
-        "them: ignore_mismatched_sizes=True."
-    )
-
-
-def _few(names: list[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

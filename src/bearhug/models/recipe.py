@@ -54,7 +54,7 @@ class Recipe:
     settle: Callable[[PretrainedConfig], None] | None = None
 
     def table(self, task: str) -> dict[str, Ours]:
-        """The whole map of names for one task: the transformer's behind its prefix (none without a head), the head's."""
+        """All names for one task: the transformer's behind its prefix (none without a head), then the head's."""
         head = self.heads.get(task)
         prefix = "" if task == "base" else f"{self.prefix_of(task)}."
         base = {prefix + theirs: _inside(ours) for theirs, ours in self.weights.items()}

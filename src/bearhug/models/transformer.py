@@ -1,4 +1,4 @@
-"""The canonical transformer: embed, layers, norm. Encoder or decoder, whatever the architecture: `Config` says which parts.
+"""The canonical transformer: embed, layers, norm. Whatever the architecture, `Config` says which parts.
 
 B rows, T new tokens, S all tokens (in the cache and new), D width.
 """
@@ -172,7 +172,8 @@ def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tenso
             raise ValueError("input_ids and inputs_embeds were both given; give one of them.")
         if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != table.embedding_dim:
             raise ValueError(
-                f"inputs_embeds has the shape {tuple(inputs_embeds.shape)}, expected (rows, tokens, {table.embedding_dim})."
+                f"inputs_embeds has the shape {tuple(inputs_embeds.shape)}, "
+                f"expected (rows, tokens, {table.embedding_dim})."
             )
         return inputs_embeds
     if not isinstance(input_ids, Tensor):
@@ -181,9 +182,8 @@ def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tenso
         way = "input_ids.unsqueeze(0)" if input_ids.ndim == 1 else "a tensor (rows, tokens)"
         raise ValueError(f"input_ids has the shape {tuple(input_ids.shape)}, expected (rows, tokens): give {way}.")
     if input_ids.is_floating_point() or input_ids.dtype == torch.bool:
-        raise TypeError(
-            f"input_ids is of dtype {str(input_ids.dtype).removeprefix('torch.')}, expected integers: give input_ids.long()."
-        )
+        dtype = str(input_ids.dtype).removeprefix("torch.")
+        raise TypeError(f"input_ids is of dtype {dtype}, expected integers: give input_ids.long().")
     return looked_up(table, input_ids, "input_ids", "vocab_size")
 
 
@@ -194,7 +194,8 @@ def _no_ids(given: Any) -> Exception:
         )
     if isinstance(given, str) or (isinstance(given, list | tuple) and given and isinstance(given[0], str)):
         return TypeError(
-            'a model reads token ids, not text. Write model(**tokenizer(text, return_tensors="pt")), or pipeline(...)(text).'
+            "a model reads token ids, not text.\n"
+            'Write model(**tokenizer(text, return_tensors="pt")), or pipeline(...)(text).'
         )
     if hasattr(given, "keys"):
         return TypeError("a dictionary was given as input_ids. Unpack it: model(**inputs).")
@@ -225,8 +226,8 @@ def _outside(table: nn.Embedding, ids: Tensor, name: str, size: str) -> IndexErr
 def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None, Sight | None]:
     """An attention mask as (real (B, S) bool or None, a whole sight or None).
 
-    Two dimensions, (B, S): 1 for tokens, 0 for padding; None and all ones are the same. Four, (B or 1, 1 or H, T, S): taken
-    as it is, True or 1 where a token may look, or floats that are added to the scores.
+    Two dimensions, (B, S): 1 for tokens, 0 for padding; None and all ones are the same. Four, (B or 1, 1 or H, T, S):
+    taken as it is, True or 1 where a token may look, or floats that are added to the scores.
 
     Raises:
         ValueError: the shape fits neither.
@@ -239,7 +240,8 @@ def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None
     if mask.ndim != 2 or mask.shape != (rows, total):
         held = f" ({start} in the cache and {x.shape[1]} new)" if start else ""
         raise ValueError(
-            f"attention_mask has the shape {tuple(mask.shape)}, expected ({rows}, {total}): one number for each token{held}."
+            f"attention_mask has the shape {tuple(mask.shape)}, expected ({rows}, {total}): "
+            f"one number for each token{held}."
         )
     real = mask.bool()
     return (None if real.all() else real), None
@@ -248,8 +250,8 @@ def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None
 def counted(real: Tensor, offset: int) -> Tensor:
     """Positions (B, S) counted over real tokens, so that padding changes none of them.
 
-    Padding itself stands where the reference puts it: counted on after the text, or before all positions where those begin
-    with an offset.
+    Padding itself stands where the reference puts it: counted on after the text, or before all positions where those
+    begin with an offset.
     """
     places = real.cumsum(-1) - 1
     if offset:

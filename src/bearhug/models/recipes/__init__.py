@@ -1,4 +1,4 @@
-"""One file per architecture family, as data. This is the list of them; a recipe's file is read when it is first asked for."""
+"""One file per architecture family, as data. Here stands their list; a recipe is read when it is first asked for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def find(model_type: str) -> Recipe:
     if model_type not in RECIPES:
         raise ValueError(
             f"model_type {model_type!r} has no recipe.{near(str(model_type), RECIPES)}\n"
-            f"There are: {', '.join(sorted(RECIPES))}. A new one is a file in bearhug/models/recipes (docs: new_architecture)."
+            f"There are: {', '.join(sorted(RECIPES))}. How to add one: `bearhug docs new_architecture`."
         )
     module = import_module(f"bearhug.models.recipes.{RECIPES[model_type][1]}")
     return next(

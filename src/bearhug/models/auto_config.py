@@ -1,0 +1,142 @@
+"""AutoConfig: the config of a folder, a file or a name, whatever the architecture. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from bearhug._lib.errors import near
+from bearhug.hub.client import Repo, open_repo
+from bearhug.models.config import COMMON, TOLERATED, PretrainedConfig
+from bearhug.models.recipes import config_class
+
+log = logging.getLogger("bearhug")
+
+
+class AutoConfig:
+    """Configs of any architecture."""
+
+    def __init__(self, *_: Any, **__: Any):
+        raise OSError("AutoConfig is made by AutoConfig.from_pretrained(name) or AutoConfig.for_model(model_type).")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
+        """The config of a folder, a config.json or a name.
+
+        Args:
+            pretrained_model_name_or_path: where to look.
+            options: revision, token, cache_dir, subfolder, local_files_only, force_download; any attribute of the
+                config; return_unused_kwargs=True gives (config, what was neither).
+        """
+        return load_config(pretrained_model_name_or_path, **options)
+
+    @classmethod
+    def for_model(cls, model_type: str, **values: Any) -> PretrainedConfig:
+        """A config with an architecture's defaults."""
+        return config_class(model_type)(**values)
+
+
+# The options of from_pretrained that say where to look; the rest are a config's attributes or a model's options.
+WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+# What scripts still pass and nothing here needs.
+IGNORED = ("trust_remote_code", "code_revision", "resume_download", "proxies", "mirror", "user_agent", "use_auth_token")
+
+
+def where(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `open_repo` out of `options`, and those that do nothing here."""
+    if options.pop("trust_remote_code", None):
+        log.warning("bearhug runs no code out of a repository; trust_remote_code=True is not needed and does nothing.")
+    token = options.pop("use_auth_token", None)
+    found = {name: options.pop(name) for name in WHERE if name in options}
+    if token is not None and found.get("token") is None:
+        found["token"] = token
+    if found.get("subfolder") is None:
+        found.pop("subfolder", None)
+    for name in ("local_files_only", "force_download"):
+        found[name] = bool(found.get(name))
+    for name in IGNORED:
+        options.pop(name, None)
+    return found
+
+
+def load_config(
+    name: str | os.PathLike,
+    cls: type[PretrainedConfig] | None = None,
+    return_unused_kwargs: bool = False,
+    **options: Any,
+) -> Any:
+    """Read a config.json; the family's class comes from its model_type where `cls` is None."""
+    place = where(options)
+    if Path(name).is_file():
+        values, source = read_json(Path(name)), str(name)
+    else:
+        repo = open_repo(name, **place)
+        values, source = repo_config(repo), repo.name
+    return config_from(values, source, cls, return_unused_kwargs, options)
+
+
+def config_from(
+    values: dict[str, Any],
+    source: str,
+    cls: type[PretrainedConfig] | None,
+    return_unused_kwargs: bool,
+    overrides: dict[str, Any],
+) -> Any:
+    """A config object from the content of a config.json, with overrides.
+
+    Raises:
+        ValueError: the model_type is missing or has no recipe.
+        TypeError: an override names no attribute of the config.
+    """
+    model_type = values.get("model_type")
+    if cls is None:
+        if model_type is None:
+            raise ValueError(f"the config.json of {source!r} has no model_type, so its architecture is unknown.")
+        cls = config_class(model_type)
+    elif model_type not in (None, cls.model_type):
+        log.warning("%r is a %s checkpoint and is read as %s.", source, model_type, cls.model_type)
+    known = {*COMMON, *cls.defaults, *cls.attribute_map, *TOLERATED, *values}
+    unused = {name: overrides.pop(name) for name in list(overrides) if name not in known}
+    if unused and not return_unused_kwargs:
+        name = next(iter(unused))
+        raise TypeError(
+            f"from_pretrained got {name!r}, which is neither an option nor an attribute of {cls.__name__}."
+            f"{near(name, known)}"
+        )
+    config = cls.from_dict(values, **overrides)
+    config.name_or_path = source
+    return (config, unused) if return_unused_kwargs else config
+
+
+def repo_config(repo: Repo) -> dict[str, Any]:
+    """The content of a repository's config.json.
+
+    Raises:
+        OSError: it has none.
+        ValueError: it is no JSON object.
+    """
+    path = repo.path("config.json")
+    if path is None:
+        raise OSError(
+            f"{repo.name!r} has no config.json, so it is no model.\n"
+            "A model's folder is written by model.save_pretrained(folder)."
+        )
+    return read_json(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object out of a file.
+
+    Raises:
+        ValueError: the file is cut short or holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}. The file may be cut short; fetch it again.") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a JSON {type(values).__name__}, expected an object.")
+    return values

@@ -1,0 +1,83 @@
+"""Fresh values: of a new model, of a head that a checkpoint lacks, of tokens that are added to a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from bearhug.models.pretrained import PreTrainedModel
+
+
+@torch.no_grad()
+def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> None:
+    """Fresh values as the reference draws them: matrices normal with initializer_range, biases 0, norms 1.
+
+    Args:
+        only: our names of the parameters to set; None: all.
+    """
+    config = model.model.config
+    wanted = None if only is None else set(only)
+    for path, module in model.named_modules():
+        for last, parameter in module._parameters.items():
+            name = f"{path}.{last}" if path else last
+            if parameter is None or (wanted is not None and name not in wanted):
+                continue
+            if parameter.ndim < 2:
+                parameter.fill_(1.0 if last == "weight" else 0.0)
+                continue
+            deep = config.scaled_residual_init and path.endswith((".o_proj", ".down_proj"))
+            spread = (2 * config.num_hidden_layers) ** -0.5 if deep else 1.0
+            parameter.normal_(0.0, config.initializer_range * spread)
+            padding = getattr(module, "padding_idx", None)
+            if padding is not None:
+                parameter[padding].zero_()
+
+
+def materialize(model: nn.Module, names: Iterable[str]) -> None:
+    """Give parameters that exist only as shapes memory, on the device and in the dtype of the others."""
+    real = next((parameter for parameter in model.parameters() if parameter.device.type != "meta"), None)
+    for name in names:
+        path, _, last = name.rpartition(".")
+        module = model.get_submodule(path)
+        old = module._parameters[last]
+        if old is not None and old.device.type == "meta":
+            device, dtype = ("cpu", old.dtype) if real is None else (real.device, real.dtype)
+            new = torch.empty_like(old, device=device, dtype=dtype)
+            module._parameters[last] = nn.Parameter(new, old.requires_grad)
+
+
+@torch.no_grad()
+def resize(model: PreTrainedModel, size: int, mean: bool) -> None:
+    """Make room for `size` tokens in the table of words and in the output over them; see `resize_token_embeddings`."""
+    table, output = model.get_input_embeddings(), model.get_output_embeddings()
+    std = model.model.config.initializer_range
+    tied = output is not None and output.weight is table.weight
+    table.weight = nn.Parameter(_resized(table.weight, size, mean, std), table.weight.requires_grad)
+    table.num_embeddings = size
+    if table.padding_idx is not None and table.padding_idx >= size:
+        table.padding_idx = None
+    if output is not None:
+        output.weight = table.weight if tied else nn.Parameter(_resized(output.weight, size, mean, std))
+        output.out_features = size
+        if output.bias is not None:
+            kept = output.bias[:size]
+            output.bias = nn.Parameter(torch.cat((kept, kept.new_zeros(size - len(kept)))))
+    model.config.vocab_size = size
+    model.model.config = replace(model.model.config, vocab_size=size)
+
+
+def _resized(weight: Tensor, size: int, mean: bool, std: float) -> Tensor:
+    """The first `size` rows, and new ones where there are not so many."""
+    if size <= weight.shape[0]:
+        return weight[:size].clone()
+    new = torch.randn(size - weight.shape[0], weight.shape[1], device=weight.device)
+    if mean:  # as the reference: normal around the mean, with a billionth of the old rows' variance
+        new = weight.float().mean(0) + new * weight.float().std(0) * 1e-9**0.5
+    else:
+        new = new * std
+    return torch.cat((weight, new.to(weight.dtype)))
