@@ -70,6 +70,7 @@ void AddedVocabulary::remove(const std::vector<std::string>& contents, const Mod
 
 void AddedVocabulary::refresh(const Normalizer* normalizer) {
     std::vector<std::pair<std::string, std::uint32_t>> raw, normalized;
+    shown_.clear();
     Draft draft;
     for (const bool special : {true, false}) {  // of equal texts a special token is found first
         for (const auto& [id, token] : tokens_) {
@@ -81,6 +82,7 @@ void AddedVocabulary::refresh(const Normalizer* normalizer) {
             draft.start(token.content, 0, false);
             if (normalizer) normalizer->apply(draft);
             normalized.emplace_back(std::string(draft.text()), id);
+            if (draft.text() != token.content) shown_.emplace(id, std::string(draft.text()));
         }
     }
     raw_.build(raw);
@@ -90,6 +92,11 @@ void AddedVocabulary::refresh(const Normalizer* normalizer) {
 const AddedToken* AddedVocabulary::token(std::uint32_t id) const {
     const auto found = tokens_.find(id);
     return found == tokens_.end() ? nullptr : &found->second;
+}
+
+std::string_view AddedVocabulary::shown(const AddedToken& token, std::uint32_t id) const {
+    const auto found = shown_.find(id);
+    return found == shown_.end() ? std::string_view(token.content) : std::string_view(found->second);
 }
 
 std::uint32_t AddedVocabulary::find(std::string_view content) const {

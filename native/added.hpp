@@ -34,6 +34,8 @@ class AddedVocabulary {
     void refresh(const Normalizer* normalizer);
 
     const AddedToken* token(std::uint32_t id) const;
+    // What a token looks like among others, and decoded: normalized, where it is looked for in normalized text.
+    std::string_view shown(const AddedToken& token, std::uint32_t id) const;
     std::uint32_t find(std::string_view content) const;
     const std::map<std::uint32_t, AddedToken>& tokens() const { return tokens_; }
     std::size_t outside(const Model& model) const;  // how many the model does not have
@@ -57,6 +59,7 @@ class AddedVocabulary {
 
     std::map<std::uint32_t, AddedToken> tokens_;
     std::unordered_map<std::string, std::uint32_t> ids_;
+    std::unordered_map<std::uint32_t, std::string> shown_;  // of those that normalizing changes
     Patterns raw_, normalized_;
 };
 

@@ -183,7 +183,7 @@ class Encoder {
 
     void put_added(std::uint32_t id, std::string_view text, Span origin) {
         if (options_.tracking) {
-            if (parts_.added.token(id)->content != text) out_.texts.emplace_back(out_.tokens.ids.size(), text);
+            if (parts_.token(id) != text) out_.texts.emplace_back(out_.tokens.ids.size(), text);
             out_.offsets.push_back(points_->at(origin));
             put_words(1);
         }
@@ -534,7 +534,7 @@ void Parts::each_piece(std::string_view text, const std::function<void(std::stri
 }
 
 std::optional<std::string_view> Parts::token(std::uint32_t id) const {
-    if (const auto* token = added.token(id)) return token->content;
+    if (const auto* token = added.token(id)) return added.shown(*token, id);
     if (model->vocabulary.has(id)) return model->vocabulary.token(id);
     return std::nullopt;
 }
@@ -553,7 +553,7 @@ std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip
     for (std::size_t i = 0; i < count; ++i) {
         const auto* known = added.token(ids[i]);
         if (known && known->special && skip_special_tokens) continue;
-        const auto token = known ? std::optional<std::string_view>(known->content) : this->token(ids[i]);
+        const auto token = this->token(ids[i]);
         if (!token) {
             const auto limit = std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
             throw std::invalid_argument("the id " + std::to_string(ids[i]) + " belongs to no token of this vocabulary, whose ids run from 0 to " +
