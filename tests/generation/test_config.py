@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def test_modes_are_the_references():
 
     for options in ({}, {"do_sample": True}, {"num_beams": 2}, {"num_beams": 3, "do_sample": True}):
         assert GenerationConfig(**options).get_generation_mode() == Theirs(**options).get_generation_mode()
+
+
+def test_every_option_is_explained():
+    for name in OPTIONS:
+        assert re.search(rf"\b{name}\b", GenerationConfig.__doc__), name
 
 
 def test_an_unknown_option_is_an_error_that_names_the_near_one():
@@ -212,6 +218,15 @@ def test_files_carry_over_in_both_directions(tmp_path):
     ).read_bytes()
 
 
+def test_what_changes_nothing_is_not_saved_unless_it_was_loaded(tmp_path):
+    config = GenerationConfig(temperature=0.5)
+    with pytest.raises(ValueError, match=r"temperature=0\.5"):
+        config.save_pretrained(tmp_path)
+    GenerationConfig.from_dict({"temperature": 0.5}).save_pretrained(tmp_path)
+
+    GenerationConfig.from_pretrained(tmp_path).save_pretrained(tmp_path)
+
+
 def test_keys_of_a_file_that_are_no_options_are_kept(tmp_path):
     (tmp_path / "generation_config.json").write_text(json.dumps({"top_k": 3, "lang_to_id": {"<|en|>": 7}}))
 
@@ -265,7 +280,7 @@ def test_no_such_file_is_an_oserror(tmp_path):
 
 
 def test_unused_keywords_can_be_asked_for(tmp_path):
-    GenerationConfig(top_k=3).save_pretrained(tmp_path)
+    GenerationConfig(top_k=3, do_sample=True).save_pretrained(tmp_path)
     config, unused = GenerationConfig.from_pretrained(tmp_path, top_k=1, foo=False, return_unused_kwargs=True)
 
     assert (config.top_k, unused) == (1, {"foo": False})
@@ -280,7 +295,7 @@ def test_it_is_pushed_in_one_commit(monkeypatch):
 
     pushed = []
     monkeypatch.setattr(client, "push_folder", push_folder)
-    GenerationConfig(top_k=3).push_to_hub("me/model", private=True)
+    GenerationConfig(top_k=3, do_sample=True).push_to_hub("me/model", private=True)
 
     assert pushed == [
         (

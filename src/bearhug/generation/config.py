@@ -62,6 +62,10 @@ def _is_bias(value: Any) -> bool:
     return len(value) > 0 and all(len(ids) and _is_ids(ids) and min(ids) >= 0 and _is_real(bias) for ids, bias in pairs)
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (len(value) > 0 and all(isinstance(text, str) and text for text in value))
+
+
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -84,6 +88,13 @@ CUTOFF = _number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 POSITIVE = _number("a number above 0", lambda value: value > 0)
 NOT_NEGATIVE = _number("a number of at least 0", lambda value: value >= 0)
 CACHES = ("dynamic", "dynamic_full", "static", "sliding_window", "hybrid", "hybrid_chunked", "hybrid_chunked_static")
+CACHE = Values(lambda value: value in CACHES, "one of " + ", ".join(map(repr, CACHES)))
+EARLY = Values(lambda value: value in (True, False, "never"), "True, False or 'never'")
+DECAY = Values(lambda value: len(value) == 2 and _is_whole(value[0]) and _is_real(value[1]), "a pair (start, factor)")
+TEXTS = Values(_is_texts, "a text or a list of texts")
+WORDS = Values(_is_words, "a list of lists of token ids")
+BIAS = Values(_is_bias, "{(ids, ...): bias} or [[[ids, ...], bias], ...]")
+NUMBER = Values(_is_real, "a number")
 
 SAMPLING = "do_sample=True"
 BEAMS = "num_beams=4"
@@ -92,32 +103,25 @@ ASSISTED = "assistant_model"
 
 OPTIONS: dict[str, Option] = {
     # how long
-    "max_length": Option(
-        20, _whole(1)
-    ),  # the result's columns, prompt and padding included; unset: 20 tokens after the prompt
-    "max_new_tokens": Option(None, _whole(1)),  # goes before max_length
+    "max_length": Option(20, _whole(1)),
+    "max_new_tokens": Option(None, _whole(1)),
     "min_length": Option(0, _whole(0)),
-    "min_new_tokens": Option(None, _whole(0)),  # goes before min_length
-    "early_stopping": Option(False, Values(lambda v: v in (True, False, "never"), "True, False or 'never'"), BEAMS),
-    "max_time": Option(None, NOT_NEGATIVE),  # seconds
-    "stop_strings": Option(
-        None,
-        Values(
-            lambda v: isinstance(v, str) or (len(v) > 0 and all(isinstance(s, str) and s for s in v)), "a text or texts"
-        ),
-    ),
+    "min_new_tokens": Option(None, _whole(0)),
+    "early_stopping": Option(False, EARLY, BEAMS),
+    "max_time": Option(None, NOT_NEGATIVE),
+    "stop_strings": Option(None, TEXTS),
     # which way
     "do_sample": Option(False, FLAG),
     "num_beams": Option(1, _whole(1)),
     "num_return_sequences": Option(1, _whole(1)),
-    # the cache: one kind, allocated once, so the kinds of the reference that only differ in speed are all it
+    # the cache: there is one kind, allocated once, and it is all of the reference's that differ in speed alone
     "use_cache": Option(True, FLAG),
-    "cache_implementation": Option(None, Values(lambda v: v in CACHES, "one of " + ", ".join(map(repr, CACHES)))),
+    "cache_implementation": Option(None, CACHE),
     "max_cache_len": Option(None, _whole(1)),
     "prefill_chunk_size": Option(None, _whole(1)),
     # the scores
-    "temperature": Option(1.0, NOT_NEGATIVE, SAMPLING),  # 0 is greedy
-    "top_k": Option(50, _whole(0), SAMPLING, off=0),  # 0: all
+    "temperature": Option(1.0, NOT_NEGATIVE, SAMPLING),
+    "top_k": Option(50, _whole(0), SAMPLING, off=0),
     "top_p": Option(1.0, SHARE, SAMPLING),
     "min_p": Option(None, SHARE, SAMPLING, off=0),
     "top_h": Option(None, PART, SAMPLING),
@@ -126,20 +130,18 @@ OPTIONS: dict[str, Option] = {
     "eta_cutoff": Option(0.0, CUTOFF, SAMPLING),
     "repetition_penalty": Option(1.0, POSITIVE),
     "encoder_repetition_penalty": Option(1.0, POSITIVE),
-    "length_penalty": Option(1.0, Values(_is_real, "a number"), BEAMS),
+    "length_penalty": Option(1.0, NUMBER, BEAMS),
     "no_repeat_ngram_size": Option(0, _whole(0)),
     "encoder_no_repeat_ngram_size": Option(0, _whole(0)),
-    "bad_words_ids": Option(None, Values(_is_words, "a list of lists of token ids")),
+    "bad_words_ids": Option(None, WORDS),
     "renormalize_logits": Option(False, FLAG),
     "forced_bos_token_id": Option(None, TOKEN),
     "forced_eos_token_id": Option(None, TOKENS),
     "remove_invalid_values": Option(False, FLAG),
-    "exponential_decay_length_penalty": Option(
-        None, Values(lambda v: len(v) == 2 and _is_whole(v[0]) and _is_real(v[1]), "a pair (start, factor)")
-    ),
+    "exponential_decay_length_penalty": Option(None, DECAY),
     "suppress_tokens": Option(None, IDS),
     "begin_suppress_tokens": Option(None, IDS),
-    "sequence_bias": Option(None, Values(_is_bias, "{(ids, ...): bias} or [[[ids, ...], bias], ...]")),
+    "sequence_bias": Option(None, BIAS),
     # what comes back
     "output_attentions": Option(False, FLAG, RESULTS),
     "output_hidden_states": Option(False, FLAG, RESULTS),
@@ -201,10 +203,53 @@ METADATA = ("_from_model_config", "transformers_version")
 
 
 class GenerationConfig:
-    """The options of `generate`: see the tables of `bearhug.generation.config` for all of them with their defaults.
+    """The options of `generate`; None until they are set.
 
-    Every option is a keyword and an attribute, None until it is set. `generate(ids, generation_config=config)` takes it
-    as the base; keywords of that call go before it, the model's own generation_config stands behind it.
+    `generate(ids, generation_config=config)` takes it as the base: keywords of that call go before it, the model's own
+    generation_config stands behind it, and the defaults named here behind that. Options that are no part of this list
+    (contrastive search, assisted decoding, ...) are accepted, so that files load, and refused when generate should use
+    them.
+
+    Args:
+        max_new_tokens: how many tokens to make; 20 where nothing says how long.
+        max_length: how many columns the result has, the prompt and its padding included. max_new_tokens goes before it.
+        min_new_tokens, min_length: the same for the least; no end token comes before.
+        early_stopping: of beams, stop with as many ended ones as there are beams (True), when no better one is likely
+            (False, the default), or when none is possible ("never").
+        max_time: seconds after which no further token is made.
+        stop_strings: a text or texts that end a row; takes `tokenizer=`.
+        do_sample: draw the next token by its probability; False takes the likeliest.
+        num_beams: how many beginnings beam search keeps; 1 (the default) is no beam search.
+        num_return_sequences: how many sequences each row gets.
+        use_cache: keep keys and values (True, the default); False reads all tokens again for each new one.
+        cache_implementation: accepted for the names of caches that differ in speed alone; there is one kind.
+        max_cache_len: tokens to allocate the cache for.
+        prefill_chunk_size: read the prompt in pieces of so many tokens, which takes less memory.
+        temperature: above 1 flattens the probabilities, below 1 sharpens them; 0 is greedy.
+        top_k: the likeliest tokens that may come (50); 0: all.
+        top_p: the likeliest tokens that together have this probability.
+        min_p: the tokens that have this share of the likeliest one's probability.
+        top_h: the likeliest tokens that together have this share of the entropy.
+        typical_p: the tokens nearest to the expected surprise that together have this probability.
+        epsilon_cutoff, eta_cutoff: the tokens above this probability; eta lowers it where the distribution is flat.
+        repetition_penalty: above 1 makes what was there before less likely.
+        encoder_repetition_penalty: above 1 makes what the prompt holds more likely.
+        length_penalty: of beams, above 0 prefers long sequences (1.0), below 0 short ones.
+        no_repeat_ngram_size, encoder_no_repeat_ngram_size: no run of so many tokens comes twice, or from the prompt.
+        bad_words_ids: sequences of ids that must not come.
+        sequence_bias: {(ids, ...): what is added to the score of a token, or of a sequence's last one}.
+        suppress_tokens, begin_suppress_tokens: ids that never come, or not as the first new one.
+        forced_bos_token_id, forced_eos_token_id: the id that must come second of all, or last of all.
+        exponential_decay_length_penalty: (start, factor): after so many new tokens the end becomes likelier.
+        renormalize_logits, remove_invalid_values: make log-probabilities of the scores; replace NaN and infinities.
+        return_dict_in_generate: return a `GenerateDecoderOnlyOutput` or `GenerateBeamDecoderOnlyOutput`.
+        output_scores, output_logits, output_attentions, output_hidden_states: what it holds besides.
+        pad_token_id: what stands after a row's end; the first end token where there is none.
+        bos_token_id: what a call without input starts from.
+        eos_token_id: the id, or ids, that end a row.
+        decoder_start_token_id, is_assistant, num_assistant_tokens, num_assistant_tokens_schedule,
+            assistant_confidence_threshold, assistant_lookbehind, target_lookbehind, max_matching_ngram_size,
+            assistant_ensemble_weight, disable_compile: kept for the files that carry them.
 
     Raises:
         TypeError: an option that does not exist; the near ones are named.
@@ -338,6 +383,9 @@ class GenerationConfig:
     def validate(self, strict: bool = False) -> None:
         """Check each value by itself, and several return sequences against the mode.
 
+        Args:
+            strict: also refuse an option that was set and would change nothing in this mode.
+
         Raises:
             ValueError: says the option, the value given and the values it takes.
         """
@@ -366,6 +414,8 @@ class GenerationConfig:
                     f"{name}={forced!r} is forced, but suppress_tokens forbids it, so no token would be left.\n"
                     f"Take it out of one of the two; to keep an early end away, use min_new_tokens."
                 )
+        if strict:
+            _refuse_idle(self)
 
     def get_generation_mode(self, assistant_model: Any = None) -> str:
         """`greedy_search`, `sample`, `beam_search` or `beam_sample`."""
@@ -408,9 +458,9 @@ class GenerationConfig:
         """Write generation_config.json (or another name) into a folder; `push_to_hub=True` pushes that folder.
 
         Raises:
-            ValueError: an option has a value that it cannot have.
+            ValueError: an option has a value that it cannot have, or was set and changes nothing.
         """
-        self.validate()
+        self.validate(strict=True)
         folder = Path(save_directory)
         self.to_json_file(folder / (config_file_name or FILE))
         if push_to_hub:
@@ -470,9 +520,8 @@ def resolved(
     unset = {name for name in OPTIONS if final.__dict__[name] is None}
     for name in unset:
         final.__dict__[name] = OPTIONS[name].unset
-    final.validate()
+    final.validate(strict=True)
     refuse_later(final.__dict__)
-    _refuse_idle(final)
     if final.temperature == 0:  # the limit of ever colder sampling
         final.__dict__["do_sample"] = False
     return final, unset
@@ -493,7 +542,7 @@ def _refuse_idle(config: GenerationConfig) -> None:
     """Raise for an option that a person set and that changes nothing, unless they turned its mode off themselves."""
     modes = {
         SAMPLING: (config.do_sample, "do_sample" in config._given),
-        BEAMS: (config.num_beams > 1, "num_beams" in config._given),
+        BEAMS: ((config.num_beams or 1) > 1, "num_beams" in config._given),
         RESULTS: (config.return_dict_in_generate, "return_dict_in_generate" in config._given),
     }
     for name in config._given:

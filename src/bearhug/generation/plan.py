@@ -150,7 +150,7 @@ def least_tokens(config: GenerationConfig, prompt: Prompt, most: int) -> int:
 
 
 def _counts_new(config: GenerationConfig, which: str) -> bool:
-    """Whether max_new_tokens (or min_new_tokens) goes, not max_length: of two, the one that the caller gave, else it."""
+    """Whether max_new_tokens (min_new_tokens) goes, not max_length: of two, the one that the caller gave, or it."""
     by_tokens, by_columns = f"{which}_new_tokens", f"{which}_length"
     if config.__dict__[by_tokens] is None:
         return False

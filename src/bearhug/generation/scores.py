@@ -124,7 +124,7 @@ def _sampling(config: GenerationConfig, keep: int) -> list[Process]:
         steps.append(partial(top_k, k=max(config.top_k, keep)))
     if config.top_p is not None and config.top_p < 1:
         steps.append(partial(top_p, p=config.top_p, keep=keep))
-    if config.min_p is not None:
+    if config.min_p:
         steps.append(partial(min_p, p=config.min_p, keep=keep))
     if config.typical_p is not None and config.typical_p < 1:
         steps.append(partial(typical_p, p=config.typical_p, keep=keep))
