@@ -91,6 +91,13 @@ def from_numpy(values: np.ndarray) -> pa.Array:
     return flat
 
 
+def from_flat(values: np.ndarray, starts: np.ndarray, name: str = "") -> pa.Array:
+    """Rows of a flat array (N, ...), row r from starts[r] to starts[r + 1], as lists; a tokenizer's columns stay small."""
+    flat = from_numpy(values) if values.ndim > 1 else pa.array(values, SMALL.get(name, pa.int64()))
+    flat = flat.cast(pa.list_(pa.int64())) if values.ndim > 1 else flat
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), flat)
+
+
 def _from_arrays(values: list) -> pa.Array:
     """Rows that are numpy arrays, lists of them, or None."""
     if all(isinstance(one, np.ndarray) for one in values) and len({one.shape for one in values}) == 1:
@@ -173,6 +180,11 @@ def column(
     if isinstance(values, pa.Array | pa.ChunkedArray):
         if feature is not None:
             return cast(values, feature), feature
+        if wish is not None:
+            try:
+                return cast(values, wish, strict=True), wish
+            except (TypeError, ValueError, pa.ArrowException):
+                pass
         return unwrap(values), feature_of(pa.field("item", values.type))
     if feature is not None:
         return _typed(values, feature, name), feature

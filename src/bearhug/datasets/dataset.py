@@ -303,7 +303,10 @@ class Dataset:
             else:
                 if hasattr(key, "ndim") and key.ndim == 0:  # pyright: ignore[reportAttributeAccessIssue]
                     return self[operator.index(key)]  # pyright: ignore[reportArgumentType]
-                return self._view.batch(self._table_of(self._rows_of(key)))
+                rows = self._rows_of(key)
+                places = rows if self._indices is None else self._indices[np.asarray(rows, dtype=np.int64)]
+                picked = self._view.picked(places)
+                return self._view.batch(self._table_of(rows)) if picked is None else picked
         size = self.num_rows
         if not -size <= key < size:
             raise IndexError(f"Invalid key: {key} is out of bounds for size {size}")

@@ -8,20 +8,16 @@ the same thing do not disturb each other.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import inspect
 import logging
-import multiprocessing
-import multiprocessing.connection
 import operator
 import os
-import pickle
 import shutil
-import signal
 import string
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,138 +26,24 @@ import numpy as np
 import pyarrow as pa
 
 from bearhug._lib.progress import progress
-from bearhug.datasets.arrow import SCALARS, cast, column, unwrap
+from bearhug.datasets.arrow import cast, column, from_flat, unwrap
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, List, needs_decoding
 from bearhug.datasets.fingerprint import Unkeyable, is_caching_enabled, key_of
+from bearhug.datasets.rows import Lazy, Row
 from bearhug.datasets.table import read_arrow
 from bearhug.datasets.views import make_view
+from bearhug.datasets.workers import Workers
 from bearhug.datasets.writer import ArrowWriter, widened
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
 
 log = logging.getLogger("bearhug.datasets")
-UNREAD = object()
 ROWS = 1000  # rows that a row function's results are gathered for, before they become Arrow
 ASYNC = 1000  # coroutines that run at once
-
-
-class Row(dict):
-    """What a function is given: a dict that knows it came from the data set (returned as it is, it stands for the row)."""
-
-    def __or__(self, other: Any) -> Any:
-        return type(self).__ior__(self.copy(), other) if isinstance(other, Mapping) else NotImplemented
-
-    def __ror__(self, other: Any) -> Any:
-        return Row({**other, **self}) if isinstance(other, Mapping) else NotImplemented
-
-    def __ior__(self, other: Any) -> Any:
-        self.update(other)
-        return self
-
-    def copy(self) -> Any:
-        """A shallow copy that still counts as the row."""
-        return Row(dict(self))
-
-    __copy__ = copy
-
-    def __reduce__(self) -> tuple:
-        return dict, (dict(self),)
-
-
-class Lazy(Row):
-    """A row or batch whose values are read from Arrow when they are asked for; `unread` names those that were not."""
-
-    __slots__ = ("_load", "unread")
-
-    def __init__(self, names: Any, load: Callable[[str], Any]):
-        super().__init__(dict.fromkeys(names, UNREAD))
-        self._load = load
-        self.unread = set(names)
-
-    def _read(self, name: Any) -> Any:
-        value = self._load(name)
-        self.unread.discard(name)
-        dict.__setitem__(self, name, value)
-        return value
-
-    def _all(self) -> Lazy:
-        for name in list(self.unread):
-            self._read(name)
-        return self
-
-    def __getitem__(self, name: Any) -> Any:
-        value = dict.__getitem__(self, name)
-        return self._read(name) if value is UNREAD else value
-
-    def __setitem__(self, name: Any, value: Any) -> None:
-        self.unread.discard(name)
-        dict.__setitem__(self, name, value)
-
-    def __delitem__(self, name: Any) -> None:
-        dict.__delitem__(self, name)
-        self.unread.discard(name)
-
-    def __iter__(
-        self,
-    ) -> Iterator:  # overridden so that dict(x), {**x} and dict.update(x) ask for the values one by one
-        return dict.__iter__(self)
-
-    def keys(self) -> Any:
-        """The columns' names."""
-        return dict.keys(self)
-
-    def get(self, name: Any, default: Any = None) -> Any:
-        """A column's value(s), or the default."""
-        return self[name] if name in self else default
-
-    def pop(self, name: Any, *default: Any) -> Any:
-        """Take a column out."""
-        if name not in self:
-            return dict.pop(self, name, *default)
-        value = self[name]
-        del self[name]
-        return value
-
-    def popitem(self) -> tuple:
-        """Take the last column out."""
-        return dict.popitem(self._all())
-
-    def setdefault(self, name: Any, default: Any = None) -> Any:
-        """A column's value(s), set to the default where there is none."""
-        if name not in self:
-            self[name] = default
-        return self[name]
-
-    def update(self, *others: Any, **more: Any) -> None:
-        """Set several columns."""
-        for name, value in dict(*others, **more).items():
-            self[name] = value
-
-    def values(self) -> Any:
-        """All columns' values."""
-        return dict.values(self._all())
-
-    def items(self) -> Any:
-        """All columns with their values."""
-        return dict.items(self._all())
-
-    def copy(self) -> Any:
-        return Row({name: self[name] for name in self})
-
-    __copy__ = copy
-
-    def __eq__(self, other: object) -> bool:
-        return dict.__eq__(self._all(), other._all() if isinstance(other, Lazy) else other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __repr__(self) -> str:
-        return dict.__repr__(self._all())
+INDICES = Features.from_arrow_schema(pa.schema([("indices", pa.uint64())]))
+Made = tuple[pa.Table, Features]
 
 
 @dataclass
@@ -191,115 +73,108 @@ class Job:
             inner = inner.func
         return f"{getattr(inner, '__name__', type(inner).__name__)}()"
 
-    def run(self, rows: range, rank: int | None, write: Callable | None) -> Iterator[int]:
-        """Apply the function to these rows; hands tables to `write`, yields how many rows were done.
-
-        `write` is called with (table, features, where); the first call decides whether there is something to write at all.
-        """
+    def run(self, rows: range, rank: int | None) -> Iterator[tuple[int, list[Made] | None, str]]:
+        """Apply the function to these rows: how many were done, the tables that came of it (None: none ever), which rows."""
         base = self.dataset
-        view = make_view(
-            base._batches,
-            base.features,
-            base._format_type,
-            base._format_columns,
-            base._output_all_columns,
-            base._format_kwargs,
-        )
+        options = (base._format_type, base._format_columns, base._output_all_columns, base._format_kwargs)
+        view = make_view(base._batches, base.features, *options)
         known: Features | None = None  # the result's features so far
         writes: bool | None = None
-        for start, stop in self._pieces(rows):
+        size = self.batch_size if self.batched else ROWS
+        end = rows.start + len(rows) // size * size if self.batched and self.drop_last_batch else rows.stop
+        for start in range(rows.start, end, size):
+            stop = min(start + size, end)
             table = base._table_of(range(start, stop))
-            given, outs = self._call(view, table, start, rank)
-            for i, out in enumerate(outs):
-                if writes is None:
-                    writes = out is not None
-                self._check(out, writes, start + i)
-            if not writes:
-                yield stop - start
+            where = f"rows {start} to {stop - 1}"
+            if self.kind == "filter":
+                kept = pa.table({"indices": pa.array(self._kept(view, table, start, rank), pa.uint64())})
+                yield stop - start, [(kept, INDICES)], where
                 continue
             if self.batched:
-                made = self._batch_table(table, given[0], outs[0], known, start)
-                made = [made]
+                given = self._batch(view, table)
+                outs = self._apply([given], start, rank, table.num_rows)
             else:
-                made = self._row_tables(table, given, outs, known, start)
-            for one, features in made:
+                given, originals = self._rows(view, table)
+                outs = self._apply(given, start, rank)
+            writes = outs[0] is not None if writes is None else writes
+            self._check(outs, writes, start)
+            if not writes:
+                yield stop - start, None, where
+                continue
+            if not isinstance(outs[0], Mapping):
+                made = [_as_table(out) for out in outs]
+            elif self.batched:
+                made = [self._encoded(self._columns_of_batch(table, given, outs[0]), known, start, stop - start)]
+            else:
+                made = [
+                    self._encoded(
+                        self._columns_of_rows(table, given, originals, outs, start), known, start, stop - start
+                    )
+                ]
+            for _, features in made:
                 known = Features({**(known or {}), **features})
-                if write is not None:
-                    write(one, features, f"rows {start} to {stop - 1}")
-            yield stop - start
-
-    def _pieces(self, rows: range) -> Iterator[tuple[int, int]]:
-        size = self.batch_size if self.batched else ROWS
-        stop = rows.start + len(rows) // size * size if self.batched and self.drop_last_batch else rows.stop
-        for start in range(rows.start, stop, size):
-            yield start, min(start + size, stop)
+            yield stop - start, made, where
 
     # ---- calling
 
-    def _call(self, view: Any, table: pa.Table, start: int, rank: int | None) -> tuple[list, list]:
-        """The inputs that the function was given, and what it returned: of one batch, or of each row."""
-        extra: tuple = ()
-        if self.batched:
-            inputs = self._batch_inputs(view, table)
-            if self.with_indices:
-                extra += (list(range(start, start + table.num_rows)),)
-            if self.with_rank:
-                extra += (rank,)
-            calls = [(inputs, extra)]
-        else:
-            calls = []
-            for i, inputs in enumerate(self._row_inputs(view, table)):
-                extra = (start + i,) if self.with_indices else ()
-                calls.append((inputs, (*extra, rank) if self.with_rank else extra))
-        function, named, columns = self.function, self.fn_kwargs, self.input_columns
+    def _apply(self, given: list, start: int, rank: int | None, batch: int = 0) -> list:
+        """What the function returns for each of the rows, or for the one batch of so many rows."""
+        function, named, names = self.function, self.fn_kwargs, self.input_columns
         if inspect.iscoroutinefunction(function):
-            return [inputs for inputs, _ in calls], self._gathered(calls)
-        outs, i = [], 0
+            return asyncio.run(self._gathered(given, start, rank, batch))
+        outs: list = []
         try:
-            if columns is None:
-                for i, (inputs, extra) in enumerate(calls):  # noqa: B007: i is read where an error is explained
-                    outs.append(function(inputs, *extra, **named))
+            if names is None and not (self.with_indices or self.with_rank):
+                for one in given:
+                    outs.append(function(one, **named))
             else:
-                for i, (inputs, extra) in enumerate(calls):  # noqa: B007
-                    outs.append(function(*[inputs[name] for name in columns], *extra, **named))
+                for i, one in enumerate(given):
+                    outs.append(function(*self._arguments(one, start + i, rank, batch), **named))
         except Exception as error:
-            where = f"rows {start} to {start + table.num_rows - 1}" if self.batched else f"row {start + i}"
+            where = f"rows {start} to {start + batch - 1}" if self.batched else f"row {start + len(outs)}"
             error.add_note(f"{self.kind}: {self.name} failed at {where} of the data set.")
             raise
-        return [inputs for inputs, _ in calls], outs
+        return outs
 
-    def _gathered(self, calls: list) -> list:
-        import asyncio
+    def _arguments(self, one: Any, at: int, rank: int | None, batch: int) -> list:
+        arguments = [one] if self.input_columns is None else [one[name] for name in self.input_columns]
+        if self.with_indices:
+            arguments.append(list(range(at, at + batch)) if self.batched else at)
+        if self.with_rank:
+            arguments.append(rank)
+        return arguments
 
-        async def all_of() -> list:
-            gate = asyncio.Semaphore(ASYNC)
+    async def _gathered(self, given: list, start: int, rank: int | None, batch: int) -> list:
+        gate = asyncio.Semaphore(ASYNC)
 
-            async def one(inputs: Any, extra: tuple) -> Any:
-                given = [inputs] if self.input_columns is None else [inputs[name] for name in self.input_columns]
-                async with gate:
-                    return await self.function(*given, *extra, **self.fn_kwargs)
+        async def call(i: int, one: Any) -> Any:
+            async with gate:
+                return await self.function(*self._arguments(one, start + i, rank, batch), **self.fn_kwargs)
 
-            return await asyncio.gather(*[one(*call) for call in calls])
+        return await asyncio.gather(*[call(i, one) for i, one in enumerate(given)])
 
-        return asyncio.run(all_of())
+    def _shown(self, table: pa.Table) -> list[str]:
+        shown = self.dataset._format_columns
+        return [name for name in table.column_names if shown is None or name in shown]
 
-    def _batch_inputs(self, view: Any, table: pa.Table) -> Any:
+    def _batch(self, view: Any, table: pa.Table) -> Any:
+        """What a function of batches is given."""
         if self.dataset._format_type is not None:
             return view.batch(table)
         return Lazy(self._shown(table), lambda name: view.python_column(table.column(name), name))
 
-    def _row_inputs(self, view: Any, table: pa.Table) -> Iterator[Any]:
+    def _rows(self, view: Any, table: pa.Table) -> tuple[list, dict[str, list]]:
+        """What a function of rows is given, and the values of single ones by column, to see later what stayed the same."""
         if self.dataset._format_type is not None:
-            yield from view.rows(iter([table]))
-            return
-        names = self._shown(table)
-        features = self.dataset.features
+            return list(view.rows(iter([table]))), {}
+        names, features = self._shown(table), self.dataset.features
         slow = [n for n in names if pa.types.is_nested(table.schema.field(n).type) or needs_decoding(features[n])]
-        if not slow:
-            for values in zip(*[view.python_column(table.column(name), name) for name in names], strict=True):
-                yield Row(zip(names, values, strict=True))
-            return
         quick = {name: view.python_column(table.column(name), name) for name in names if name not in slow}
+        if not slow and names:
+            make = (
+                Row if self.remove_columns else dict
+            )  # whether the row itself was returned matters only for what is removed
+            return [make(zip(names, values, strict=True)) for values in zip(*quick.values(), strict=True)], quick
         loaded: dict[str, list] = {}
 
         def load(name: str, i: int) -> Any:
@@ -307,134 +182,116 @@ class Job:
                 loaded[name] = view.python_column(table.column(name), name)
             return loaded[name][i]
 
+        rows = []
         for i in range(table.num_rows):
             row = Lazy(names, lambda name, i=i: load(name, i))
             for name, values in quick.items():
                 row[name] = values[i]
-            yield row
+            rows.append(row)
+        return rows, quick
 
-    def _shown(self, table: pa.Table) -> list[str]:
-        shown = self.dataset._format_columns
-        return [name for name in table.column_names if shown is None or name in shown]
+    def _kept(self, view: Any, table: pa.Table, start: int, rank: int | None) -> np.ndarray:
+        """The positions among a piece's rows for which the function says yes."""
+        if self.batched:
+            (mask,) = self._apply([self._batch(view, table)], start, rank, table.num_rows)
+            mask = mask.to_pylist() if isinstance(mask, pa.Array | pa.ChunkedArray) else mask
+            if not hasattr(mask, "__len__") or len(mask) != table.num_rows:
+                raise ValueError(
+                    f"{self.name} is batched, so it must return {table.num_rows} answers, one for each row; it returned "
+                    f"{mask!r:.80}."
+                )
+        else:
+            mask = self._apply(self._rows(view, table)[0], start, rank)
+        return start + np.flatnonzero([bool(one) for one in mask])
 
-    def _check(self, out: Any, writes: bool, at: int) -> None:
+    def _check(self, outs: list, writes: bool, start: int) -> None:
         """Raises TypeError where the function returned something that is no row, or forgot to return."""
-        if self.kind == "filter":
-            return
-        if isinstance(out, Mapping | pa.Table) or _is_frame(out):
-            if not writes:
-                raise TypeError(
-                    f"{self.name} returned None before, but at row {at} {type(out).__name__}; return one or the other always."
-                )
-            if self.batched and isinstance(out, Mapping):
-                wrong = (
-                    {name: type(one).__name__ for name, one in out.items() if not _is_column(one)}
-                    if type(out) is not Lazy
-                    else {}
-                )
-                if wrong:
+        if not {type(out) for out in outs} <= (_ROWS if writes else {type(None)}):
+            for i, out in enumerate(outs):
+                good = isinstance(out, Mapping | pa.Table) or _is_frame(out)
+                if good and not writes:
                     raise TypeError(
-                        f"{self.name} is batched, so it must return a dict of lists, but it returned {wrong}.\n"
-                        f"Return one value for each row of the batch, or leave batched=True out."
+                        f"{self.name} returned None before, but {type(out).__name__} at row {start + i}; return one or the "
+                        f"other always."
                     )
-            return
-        if out is None and not writes:
-            return
-        raise TypeError(
-            f"{self.name} returned {out!r:.60} (a {type(out).__name__}) at row {at}; it must return a dict (or a pyarrow table, or a "
-            f"data frame) with the new columns, or always None when it is called for its side effects."
-        )
+                if not good and (writes or out is not None):
+                    raise TypeError(
+                        f"{self.name} returned {out!r:.60} (a {type(out).__name__}) at row {start + i}; it must return a dict "
+                        f"(or a pyarrow table, or a data frame) with the new columns, or always None when it is called for "
+                        f"its side effects."
+                    )
+        out = outs[0]
+        if self.batched and isinstance(out, Mapping) and not isinstance(out, Lazy):
+            wrong = [name for name in out if _flat(out, name) is None and not _is_column(out[name])]
+            if wrong:
+                raise TypeError(
+                    f"{self.name} is batched, so it must return a dict of lists, but {wrong[0]!r} is "
+                    f"{out[wrong[0]]!r:.60} (a {type(out[wrong[0]]).__name__}).\n"
+                    f"Return one value for each row of the batch, or leave batched=True out."
+                )
 
     # ---- results back to Arrow
 
-    def _batch_table(
-        self, table: pa.Table, given: Any, out: Any, known: Features | None, start: int
-    ) -> tuple[pa.Table, Features]:
-        if not isinstance(out, Mapping):
-            return _as_table(out)
+    def _columns_of_batch(self, table: pa.Table, given: Any, out: Mapping) -> dict[str, Any]:
+        """The result's columns: those of the input, overlaid with those returned; untouched ones as they are in Arrow."""
         columns: dict[str, Any] = {}
         if isinstance(given, Lazy) and self.input_columns is None:
-            columns = {name: table.column(name) if name in given.unread else given[name] for name in given}
-            for name in table.column_names:  # columns that the format hides stay
-                if name not in columns and self.dataset._format_columns and name not in self.dataset._format_columns:
+            for name in table.column_names:
+                if name in given:
+                    columns[name] = table.column(name) if name in given.unread else given[name]
+                elif name not in self._shown(table):
                     columns[name] = table.column(name)
+            columns |= {name: given[name] for name in given if name not in columns}
         elif isinstance(given, Mapping):
             columns = dict(zip(table.column_names, table.columns, strict=True))
         for name in self.remove_columns:
             columns.pop(name, None)
-        if out is given:
-            if not isinstance(given, Lazy):
-                columns |= {name: values for name, values in out.items() if name not in self.remove_columns}
-        elif isinstance(out, Row):
-            columns |= {name: out[name] for name in out if name not in self.remove_columns}
-        else:
-            columns |= {name: out[name] for name in out}
-        columns = {name: self._unchanged(table, name, values) for name, values in columns.items()}
-        return self._table(columns, known, start, table.num_rows)
+        for name in out:
+            if isinstance(out, Row) and (name in self.remove_columns or (isinstance(out, Lazy) and name in out.unread)):
+                continue
+            flat = _flat(out, name)
+            columns[name] = out[name] if flat is None else from_flat(*flat, name)
+        return columns
 
-    def _unchanged(self, table: pa.Table, name: str, values: Any) -> Any:
-        """The Arrow column itself where a list of single values is still the column's (text that was only read)."""
-        if type(values) is not list or name not in table.column_names or len(values) != table.num_rows:
-            return values
-        kind = table.schema.field(name).type
-        if not (pa.types.is_string(kind) or pa.types.is_binary(kind)) or needs_decoding(self.dataset.features[name]):
-            return values
-        fresh = pa.array(values) if all(type(one) in (str, bytes, type(None)) for one in values) else None
-        return values if fresh is None else fresh
-
-    def _row_tables(self, table: pa.Table, given: list, outs: list, known: Features | None, start: int) -> list:
-        """The results of a piece's rows as tables: one, or one a row where the function returned tables."""
-        if not isinstance(outs[0], Mapping):
-            return [_as_table(out) for out in outs]
+    def _columns_of_rows(
+        self, table: pa.Table, given: list, originals: dict[str, list], outs: list, start: int
+    ) -> dict[str, Any]:
+        """The same for rows, whose values become columns here."""
         first_in, first = given[0], outs[0]
-        merges = isinstance(first_in, Mapping)
-        raw = not merges or self.dataset._format_type is not None or self.input_columns is not None
-        names: list[str] = []
-        if merges:
-            names = [n for n in (table.column_names if raw else first_in) if n not in self.remove_columns]
-            hidden = self.dataset._format_columns
-            if not raw and hidden is not None:
-                names += [
-                    n for n in table.column_names if n not in hidden and n not in names and n not in self.remove_columns
-                ]
-        returned = isinstance(first, Row)
-        new = [name for name in first if not (returned and name in self.remove_columns)]
-        columns: dict[str, Any] = {}
-        for name in dict.fromkeys([*names, *new]):
-            if name in first and name in new:
-                if isinstance(first, Lazy) and all(type(out) is Lazy and name in out.unread for out in outs):
-                    columns[name] = table.column(name)
-                    continue
-                try:
-                    values = [out[name] for out in outs]
-                except KeyError:
-                    i = next(i for i, out in enumerate(outs) if name not in out)
-                    raise UnknownNameError(
-                        f"{self.name} returned no {name!r} for row {start + i}, but it did for row {start}; return every column for every row."
-                    ) from None
-            elif raw or name not in first_in:
-                columns[name] = table.column(name)
-                continue
-            elif isinstance(first_in, Lazy) and all(name in one.unread for one in given):
-                columns[name] = table.column(name)
-                continue
-            else:
-                values = [row[name] for row in given]
-            columns[name] = values
-        if (
-            extra := {name for out in outs for name in out} - {name for name in first}
-            if len({len(out) for out in outs}) > 1
-            else None
-        ):
-            i = next(i for i, out in enumerate(outs) if extra & set(out))
+        in_place = isinstance(first_in, dict) and self.dataset._format_type is None and self.input_columns is None
+        base: list[str] = []
+        if isinstance(first_in, Mapping):
+            shown = self._shown(table)
+            base = [n for n in table.column_names if not in_place or n in first_in or n not in shown]
+            base += [n for n in first_in if in_place and n not in base]
+        new = [name for name in first if not (isinstance(first, Row) and name in self.remove_columns)]
+        sizes = {len(out) for out in outs}
+        if len(sizes) > 1 or any(out.keys() != first.keys() for out in outs):
+            i, out = next((i, out) for i, out in enumerate(outs) if set(out) != set(first))
+            differ = sorted(set(out) ^ set(first))
             raise UnknownNameError(
-                f"{self.name} returned {sorted(extra)} for row {start + i}, but not for row {start}; return every column for every row."
+                f"{self.name} returned the columns {differ} either for row {start} or for row {start + i}, but not for both; "
+                f"return every column for every row."
             )
-        return [self._table(columns, known, start, len(outs))]
+        columns: dict[str, Any] = {}
+        for name in dict.fromkeys([*(n for n in base if n not in self.remove_columns), *new]):
+            if name in new:
+                source = outs
+            elif in_place and name in first_in:
+                source = given
+            else:
+                columns[name] = table.column(name)
+                continue
+            if isinstance(source[0], Lazy) and all(type(row) is Lazy and name in row.unread for row in source):
+                columns[name] = table.column(name)
+                continue
+            values = [row[name] for row in source]
+            same = name in originals and all(map(operator.is_, values, originals[name]))
+            columns[name] = table.column(name) if same else values
+        return columns
 
-    def _table(
-        self, columns: dict[str, Any], known: Features | None, start: int, rows: int
-    ) -> tuple[pa.Table, Features]:
+    def _encoded(self, columns: dict[str, Any], known: Features | None, start: int, rows: int) -> Made:
+        """Columns of values as a table; a column that was there keeps its type where the values allow."""
         base = self.dataset.features
         if self.features is not None:
             if extra := [name for name in columns if name not in self.features]:
@@ -443,7 +300,6 @@ class Job:
                 )
             columns = {name: columns[name] for name in self.features if name in columns}
         else:
-            columns = {name: columns[name] for name in sorted(columns, key=lambda n: n not in base)}
             columns = {
                 **{n: columns[n] for n in base if n in columns},
                 **{n: v for n, v in columns.items() if n not in base},
@@ -452,11 +308,9 @@ class Job:
         for name, values in columns.items():
             wish = (known or {}).get(name) or (base.get(name) if self.try_original_type else None)
             wanted = self.features[name] if self.features is not None else None
-            if isinstance(values, pa.ChunkedArray | pa.Array) and wanted is None and name in base:
-                kept = known[name] if known and name in known else base[name]
-                arrays[name], features[name] = cast(values, base[name]), base[name]
-                if kept != base[name]:
-                    arrays[name], features[name] = cast(values, kept), kept
+            if isinstance(values, pa.ChunkedArray) and wanted is None and name in base:  # untouched
+                features[name] = known[name] if known and name in known else base[name]
+                arrays[name] = cast(values, features[name])
                 continue
             try:
                 arrays[name], features[name] = column(values, wanted, wish=wish, name=name, mixed=self.mixed)
@@ -465,12 +319,21 @@ class Job:
                 raise
         lengths = {name: len(array) for name, array in arrays.items()}
         if len(set(lengths.values())) > 1:
-            old = [name for name in lengths if name in base and lengths[name] == rows]
+            old = [name for name in lengths if name in base and lengths[name] == rows] or self.dataset.column_names
             raise pa.ArrowInvalid(
                 f"{self.name} returned columns of different lengths for rows {start} to {start + rows - 1}: {lengths}.\n"
-                f"A function that changes the number of rows must drop the old columns: remove_columns={old or self.dataset.column_names}."
+                f"A function that changes the number of rows must drop the old columns: remove_columns={old}."
             )
         return pa.table(list(arrays.values()), schema=features.arrow_schema), features
+
+
+_ROWS = {dict, Row, Lazy}
+
+
+def _flat(out: Any, name: str) -> Any:
+    """A tokenizer's flat arrays of a column, (values, starts), where the output has them."""
+    flat = getattr(out, "flat", None) if not isinstance(out, dict) else None
+    return flat(name) if callable(flat) else None
 
 
 def _is_frame(value: Any) -> bool:
@@ -484,21 +347,18 @@ def _is_frame(value: Any) -> bool:
 def _is_column(value: Any) -> bool:
     if isinstance(value, list | np.ndarray | pa.Array | pa.ChunkedArray) or hasattr(value, "__arrow_array__"):
         return True
-    kind = type(value)
-    return kind.__module__.partition(".")[0] in ("torch", "pandas", "polars", "jax", "jaxlib") and hasattr(
-        value, "__len__"
-    )
+    library = type(value).__module__.partition(".")[0]
+    return library in ("torch", "pandas", "polars", "jax", "jaxlib") and hasattr(value, "__len__")
 
 
-def _as_table(out: Any) -> tuple[pa.Table, Features]:
+def _as_table(out: Any) -> Made:
     if not isinstance(out, pa.Table):
         out = out.to_arrow() if hasattr(out, "to_arrow") else pa.Table.from_pandas(out)
         out = out.replace_schema_metadata(None)
-    table = unwrap(out)
-    return table, Features.from_arrow_schema(out.schema)
+    return unwrap(out), Features.from_arrow_schema(out.schema)
 
 
-# ---- map
+# ---- the methods
 
 
 def map_rows(
@@ -714,8 +574,8 @@ def _perform(
     with bar:
         if num_proc and (len(ranges) > 1 or num_proc >= 1):
             return _in_processes(job, ranges, paths, reuse and bool(key or cache_file_name), step, key, bar)
-        writer, wrote = _write(job, ranges[0], None, path, key, bar.update)
-    if not wrote:
+        writer = _write(job, ranges[0], None, path, key, bar.update)
+    if writer is None:
         return base
     return _result(job, [path] if path else [writer], step, key, in_memory=path is None)
 
@@ -752,56 +612,27 @@ def _shards(rows: int, count: int) -> list[range]:
 
 def _write(
     job: Job, rows: range, rank: int | None, path: str | None, key: str | None, done: Callable[[int], Any]
-) -> tuple[ArrowWriter, bool]:
-    """Run a job over rows into a writer; whether anything was written."""
-    fixed = Features(job.features) if job.features is not None else None
-    writer = ArrowWriter(path, fixed, key)
+) -> ArrowWriter | None:
+    """Run a job over rows into a writer; None where the function never returned anything."""
+    writer = ArrowWriter(path, Features(job.features) if job.features is not None else None, key)
     wrote = False
-
-    def write(table: pa.Table, features: Features, where: str) -> None:
-        nonlocal wrote
-        wrote = True
-        if table.num_rows or fixed is not None:
-            writer.write(table, features, where=where)
-
     try:
-        if job.kind == "filter":
-            for start, stop in job._pieces(rows):
-                kept = _kept(job, start, stop, rank)
-                write(pa.table({"indices": pa.array(kept, pa.uint64())}), INDICES, "")
-                done(stop - start)
-            writer.features = INDICES
-        else:
-            for count in job.run(rows, rank, write):
-                done(count)
-            if wrote and writer.features is None:  # no row is left
-                writer.features = job.dataset.features
-        if wrote:
-            writer.finish()
-        else:
-            writer._drop()
+        for count, made, where in job.run(rows, rank):
+            for table, features in made or ():
+                wrote = True
+                if table.num_rows or job.kind == "filter":
+                    writer.write(table, features, where=where)
+            done(count)
+        if not wrote:
+            writer.drop()
+            return None
+        if writer.features is None:  # no row is left
+            writer.features = job.dataset.features
+        writer.finish()
     except BaseException:
-        writer._drop()
+        writer.drop()
         raise
-    return writer, wrote
-
-
-INDICES = Features.from_arrow_schema(pa.schema([("indices", pa.uint64())]))
-
-
-def _kept(job: Job, start: int, stop: int, rank: int | None) -> np.ndarray:
-    """The positions among these rows for which the function says yes."""
-    base = job.dataset
-    table = base._table_of(range(start, stop))
-    given, outs = job._call(base._view, table, start, rank)
-    mask = outs[0] if job.batched else outs
-    if isinstance(mask, pa.Array | pa.ChunkedArray):
-        mask = mask.to_pylist()
-    if job.batched and (not hasattr(mask, "__len__") or len(mask) != stop - start):
-        raise ValueError(
-            f"{job.name} is batched, so it must return {stop - start} answers, one for each row; it returned {mask!r:.80}."
-        )
-    return start + np.flatnonzero([bool(one) for one in mask])
+    return writer
 
 
 def _result(job: Job, parts: list, step: str, key: str | None, *, in_memory: bool) -> Dataset:
@@ -888,99 +719,3 @@ def _in_processes(
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-class Workers:
-    """Processes that each run a job over their rows; the first error in one ends all and is raised here."""
-
-    def __init__(self, job: Job, todo: list, key: str | None):
-        kind = "fork" if sys.platform == "linux" else "spawn"
-        self.context: Any = multiprocessing.get_context(kind)
-        self.processes: dict[Any, Any] = {}  # a pipe's end -> its process
-        self.job, self.todo, self.key = job, todo, key
-        if kind == "spawn":
-            try:
-                pickle.dumps(job.function)
-            except Exception as error:
-                raise TypeError(
-                    f"{job.name} cannot be sent to other processes ({error}); define it at the top of a module, or leave num_proc out."
-                ) from error
-
-    def run(self, done: Callable[[int], Any]) -> bool:
-        """Wait for all; whether they wrote something."""
-        job = self.job
-        _ = job.dataset._batches, job.dataset._view  # made once, before the fork
-        wrote = False
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-                for rank, rows, path in self.todo:
-                    ours, theirs = self.context.Pipe(duplex=False)
-                    process = self.context.Process(
-                        target=_work, args=(theirs, job, rows, rank, path, self.key), daemon=True
-                    )
-                    process.start()
-                    theirs.close()
-                    self.processes[ours] = (process, rank, rows)
-            waiting = set(self.processes)
-            while waiting:
-                for pipe in multiprocessing.connection.wait(list(waiting)):
-                    process, rank, rows = self.processes[pipe]
-                    try:
-                        kind, value = pipe.recv()  # pyright: ignore[reportAttributeAccessIssue]
-                    except EOFError:
-                        process.join()
-                        raise RuntimeError(
-                            f"{job.kind}: process {rank} of {job.name} (rows {rows.start} to {rows.stop - 1}) ended with code "
-                            f"{process.exitcode} before it was done; -9 is often the system's answer to too little memory."
-                        ) from None
-                    if kind == "rows":
-                        done(value)
-                    elif kind == "error":
-                        raise _revived(*value)
-                    else:
-                        wrote = wrote or value
-                        waiting.discard(pipe)
-            for process, _, _ in self.processes.values():
-                process.join()
-            return wrote
-        finally:
-            for pipe, (process, _, _) in self.processes.items():
-                if process.is_alive():
-                    process.terminate()
-                process.join(5)
-                pipe.close()
-
-
-def _work(pipe: Any, job: Job, rows: range, rank: int, path: str, key: str | None) -> None:
-    """What one process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)  # thread pools do not survive a fork
-    try:
-        _, wrote = _write(job, rows, rank, path, key, lambda count: pipe.send(("rows", count)))
-        pipe.send(("done", wrote))
-    except BaseException as error:
-        import traceback
-
-        text = "".join(traceback.format_exception(error))
-        try:
-            raw = pickle.dumps(error)
-            pickle.loads(raw)
-        except Exception:
-            raw = pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
-        pipe.send(("error", (raw, text, getattr(error, "__notes__", []))))
-    finally:
-        pipe.close()
-
-
-def _revived(raw: bytes, text: str, notes: list[str]) -> BaseException:
-    """An exception of another process, with its traceback as a note."""
-    error = pickle.loads(raw)
-    error.__notes__ = []
-    for note in [*notes, f"In the process that failed:\n{text}"]:
-        error.add_note(note)
-    return error
-
-
-_ = operator, SCALARS

@@ -22,7 +22,7 @@ from bearhug.datasets.arrow import cast, column, infer, to_list
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, List, decode, encode, needs_decoding
 from bearhug.datasets.info import DatasetInfo
-from bearhug.datasets.map import Row
+from bearhug.datasets.rows import Row
 from bearhug.datasets.splits import NamedSplit
 from bearhug.datasets.table import Batches
 from bearhug.datasets.views import NumpyView, TorchView, format_name, make_view

@@ -25,7 +25,8 @@ ALIASES = {
 }  # fmt: skip
 KEPT = 1024  # record batches whose readers are kept
 BLOCK = 1000  # rows that iteration converts at once
-Read = Callable[[int], Any]
+Read = Callable[[int], Any]  # from a position in a record batch
+Pick = Callable[[Any], Any]  # from a slice or an array of positions in a record batch
 
 
 def format_name(kind: str | None) -> str | None:
@@ -96,6 +97,10 @@ class View:
             return lambda i: decode(feature, to_list(array.slice(i, 1))[0])
         return reader(array)
 
+    def picked(self, rows: range | np.ndarray) -> Any:
+        """Rows, by their positions in the table, as columns; None where a table must be made of them first."""
+        return None
+
     def batch(self, table: pa.Table) -> Any:
         """The rows of a table as columns."""
         out = {name: self.column(table.column(name), name) for name in self.shown}
@@ -125,26 +130,110 @@ class View:
 class _ArrayView(View):
     """What numpy and torch share: which columns can be converted as one array."""
 
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._pickers: dict[int, list[tuple[str, Pick]] | None] = {}
+
     def rows(self, tables: Iterator[pa.Table]) -> Iterator[Any]:
         for table in tables:
             view = type(self)(Batches(table), self.features, self.shown, self.rest, self.options)
             for i in range(table.num_rows):
                 yield view.row(i)
 
+    def picked(self, rows: range | np.ndarray) -> Any:
+        """Rows of one record batch as columns, without a table between; None where the general way must be taken."""
+        if not len(rows) or self.rest or self.options:
+            return None
+        low, high = (rows[0], rows[-1]) if isinstance(rows, range) else (int(rows.min()), int(rows.max()))
+        home, place = self.batches.find(min(low, high))
+        if place + abs(high - low) >= self.batches.batches[home].num_rows:
+            return None
+        if home not in self._pickers:
+            if len(self._pickers) >= KEPT:
+                self._pickers.clear()
+            batch = self.batches.batches[home]
+            pickers = [(name, self.picker(batch.column(name), name)) for name in self.shown]
+            self._pickers[home] = [(n, p) for n, p in pickers if p] if all(p for _, p in pickers) else None
+        pickers = self._pickers[home]
+        if pickers is None:
+            return None
+        start = low - place if isinstance(rows, range) else int(self.batches.starts[home])
+        if isinstance(rows, range) and rows.step == 1:
+            at: Any = slice(low - start, high + 1 - start)
+        else:
+            at = np.asarray(rows) - int(self.batches.starts[home])
+        return {name: pick(at) for name, pick in pickers}
+
+    def picker(self, array: pa.Array, name: str) -> Pick | None:
+        """A function from a slice or an array of positions in a record batch's column to the values there."""
+        kind = array.type
+        if array.null_count or name in self._decoded:
+            return None
+        if is_number(kind) and not pa.types.is_uint64(kind):
+            values = array.to_numpy()
+            return lambda at: self.made(widened(values[at]))
+        if not is_list(kind):
+            return None
+        whole = as_one(array)
+        if whole is not None and whole.dtype != np.uint64:
+            return lambda at: self.made(widened(whole[at]))
+        if is_number(kind.value_type) and not pa.types.is_uint64(kind.value_type) and not has_nulls_inside(array):
+            offsets, inner, _ = _list_parts(array)
+            flat = inner.to_numpy()
+            return lambda at: self.lists(flat, offsets, at)
+        return None
+
+    def lists(self, flat: np.ndarray, offsets: np.ndarray, at: Any) -> Any:
+        """Rows of lists of numbers: one array where they have one length, else an array each."""
+        starts, stops = offsets[:-1][at], offsets[1:][at]
+        size = int(stops[0] - starts[0])
+        if bool(np.all(stops - starts == size)):
+            if isinstance(at, slice):
+                return self.made(widened(flat[int(starts[0]) : int(stops[-1])]).reshape(len(starts), size))
+            return self.made(widened(flat[starts[:, None] + np.arange(size)]))
+        pairs = zip(starts.tolist(), stops.tolist(), strict=True)
+        return self.joined([self.made(widened(flat[a:b])) for a, b in pairs])
+
+    def made(self, array: np.ndarray) -> Any:
+        """An array of its own as this format's."""
+        return array
+
     def reader(self, array: pa.Array, name: str) -> Read:
-        if not self.options and name not in self._decoded:
-            made = self.fast_reader(array, self.features[name])
-            if made is not None:
-                return made
+        kind, feature = array.type, self.features[name]
+        if not self.options and name not in self._decoded and not array.null_count:
+            if is_number(kind) and not pa.types.is_uint64(kind):
+                return self.number_reader(array)
+            if is_text(kind):
+                return self.text_reader(array)
+            if is_list(kind):
+                is_numbers = is_number(kind.value_type) and not pa.types.is_uint64(kind.value_type)
+                if is_numbers and not has_nulls_inside(array):
+                    offsets, inner, _ = _list_parts(array)
+                    flat, place, made = inner.to_numpy(), offsets.item, self.made
+                    if flat.dtype.kind == "f":
+                        return lambda i: made(widened(flat[place(i) : place(i + 1)]))
+                    return lambda i: made(flat[place(i) : place(i + 1)].astype(np.int64))
+                if isinstance(feature, _Array) and (whole := as_one(array)) is not None and whole.dtype != np.uint64:
+                    return lambda i: self.made(widened(whole[i]))
         return lambda i: self.general(pa.chunked_array([array.slice(i, 1)]), name, row=True)
+
+    def number_reader(self, array: pa.Array) -> Read:
+        """Single numbers."""
+        raise AssertionError
+
+    def text_reader(self, array: pa.Array) -> Read:
+        """Single texts."""
+        return reader(array)
 
     def column(self, array: pa.ChunkedArray, name: str) -> Any:
         if len(array) and not self.options and name not in self._decoded:
-            made = self.fast_column(
-                array.combine_chunks() if array.num_chunks > 1 else array.chunk(0), self.features[name]
-            )
-            if made is not None:
-                return made
+            one: Any = array.combine_chunks() if array.num_chunks > 1 else array.chunk(0)
+            pick = self.picker(one, name) if isinstance(one, pa.Array) else None
+            if pick is not None:
+                return pick(slice(0, len(array)))
+            whole = as_one(one) if isinstance(one, pa.Array) and pa.types.is_boolean(one.type) else None
+            if whole is not None:
+                return self.made(whole.copy())
         return self.general(array, name, row=False)
 
     def general(self, array: pa.ChunkedArray, name: str, *, row: bool) -> Any:
@@ -158,12 +247,6 @@ class _ArrayView(View):
             return self.convert(values[0])
         return self.joined(self.convert(values))
 
-    def fast_reader(self, array: pa.Array, feature: Feature) -> Read | None:
-        raise AssertionError
-
-    def fast_column(self, array: pa.Array, feature: Feature) -> Any:
-        raise AssertionError
-
     def convert(self, value: Any) -> Any:
         """A numpy or Python value in this format, at any depth."""
         raise AssertionError
@@ -176,23 +259,13 @@ class _ArrayView(View):
 class NumpyView(_ArrayView):
     """numpy: integers as int64, fractions as float32; a single number keeps its own type."""
 
-    def fast_reader(self, array: pa.Array, feature: Feature) -> Read | None:
-        kind = array.type
-        if is_number(kind) and not array.null_count:
-            values = array.to_numpy()
-            return lambda i: values[i]
-        if is_text(kind) and not array.null_count:
-            text = reader(array)
-            return lambda i: np.str_(text(i))
-        if is_list(kind) and is_number(kind.value_type) and not array.null_count and not has_nulls_inside(array):
-            offsets, inner, _ = _list_parts(array)
-            flat, place = inner.to_numpy(), offsets.item
-            return lambda i: widened(flat[place(i) : place(i + 1)])
-        return None
+    def number_reader(self, array: pa.Array) -> Read:
+        values = array.to_numpy()
+        return lambda i: values[i]
 
-    def fast_column(self, array: pa.Array, feature: Feature) -> Any:
-        made = as_one(array)
-        return None if made is None else widened(made)
+    def text_reader(self, array: pa.Array) -> Read:
+        text = reader(array)
+        return lambda i: np.str_(text(i))
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -229,48 +302,25 @@ class NumpyView(_ArrayView):
 class TorchView(_ArrayView):
     """torch: integers as int64, fractions as float32, text as Python; every tensor owns its memory."""
 
-    def __init__(self, *args: Any):
-        super().__init__(*args)
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
         import torch
 
         self.torch = torch
+        self.made = torch.from_numpy
 
-    def fast_reader(self, array: pa.Array, feature: Feature) -> Read | None:
-        kind, torch = array.type, self.torch
-        if array.null_count:
-            return None
-        if is_number(kind) and not pa.types.is_uint64(kind):
-            item, tensor = array.to_numpy().item, torch.tensor
-            if pa.types.is_floating(kind):
-                float32 = torch.float32
-                return lambda i: tensor(item(i), dtype=float32)
-            return lambda i: tensor(item(i))
-        if is_text(kind):
-            return reader(array)
-        if is_list(kind) and is_number(kind.value_type) and not has_nulls_inside(array):
-            if pa.types.is_uint64(kind.value_type):
-                return None
-            offsets, inner, _ = _list_parts(array)
-            flat, place, from_numpy = inner.to_numpy(), offsets.item, torch.from_numpy
-            if flat.dtype.kind == "f":
-                return lambda i: from_numpy(widened(flat[place(i) : place(i + 1)]))
-            return lambda i: from_numpy(flat[place(i) : place(i + 1)].astype(np.int64))
-        return None
+    def number_reader(self, array: pa.Array) -> Read:
+        item, tensor = array.to_numpy().item, self.torch.tensor
+        if pa.types.is_floating(array.type):
+            float32 = self.torch.float32
+            return lambda i: tensor(item(i), dtype=float32)
+        return lambda i: tensor(item(i))
 
-    def fast_column(self, array: pa.Array, feature: Feature) -> Any:
-        made = as_one(array)
-        if made is not None:
-            return None if made.dtype == np.uint64 else self.torch.from_numpy(widened(made))
-        kind = array.type
-        if is_list(kind) and is_number(kind.value_type) and not array.null_count and not has_nulls_inside(array):
-            if pa.types.is_uint64(kind.value_type):
-                return None
-            offsets, inner, _ = _list_parts(array)
-            flat = self.torch.from_numpy(widened(inner.to_numpy()))
-            return list(flat.split(np.diff(offsets).tolist()))
-        if is_text(kind) and not array.null_count:
-            return to_list(array)
-        return None
+    def picker(self, array: pa.Array, name: str) -> Pick | None:
+        if is_text(array.type) and not array.null_count:
+            text = reader(array)
+            return lambda at: [text(i) for i in (range(at.start, at.stop) if isinstance(at, slice) else at.tolist())]
+        return super().picker(array, name)
 
     def convert(self, value: Any) -> Any:
         torch = self.torch

@@ -55,7 +55,7 @@ class ArrowWriter:
         if kind is None:
             self.finish()
         else:
-            self._drop()
+            self.drop()
 
     def write(self, table: pa.Table, features: Features | None = None, *, where: str = "") -> None:
         """Add a table. `where` says in an error which rows these are.
@@ -181,7 +181,7 @@ class ArrowWriter:
                 os.replace(part, self.path)
                 sync_folder(self.path.parent)
         except BaseException:
-            self._drop()
+            self.drop()
             raise
 
     def _join(self) -> None:
@@ -208,7 +208,8 @@ class ArrowWriter:
                 for part, _ in parts:
                     Path(part).unlink(missing_ok=True)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Leave nothing behind."""
         if self._stream is not None and self.path is not None:
             self._sink.close()
             Path(self._temporary or "").unlink(missing_ok=True)
