@@ -128,15 +128,12 @@ def _is_matrix(row: Any) -> bool:
 
 def _filled(rows: list, lengths: list[int], length: int, fill: int, side: str, kind: str | None) -> Any:
     """Each row with `fill` on that side up to `length`; longer rows stay."""
-    if kind is not None and max(lengths) <= length and all(map(lambda row, n: len(row) == n, rows, lengths)):
+    if kind is not None and max(lengths) <= length and [len(row) for row in rows] == lengths:
         import numpy as np
 
+        columns, ends = np.arange(length), np.array(lengths)[:, None]
         out = np.full((len(rows), length), fill, dtype=np.int64)
-        for i, row in enumerate(rows):
-            if side == "right":
-                out[i, : len(row)] = row
-            elif row:
-                out[i, -len(row) :] = row
+        out[columns < ends if side == "right" else columns >= length - ends] = [id for row in rows for id in row]
         if kind == "np":
             return out
         import torch
