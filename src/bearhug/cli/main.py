@@ -1,9 +1,11 @@
-"""`bearhug`: the commands. One file a group beside this one; each imports what it needs when it runs, so help is quick."""
+"""`bearhug`: the commands. One file a group beside this one; each imports what it needs when it runs."""
 
 import typer
 
 from bearhug import __version__
 from bearhug.cli.docs import docs
+from bearhug.cli.hub import hub
+from bearhug.cli.login import auth, login, logout, whoami
 from bearhug.cli.tutorial import tutorial
 
 app = typer.Typer(
@@ -29,8 +31,9 @@ def start(
     """
 
 
-for command in (tutorial, docs):
+for command in (tutorial, docs, hub, login, logout, whoami):
     app.command()(command)
+app.add_typer(auth, name="auth")
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """`bearhug tutorial`: walk through docs/learn/tutorial.md, step by step, with every block's real result.
 
 The page is the one source: a step is a heading `## 1. ...`, its text, and its Python blocks, which run in order in one
-namespace, in a folder of their own with a home of its own. What the page shows as results (```text) was printed once; here
-the blocks run and print again.
+namespace, in a folder of their own with a home of its own. What the page shows as results (```text) was printed once;
+here the blocks run and print again.
 """
 
 import ast
@@ -12,7 +12,9 @@ import re
 import shutil
 import time
 import traceback
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ MEASURED = {
 
 @dataclass
 class Step:
-    """A step of the page: its number, its title, and its parts in order, (kind, text, line); kind "prose" or a language."""
+    """A step of the page: its number, title, and parts in order, (kind, text, line), of kind "prose" or a language."""
 
     number: int
     title: str
@@ -77,7 +79,7 @@ def tutorial(
 def read(page: Path) -> list[Step]:
     """The steps of the page."""
     text, steps = page.read_text(), []
-    for match in re.finditer(r"^## (\d+)\. (.+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
+    for match in re.finditer(r"^## (\d+)\. ([^\n]+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
         own, at = Step(int(match[1]), match[2]), 0
         for fence in FENCE.finditer(match[3]):
             own.parts.append(("prose", match[3][at : fence.start()].strip(), 0))
@@ -138,8 +140,9 @@ def _names(step: Step) -> tuple[set[str], set[str]]:
 def walk(steps: list[Step], quiet: list[Step]) -> bool:
     """Show and run the steps, after the quiet ones; a summary at the end. Whether all went well."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    for one in quiet:
-        exec(compile(one.code(), "tutorial.md", "exec"), names)
+    with redirect_stdout(StringIO()):
+        for one in quiet:
+            exec(compile(one.code(), "tutorial.md", "exec"), names)
     begun, took = time.perf_counter(), []
     for one in steps:
         started = time.perf_counter()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bearhug.pipelines.explain import arguments, loading, to_device
-from bearhug.pipelines.pipeline import Pipeline
+from bearhug.pipelines.steps import Pipeline
 from bearhug.pipelines.tokens import encode, tokenizer_options
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from bearhug.pipelines.explain import arguments, loading, to_device
-from bearhug.pipelines.pipeline import Pipeline, PipelineException
+from bearhug.pipelines.steps import Pipeline, PipelineException
 from bearhug.pipelines.tokens import decode, encode
 
 log = logging.getLogger("bearhug")
@@ -47,8 +47,7 @@ class FillMaskPipeline(Pipeline):
                 'Take a model that was trained with masks, such as a BERT, or go on with a text: "text-generation".',
             )
         if options.get("targets") is not None:
-            options["target_ids"] = self.get_target_ids(options["targets"])
-        options.pop("targets", None)
+            options["targets"] = self.get_target_ids(options["targets"])
         if options.get("top_k", 1) is None:
             del options["top_k"]
         return super()._sanitize_parameters(**options)
@@ -80,7 +79,7 @@ class FillMaskPipeline(Pipeline):
             "attention_mask": model_inputs.get("attention_mask"),
         }
 
-    def postprocess(self, model_outputs: Any, *, top_k: int = 5, target_ids: torch.Tensor | None = None) -> Any:
+    def postprocess(self, model_outputs: Any, *, top_k: int = 5, targets: Any = None) -> Any:
         """The results of one text -> the words for its mask, or a list of them for each of its masks."""
         ids, mask = model_outputs["input_ids"][0], model_outputs["attention_mask"]  # (T,)
         logits = model_outputs["logits"][0]
@@ -88,13 +87,13 @@ class FillMaskPipeline(Pipeline):
             ids, logits = ids[mask[0].bool()], logits[mask[0].bool()]
         places = (ids == self.tokenizer.mask_token_id).nonzero().flatten()
         chances = logits[places].softmax(-1)  # (masks, V)
-        if target_ids is not None:
-            chances = chances[:, target_ids]
+        if targets is not None:  # their ids, by now
+            chances = chances[:, targets]
         answers = []
         for place, scores in zip(places.tolist(), chances, strict=True):
             best, tokens = scores.topk(min(top_k, len(scores)))
-            if target_ids is not None:
-                tokens = target_ids[tokens]
+            if targets is not None:
+                tokens = targets[tokens]
             answers.append(
                 [self._filled(ids, place, *pair, len(places) == 1) for pair in zip(best, tokens, strict=True)]
             )
@@ -136,7 +135,7 @@ class FillMaskPipeline(Pipeline):
     def code(self, inputs: Any = None, **options: Any) -> str:
         """The plain code that a call stands for."""
         chosen = self._merged(options)
-        after, targets = chosen["postprocess"], chosen["postprocess"].get("target_ids")
+        after, targets = chosen["postprocess"], chosen["postprocess"].get("targets")
         top_k = after.get("top_k", 5) if targets is None else min(after.get("top_k", 5), len(targets))
         limited = (
             "" if targets is None else f"\ntargets = torch.tensor({targets.tolist()})\nchances = chances[:, targets]"

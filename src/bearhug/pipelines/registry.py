@@ -14,7 +14,7 @@ import torch
 from bearhug._lib.errors import near
 from bearhug.hub.client import nursery_names, open_repo
 from bearhug.hub.reach import endpoint, offline, require
-from bearhug.pipelines.pipeline import Pipeline
+from bearhug.pipelines.steps import Pipeline
 
 log = logging.getLogger("bearhug")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bearhug._lib.errors import near
 from bearhug.pipelines.explain import arguments, loading, to_device
-from bearhug.pipelines.pipeline import Pipeline
+from bearhug.pipelines.steps import Pipeline
 from bearhug.pipelines.tokens import encode, tokenizer_options
 
 FUNCTIONS = {

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bearhug.generation import config as generation
 from bearhug.pipelines.explain import arguments, loading, to_device, written
-from bearhug.pipelines.pipeline import Options, Pipeline, is_chat, is_message
+from bearhug.pipelines.steps import Options, Pipeline, is_chat, is_message
 from bearhug.pipelines.tokens import decode
 
 # Where neither the caller nor the model's generation_config says otherwise.

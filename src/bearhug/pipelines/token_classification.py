@@ -9,7 +9,7 @@ from typing import Any
 
 from bearhug._lib.errors import near
 from bearhug.pipelines.explain import arguments, loading, to_device, written
-from bearhug.pipelines.pipeline import ChunkPipeline
+from bearhug.pipelines.steps import ChunkPipeline
 
 log = logging.getLogger("bearhug")
 
