@@ -113,6 +113,7 @@ def eager(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: 
 
 ATTEND: dict[str, Callable[[Tensor, Tensor, Tensor, Sight, float, float], tuple[Tensor, Tensor | None]]] = {
     "eager": eager,
+    "flash_attention_2": sdpa,  # torch picks its flash kernels itself, where they fit
     "sdpa": sdpa,
 }
 
