@@ -38,6 +38,7 @@ NAMES = {
     "PreTrainedModel": "bearhug.models",
     "PretrainedConfig": "bearhug.models",
     # generation
+    "AsyncTextIteratorStreamer": "bearhug.generation",
     "GenerationConfig": "bearhug.generation",
     "LogitsProcessor": "bearhug.generation",
     "LogitsProcessorList": "bearhug.generation",
@@ -84,12 +85,14 @@ NAMES = {
 }
 
 
-def _architecture(name: str) -> Any:
-    """`GPT2LMHeadModel`, `BertTokenizerFast`, `LlamaConfig`, ...: thin names for the Auto classes, per architecture."""
-    from bearhug.models import aliases
+def _reference_name(name: str) -> Any:
+    """The reference's thin names per architecture and option: `GPT2LMHeadModel`, `BertTokenizer`, `TopKLogitsWarper`."""
+    if name.endswith(("LogitsProcessor", "LogitsWarper", "Criteria", "LogitNormalization", "LengthPenalty")):
+        from bearhug.generation.aliases import find
+    else:
+        from bearhug.models.aliases import find
+    return find(name)
 
-    return aliases.find(name)
 
-
-__getattr__, __dir__ = attach(__name__, NAMES, otherwise=_architecture)
+__getattr__, __dir__ = attach(__name__, NAMES, otherwise=_reference_name)
 __all__ = ["__version__", *NAMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -87,8 +87,8 @@ def test_biases_and_forbidden_words_are_the_references(ids, logits):
     biases = {(1,): 2.0, (5, 6, 7): -4.0, (6, 8): 1.5, (6, 9): 1.0, tuple(range(11)): 9.0}
     words = [[1], [5, 6, 7], [6, 8], [3]]
 
-    ours = scores._bias("sequence_bias", biases, V, None, ids.device)(ids, logits)
-    forbidden = scores._bias("bad_words_ids", {tuple(w): -torch.inf for w in words[:3]}, V, None, ids.device)(
+    ours = scores.biased("sequence_bias", biases, V, None, ids.device)(ids, logits)
+    forbidden = scores.biased("bad_words_ids", {tuple(w): -torch.inf for w in words[:3]}, V, None, ids.device)(
         ids, logits
     )
 
@@ -98,7 +98,7 @@ def test_biases_and_forbidden_words_are_the_references(ids, logits):
 
 def test_a_bias_for_a_token_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match=r"sequence_bias has the token id 50.*0 to 49"):
-        scores._bias("sequence_bias", {(50,): 1.0}, V, None, torch.device("cpu"))
+        scores.biased("sequence_bias", {(50,): 1.0}, V, None, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_bias_for_a_token_that_does_not_exist_is_named():
         partial(scores.repetition_penalty, penalty=1.7),
         partial(scores.no_repeat_ngram, size=1),
         partial(scores.no_repeat_ngram, size=2),
-        lambda ids, logits, start=None: scores._bias("b", {(0, 0): 5.0, (0, 7): 3.0}, V, start, ids.device)(
+        lambda ids, logits, start=None: scores.biased("b", {(0, 0): 5.0, (0, 7): 3.0}, V, start, ids.device)(
             ids, logits
         ),
     ],
@@ -119,6 +119,40 @@ def test_padding_changes_nothing(function, ids, logits):
     torch.testing.assert_close(
         function(padded, logits, start=torch.full((B, 1), 3)), function(ids, logits), atol=0, rtol=0
     )
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("call", CASES)
+def test_the_references_class_names_stand_for_the_functions(call, ids, logits):
+    import transformers.generation as reference
+
+    import bearhug.generation
+
+    ours, theirs = (eval(f"module.{call}", {"module": module}) for module in (bearhug.generation, reference))
+
+    assert isinstance(ours, bearhug.generation.LogitsProcessor)
+    assert type(ours).__name__ == type(theirs).__name__
+    torch.testing.assert_close(ours(ids, logits.clone()), theirs(ids, logits.clone()), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.reference
+def test_those_that_take_more_than_numbers(ids, logits):
+    import transformers.generation as theirs
+
+    import bearhug.generation as ours
+
+    for make in (
+        lambda m: m.EncoderRepetitionPenaltyLogitsProcessor(1.5, ids[:, :4]),
+        lambda m: m.EncoderNoRepeatNGramLogitsProcessor(2, ids),
+        lambda m: m.SequenceBiasLogitsProcessor({(1,): 2.0, (int(ids[0, -1]), 8): 3.0}),
+        lambda m: m.NoBadWordsLogitsProcessor([[1], [2], [int(ids[1, -1]), 8]], eos_token_id=2),
+        lambda m: m.MinNewTokensLengthLogitsProcessor(8, 3, 2),
+        lambda m: m.ForcedBOSTokenLogitsProcessor(3),
+        lambda m: m.PrefixConstrainedLogitsProcessor(lambda row, ids: [row, 7], num_beams=2),
+    ):
+        torch.testing.assert_close(make(ours)(ids, logits), make(theirs)(ids, logits))
+    with pytest.raises(AttributeError, match="NoSuchLogitsWarper"):
+        ours.NoSuchLogitsWarper  # noqa: B018
 
 
 def test_an_empty_list_of_allowed_tokens_is_an_error(ids, logits):

@@ -106,3 +106,24 @@ def test_a_list_of_criteria_is_a_criterion():
 
     assert both(torch.zeros(2, 2), None).tolist() == [True, False]
     assert both(torch.zeros(2, 3), None).tolist() == [True, True]
+
+
+@pytest.mark.reference
+def test_the_references_class_names_stand_for_the_functions(letters):
+    import transformers.generation as theirs
+
+    import bearhug
+    import bearhug.generation as ours
+
+    ids = torch.tensor([letters.encode("stop")])
+    for make in (
+        lambda m: m.MaxLengthCriteria(4),
+        lambda m: m.MaxLengthCriteria(max_length=5),
+        lambda m: m.EosTokenCriteria(int(ids[0, -1])),
+        lambda m: m.EosTokenCriteria([1, 2]),
+        lambda m: m.MaxTimeCriteria(60.0),
+    ):
+        assert isinstance(make(ours), StoppingCriteria)
+        assert make(ours)(ids, None).tolist() == make(theirs)(ids, None).tolist()
+    assert bearhug.MaxLengthCriteria is ours.MaxLengthCriteria
+    assert ours.StopStringCriteria(letters, "op")(ids, None).tolist() == [True]

@@ -1,5 +1,7 @@
 """generation: options, and the loops that turn a model's scores into tokens. Start reading at `loop.py`."""
 
+from typing import Any
+
 from bearhug._lib.lazy import attach
 
 NAMES = {
@@ -18,5 +20,16 @@ NAMES = {
     "generate": "bearhug.generation.loop",
     "set_seed": "bearhug.generation.seeds",
 }
-__getattr__, __dir__ = attach(__name__, NAMES)
+
+
+def _reference_name(name: str) -> Any:
+    """`TopKLogitsWarper`, `MaxLengthCriteria`, ...: the reference's classes, made of the functions."""
+    if not name[0].isupper():  # one of the modules here, which the import system finds by itself
+        raise KeyError(name)
+    from bearhug.generation.aliases import find
+
+    return find(name)
+
+
+__getattr__, __dir__ = attach(__name__, NAMES, otherwise=_reference_name)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

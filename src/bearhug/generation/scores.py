@@ -70,7 +70,7 @@ def processors(
     steps: list[Process] = []
     if config.sequence_bias is not None:
         pairs = config.sequence_bias.items() if isinstance(config.sequence_bias, Mapping) else config.sequence_bias
-        steps.append(_bias("sequence_bias", {tuple(ids): bias for ids, bias in pairs}, vocab_size, start, on))
+        steps.append(biased("sequence_bias", {tuple(ids): bias for ids, bias in pairs}, vocab_size, start, on))
     if config.encoder_repetition_penalty not in (None, 1):
         steps.append(
             partial(encoder_repetition_penalty, penalty=config.encoder_repetition_penalty, encoder_ids=ids, start=start)
@@ -87,7 +87,7 @@ def processors(
         ends = [] if eos is None else eos.tolist()
         words = {tuple(ids): -torch.inf for ids in config.bad_words_ids if len(ids) > 1 or ids[0] not in ends}
         if words:
-            steps.append(_bias("bad_words_ids", words, vocab_size, start, on))
+            steps.append(biased("bad_words_ids", words, vocab_size, start, on))
     if min_new > 0 and eos is not None:
         steps.append(partial(suppress, tokens=known(eos), before=prompt + min_new))
     if prefix_allowed_tokens_fn is not None:
@@ -336,7 +336,7 @@ def normalize(input_ids: Tensor, scores: Tensor) -> Tensor:
 # what several of them use
 
 
-def _bias(name: str, bias: Mapping[tuple, float], vocab_size: int, start: Tensor | None, on: torch.device) -> Process:
+def biased(name: str, bias: Mapping[tuple, float], vocab_size: int, start: Tensor | None, on: torch.device) -> Process:
     """`sequence_bias` for {ids: bias}: sequences with beginnings of one length are matched at once."""
     for ids in bias:
         if max(ids) >= vocab_size:
