@@ -86,7 +86,7 @@ NAMES = {
 
 
 def _reference_name(name: str) -> Any:
-    """The reference's thin names per architecture and option: `GPT2LMHeadModel`, `BertTokenizer`, `TopKLogitsWarper`."""
+    """Thin names of the reference for architectures and options: `GPT2LMHeadModel`, `TopKLogitsWarper`."""
     if name.endswith(("LogitsProcessor", "LogitsWarper", "Criteria", "LogitNormalization", "LengthPenalty")):
         from bearhug.generation.aliases import find
     else:
