@@ -344,6 +344,33 @@ def test_a_wrong_name_is_an_error(tmp_path, monkeypatch):
         AutoTokenizer()
 
 
+def test_a_class_of_ones_own(folder, tmp_path):
+    class Config:
+        model_type = "honey"
+
+    class HoneyTokenizer(PreTrainedTokenizerFast):
+        """One's own."""
+
+        def shout(self, text):
+            return self.tokenize(text.upper())
+
+    path = folder("llama3")
+    change(path, remove=["tokenizer_class"])
+    change(path, "config.json", model_type="honey")
+    AutoTokenizer.register(Config, HoneyTokenizer)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer.save_pretrained(tmp_path / "again")
+    shutil.copy(path / "config.json", tmp_path / "again")
+
+    assert tokenizer.shout("a") == ["A"]
+    assert type(AutoTokenizer.from_pretrained(tmp_path / "again")) is HoneyTokenizer
+    with pytest.raises(ValueError, match="exist_ok=True"):
+        AutoTokenizer.register(Config, HoneyTokenizer)
+    AutoTokenizer.register(Config, fast_tokenizer_class=HoneyTokenizer, exist_ok=True)
+    with pytest.raises(ValueError, match="needs a class"):
+        AutoTokenizer.register(Config)
+
+
 def test_the_names_are_bearhugs():
     assert bearhug.AutoTokenizer is AutoTokenizer
     assert bearhug.PreTrainedTokenizer is PreTrainedTokenizerFast

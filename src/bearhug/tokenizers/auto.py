@@ -25,6 +25,7 @@ TAKEN_AS_THEY_ARE = (
     "stepfun-ai/step-3.7-",
 )
 _made: dict[str, type[PreTrainedTokenizerFast]] = {}
+_registered: dict[str, type[PreTrainedTokenizerFast]] = {}  # model type -> a class of the user's own
 
 
 def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
@@ -97,6 +98,34 @@ class AutoTokenizer:
             return read(tokenizer_class(classes.OF_MODEL_TYPE[tokenizer_type]), repo, kwargs)
         return read(_class_of(repo), repo, kwargs)
 
+    @staticmethod
+    def register(
+        config_class: Any,
+        tokenizer_class: type[PreTrainedTokenizerFast] | None = None,
+        slow_tokenizer_class: type[PreTrainedTokenizerFast] | None = None,
+        fast_tokenizer_class: type[PreTrainedTokenizerFast] | None = None,
+        exist_ok: bool = False,
+    ) -> None:
+        """Let folders of a model type of your own load with a class of your own.
+
+        Args:
+            config_class: its `model_type` is the one in config.json.
+            tokenizer_class: a subclass of PreTrainedTokenizerFast; the other two are its earlier names.
+            exist_ok: replace a class that is there.
+
+        Raises:
+            ValueError: no class, or one is there already.
+        """
+        chosen = tokenizer_class or fast_tokenizer_class or slow_tokenizer_class
+        model_type = config_class.model_type
+        if chosen is None:
+            raise ValueError("register needs a class: AutoTokenizer.register(MyConfig, tokenizer_class=MyTokenizer).")
+        if model_type in _registered and not exist_ok:
+            raise ValueError(
+                f"{model_type!r} has {_registered[model_type].__name__} already; pass exist_ok=True to replace it."
+            )
+        _registered[model_type] = chosen
+
 
 def _class_of(repo: Repo) -> type[PreTrainedTokenizerFast]:
     """The class that loads these files, by the reference's rules: the files' own word, where it can be right."""
@@ -104,6 +133,9 @@ def _class_of(repo: Repo) -> type[PreTrainedTokenizerFast]:
     declared = (read_json(repo, CONFIG) or {}).get("tokenizer_class") or config.get("tokenizer_class")
     model_type = config.get("model_type")
     usual = classes.OF_MODEL_TYPE.get(str(model_type))
+    own = _registered.get(str(model_type))
+    if own is not None and declared in (None, own.__name__):
+        return own
     if repo.name.lower().startswith(TAKEN_AS_THEY_ARE):
         return PreTrainedTokenizerFast
     if declared is None:

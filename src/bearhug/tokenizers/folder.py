@@ -285,7 +285,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
         config["model_specific_special_tokens"] = own
     if tokenizer.extra_special_tokens:
         config["extra_special_tokens"] = tokenizer.extra_special_tokens
-    config["tokenizer_class"] = tokenizer.__dict__.get("_declared_class", tokenizer.kind.name)
+    config["tokenizer_class"] = tokenizer.__dict__.get("_declared_class", type(tokenizer).__name__)
     return config
 
 
