@@ -6,10 +6,11 @@ made of the files (path, size, time) and the options; then the splits are cut as
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import inspect
 import json
 import os
-import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from bearhug.datasets.fingerprint import Fingerprint, Unkeyable, key_of
 from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.readers import ENDINGS, FORMATS, check_options, open_files, reader
 from bearhug.datasets.splits import ReadInstruction, SplitDict, SplitInfo, unknown_split
-from bearhug.datasets.table import read_arrow
+from bearhug.datasets.table import Mapped, read_arrow
 from bearhug.datasets.writer import ArrowWriter
 
 MODES = ("reuse_dataset_if_exists", "reuse_cache_if_exists", "force_redownload")
@@ -275,8 +276,6 @@ def _find_in_repo(
 
 
 def _option_names(kind: str) -> set[str]:
-    import inspect
-
     return set(inspect.signature(reader(kind)).parameters) - {"file", "name", "features"}
 
 
@@ -359,7 +358,21 @@ class Prepared:
 
     folder: Path
     info: DatasetInfo
-    keys: dict[str, str]  # split -> the key of its content
+
+    def key(self, split: str) -> Fingerprint:
+        """The key of a split's content: the same rows and types give the same, wherever they were read from."""
+        return Fingerprint(make=lambda: _content_key(self.folder / f"{split}.arrow"))
+
+
+def _content_key(path: Path) -> str:
+    """A digest of a file's bytes, kept beside it once somebody has asked."""
+    beside = path.with_suffix(".key")
+    if beside.is_file():
+        return beside.read_text("utf-8")
+    key = hashlib.sha256(memoryview(Mapped(path).buffer)).hexdigest()[:32]
+    with contextlib.suppress(OSError), replacing(beside, "w", encoding="utf-8") as file:
+        file.write(key)
+    return key
 
 
 def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
@@ -370,7 +383,6 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
     info = source.info.copy() if source.info else DatasetInfo()
     info.builder_name, info.config_name = source.kind, source.config
     info.dataset_name = _slug(Path(source.name).name)
-    keys: dict[str, str] = {}
     splits = SplitDict()
     features = source.features
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -390,7 +402,6 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
                         f"An error occurred while generating the dataset: there are no rows in {names}."
                     )
             features = writer.features if features is None else features
-            keys[split] = writer.content()
             splits[split] = SplitInfo(
                 split, (temporary / f"{split}.arrow").stat().st_size, writer.rows, dataset_name=info.dataset_name
             )
@@ -400,13 +411,12 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
         info.download_size = sum(file.stat().st_size for files in source.files.values() for file in files)
         info.size_in_bytes = info.download_size + (info.dataset_size or 0)
         with open(temporary / "prepared.json", "w", encoding="utf-8") as out:
-            json.dump({"info": info.to_dict(), "keys": keys}, out)
+            json.dump(info.to_dict(), out)
     return _open_prepared(folder)
 
 
 def _open_prepared(folder: Path) -> Prepared:
-    known = json.loads((folder / "prepared.json").read_text("utf-8"))
-    return Prepared(folder, DatasetInfo.from_dict(known["info"]), known["keys"])
+    return Prepared(folder, DatasetInfo.from_dict(json.loads((folder / "prepared.json").read_text("utf-8"))))
 
 
 def _slug(name: str) -> str:
@@ -484,7 +494,7 @@ def _with_features(table: pa.Table, original: pa.Table, features: Features | Non
 def _cut(prepared: Prepared, source: Source, split: Any, in_memory: bool) -> Any:
     """The splits as they were asked for."""
     if split is None:
-        return DatasetDict({name: _dataset(prepared, source, name, in_memory) for name in prepared.keys})
+        return DatasetDict({name: _dataset(prepared, source, name, in_memory) for name in prepared.info.splits or {}})
     if isinstance(split, list | tuple):
         return [_cut(prepared, source, one, in_memory) for one in split]
     if isinstance(split, dict):
@@ -507,15 +517,16 @@ def _dataset(prepared: Prepared, source: Source, split: Any, in_memory: bool) ->
     if not sum(table.num_rows for table in tables):
         raise ValueError(f'Instruction "{split}" corresponds to no data! The splits have {lengths} rows.')
     table = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
-    keys = [prepared.keys[name] for name, _, _ in pieces]
-    whole = len(pieces) == 1 and pieces[0][1:] == (0, lengths[pieces[0][0]])
-    key = keys[0] if whole else key_of(keys, pieces)
+    key = prepared.key(pieces[0][0])
+    if len(pieces) > 1 or pieces[0][1:] != (0, lengths[pieces[0][0]]):
+        parents = tuple(prepared.key(name) for name, _, _ in pieces)
+        key = Fingerprint(make=lambda *keys: key_of(keys, pieces), parents=parents)
     info = prepared.info.copy()
     info.features = None
     out = Dataset(table, info, str(split), fingerprint=key)
     out._mapped = tuple(mapped.values())
     files = ", ".join(file.name for file in source.files.get(pieces[0][0], [])[:3])
-    out._steps = ((f"load_dataset({source.name!r}, split={str(split)!r}): {source.kind} {files}", Fingerprint(key)),)
+    out._steps = ((f"load_dataset({source.name!r}, split={str(split)!r}): {source.kind} {files}", key),)
     return out
 
 
@@ -608,6 +619,3 @@ def from_generator(
     out._mapped = (mapped,) if mapped else ()
     out._steps = ((f"from_generator({getattr(generator, '__name__', generator)!s})", out._key),)
     return out
-
-
-_ = replacing, shutil, time

@@ -6,11 +6,9 @@ followed by fractions), a new part is begun with the wider type, and the parts a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ import pyarrow as pa
 from bearhug._lib.files import sync_folder
 from bearhug.datasets.arrow import cast, unwrap
 from bearhug.datasets.features import Feature, Features, LargeList, List, Value, is_null
-from bearhug.datasets.table import Mapped
 
 BATCH_BYTES = 16 << 20  # a record batch of a file that is written here
 
@@ -122,8 +119,8 @@ class ArrowWriter:
             return
         assert self.features is not None
         schema = self.features.arrow_schema
-        table = pa.concat_tables([one.cast(schema) if one.schema != schema else one for one in self._waiting])
-        table = table.combine_chunks()
+        tables = [one.cast(schema) if one.schema != schema else one for one in self._waiting]
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
         self._waiting, self._waiting_bytes = [], 0
         self._open()
         for batch in table.to_batches():
@@ -217,11 +214,6 @@ class ArrowWriter:
             for part, _ in self._parts:
                 Path(part).unlink(missing_ok=True)
 
-    def content(self) -> str:
-        """A digest of what was written: the same rows and types give the same, wherever and whenever they are written."""
-        buffer = self._result if self.path is None else Mapped(self.path).buffer
-        return hashlib.sha256(memoryview(buffer)).hexdigest()[:32]
-
     def table(self) -> pa.Table:
         """What was written to memory."""
         assert self._result is not None
@@ -253,9 +245,3 @@ def widened(before: Feature, after: Feature) -> Feature | None:
             fields[key] = wide
         return fields
     return None
-
-
-def split_rows(table: pa.Table, rows: int) -> Iterator[pa.Table]:
-    """A table in pieces of at most so many rows."""
-    for start in range(0, table.num_rows, rows):
-        yield table.slice(start, rows)

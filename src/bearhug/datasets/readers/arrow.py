@@ -8,10 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from bearhug.datasets.features import Features
+from bearhug.datasets.readers import native
 
 
 def read(file: Any, name: str, features: Features | None = None) -> Iterator[pa.Table]:
     """Arrow -> a table for each record batch."""
+    file = native(file)
     head = file.read(6)
     file.seek(0)
     if head == b"ARROW1":

@@ -20,6 +20,7 @@ import pyarrow.csv
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
+from bearhug.datasets.readers import native
 
 MISSING = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
@@ -80,6 +81,7 @@ def read(
     layout = {"quotechar": quotechar, "quoting": quoting, "escapechar": escapechar, "doublequote": doublequote}
     skipped = set(skiprows) if isinstance(skiprows, list | tuple | set) else set()
     start = skiprows if isinstance(skiprows, int) else 0
+    mapped = _whole_file(file, encoding, encoding_errors)
     data = _utf8(file, encoding, encoding_errors)
     head = data.read(1 << 20)
     lines = io.StringIO(head.decode("utf-8", "replace"), newline="")
@@ -103,10 +105,10 @@ def read(
         if header == 0:
             taken = rows.line_num
         columns = _named(first or [], names, header)
-        source = _Chained(head, data, quotechar.encode())
-        parsed = _parsed(source, columns, start + taken, sep, layout)
+        source = _Chained(head, data)
+        parsed = _parsed(mapped or pa.PythonFile(source, "r"), columns, start + taken, sep, layout)
     else:
-        source = _Chained(head, data, quotechar.encode())
+        source = _Chained(head, data)
         columns, parsed = _split(
             source, name, sep, names, header, start, skipped, comment, skipinitialspace, layout, on_bad_lines
         )
@@ -134,7 +136,7 @@ def read(
         for table in _sized(parsed, chunksize, rest, skipfooter, skip=done):
             yield _typed(table.select(chosen), features, rules, unseen, index_col, converters, dtype)
         return
-    if plain and quoting != 3 and source.cut_short():
+    if plain and quoting != 3 and _cut_short(mapped, source, quotechar.encode()):
         raise ValueError(f"{name!r} ends inside of quotes: the file is cut short, or a {quotechar} is missing.")
     empty = pa.table({one: pa.array([], pa.string()) for one in columns}).select(chosen)
     if not done:
@@ -157,13 +159,19 @@ def _utf8(file: Any, encoding: str | None, errors: str | None) -> Any:
     return _Chained(head if head != b"\xef\xbb\xbf" else b"", file)
 
 
+def _whole_file(file: Any, encoding: str | None, errors: str | None) -> Any:
+    """The file as Arrow reads it fastest, where its bytes are UTF-8 already."""
+    plain = encoding is None or encoding.lower().replace("-", "").replace("_", "") == "utf8"
+    opened = native(file) if plain and errors in (None, "strict") else file
+    return None if opened is file else opened
+
+
 class _Chained(io.RawIOBase):
     """Bytes that were read already, followed by the rest of a file; keeps all, so that it can begin again."""
 
-    def __init__(self, head: bytes, rest: Any, quote: bytes = b'"'):
-        self.quote = quote
+    def __init__(self, head: bytes, rest: Any):
         self.head, self.rest, self.place = head, rest, 0
-        self.quotes, self.last = 0, b""
+        self.last = b""
 
     def readable(self) -> bool:
         return True
@@ -180,22 +188,8 @@ class _Chained(io.RawIOBase):
             out += self.rest.read()
         while size is not None and len(out) < size and (more := self.rest.read(size - len(out))):
             out += more
-        self.quotes += out.count(self.quote)
         self.last = out[-1:] or self.last
         return out
-
-    def cut_short(self) -> bool:
-        """Whether what was read ends inside of quotes."""
-        if self.quotes % 2 == 0 or self.last in b"\r\n":
-            return False
-        self.rewind()
-        text = self.read().decode("utf-8", "replace")
-        try:
-            for _ in csv.reader(io.StringIO(text, newline=""), quotechar=self.quote.decode(), strict=True):
-                pass
-        except csv.Error as error:
-            return "unexpected end of data" in str(error)
-        return False
 
     def rewind(self) -> None:
         """Begin again."""
@@ -208,6 +202,25 @@ class _Chained(io.RawIOBase):
         start = inner.rest.read(3)
         inner.head, inner.place = (start if start != b"\xef\xbb\xbf" else b""), 0
         inner.read(len(self.head))
+
+
+def _cut_short(mapped: Any, source: _Chained, quote: bytes) -> bool:
+    """Whether what was read ends inside of quotes."""
+    last = mapped.read_at(1, mapped.size() - 1) if mapped is not None else source.last
+    if last in b"\r\n":
+        return False
+    source.rewind()
+    data = source.read()
+    if data.count(quote) % 2 == 0:
+        return False
+    try:
+        for _ in csv.reader(
+            io.StringIO(data.decode("utf-8", "replace"), newline=""), quotechar=quote.decode(), strict=True
+        ):
+            pass
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
 
 
 def _advance(lines: io.StringIO, count: int) -> None:
@@ -252,17 +265,15 @@ def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) 
     )
     convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
     try:
-        opened = pa.csv.open_csv(pa.PythonFile(source, "r"), options, split, convert)
+        opened = pa.csv.open_csv(source, options, split, convert)
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             return
         raise
     for batch in opened:
         table = pa.Table.from_batches([batch])
-        if len(columns) == 1 or batch.num_rows == 0:
-            table = table.filter(pc.not_equal(pc.utf8_trim_whitespace(table[0]), "")) if len(columns) == 1 else table
-        elif pc.any(pc.equal(pc.utf8_trim_whitespace(table[-1]), "")).as_py():
-            pass
+        if len(columns) == 1:  # a line of nothing but spaces is no row
+            table = table.filter(pc.not_equal(pc.utf8_trim_whitespace(table[0]), ""))
         yield table
 
 
@@ -437,15 +448,22 @@ def _numbers(texts: pa.ChunkedArray, rules: _Rules) -> pa.ChunkedArray | None:
         if pc.any(pc.match_substring(texts, ".")).as_py():
             return None
         texts = pc.replace_substring(texts, rules.decimal, ".")
+    head = next((one.as_py() for one in texts if one.is_valid), "")
+    if not re.match(
+        r"\s*[+-]?(\d|\.\d|inf|nan)", head, re.I
+    ):  # a cast that fails is slow: Arrow words an error for each value
+        return None
     for trimmed in (texts, None):
         if trimmed is None:  # once more without spaces and plus signs, if that is all that was in the way
-            head = next((one.as_py() for one in texts if one.is_valid), "")
-            if not re.match(r"\s*[+-]?(\d|\.\d|inf|nan)", head, re.I):
-                return None
             trimmed = pc.replace_substring_regex(pc.utf8_trim_whitespace(texts), r"^\+", "")
+        if not re.match(r"\s*[+-]?\d+\s*$|0[xX]", head):
+            try:
+                return trimmed.cast(pa.float64())
+            except pa.ArrowInvalid:
+                continue
         try:
             made = trimmed.cast(pa.int64())
-            if pc.any(pc.match_substring_regex(trimmed, "[xX]")).as_py():
+            if pc.any(pc.or_(pc.match_substring(trimmed, "x"), pc.match_substring(trimmed, "X"))).as_py():
                 return None  # hexadecimal is text
             return made.cast(pa.float64()) if made.null_count else made
         except pa.ArrowInvalid:

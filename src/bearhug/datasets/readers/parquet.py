@@ -10,6 +10,7 @@ import pyarrow as pa
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
+from bearhug.datasets.readers import native
 
 
 def read(
@@ -29,6 +30,7 @@ def read(
     """
     import pyarrow.parquet as pq
 
+    file = native(file)
     opened = pq.ParquetFile(file)
     known = opened.schema_arrow.names
     wanted = columns if columns is not None else list(features) if features is not None else known
