@@ -441,3 +441,51 @@ def test_a_new_head_is_trained_from_a_language_model(folder):
     assert again.config.id2label == {0: "no", 1: "yes"}
     assert again.config.architectures == ["GPT2ForSequenceClassification"]
     assert torch.equal(again(tiny.ids()).logits, model.eval()(tiny.ids()).logits)
+
+
+def test_a_push_is_one_folder_with_weights_tokenizer_and_card(model, monkeypatch):
+    """One call of push_folder: config, options, weights, the tokenizer's files, a filled card."""
+    from pathlib import Path
+
+    from bearhug.hub import client
+
+    pushed = {}
+
+    def push_folder(folder, repo_id, **options):
+        files = {path.name: path.read_text() for path in Path(folder).iterdir() if path.suffix in (".json", ".md")}
+        pushed.update(
+            repo_id=repo_id, files=files, names=sorted(path.name for path in Path(folder).iterdir()), **options
+        )
+        return "the commit"
+
+    class Tokenizer:
+        def save_pretrained(self, folder):
+            Path(folder, "tokenizer.json").write_text("{}")
+
+    monkeypatch.setattr(client, "push_folder", push_folder)
+    made = model.push_to_hub(
+        "ada/gpt", Tokenizer(), dataset="ada/texts", metrics={"loss": 1.5}, private=True, token="hf_x"
+    )
+
+    assert made == "the commit"
+    assert pushed["names"] == [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+    assert (pushed["repo_id"], pushed["private"], pushed["token"]) == ("ada/gpt", True, "hf_x")
+    assert "ada/texts" in pushed["files"]["README.md"]
+    assert "1.5" in pushed["files"]["README.md"]
+
+
+def test_saving_can_push_too(model, tmp_path, monkeypatch):
+    from bearhug.hub import client
+
+    names = []
+    monkeypatch.setattr(client, "push_folder", lambda folder, repo_id, **options: names.append(repo_id))
+    model.save_pretrained(tmp_path / "gpt", push_to_hub=True)
+    model.save_pretrained(tmp_path / "gpt", push_to_hub=True, repo_id="ada/other", commit_message="second")
+
+    assert names == ["gpt", "ada/other"]
