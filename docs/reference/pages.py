@@ -31,13 +31,23 @@ def parts() -> dict[str, list[str]]:
 
 
 def page(part: str, names: list[str]) -> str:
-    """One page."""
-    lines = [f"# {TITLES.get(part, part.capitalize())}", ""]
-    lines += [f"Import each from `bearhug`. How they work together stands in [the guide](../guides/{part}.md).", ""]
+    """One page: the names, each with the directive that brings its docstring."""
+    lines = [f"# {TITLES.get(part, part.capitalize())}: the names", ""]
+    lines += [f"Import each from `bearhug`. How they work together stands in [the guide](../guides/{part}.md); in the"]
+    lines += [f"terminal, `bearhug docs {names[0]}` shows one.", ""]
     for name in names:
         value = getattr(bearhug, name)
         kind = "autoclass" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
         lines += [f"## {name}", "", "```{eval-rst}", f".. {kind}:: bearhug.{name}", "```", ""]
+    return "\n".join(lines)
+
+
+def summary(names: list[str]) -> str:
+    """The names with their first sentences, as a table."""
+    lines = ["| name | |", "| --- | --- |"]
+    for name in names:
+        first = (inspect.getdoc(getattr(bearhug, name)) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        lines.append(f"| [{name}](#{name.lower()}) | {first} |")
     return "\n".join(lines)
 
 

@@ -12,7 +12,8 @@ import re
 import shutil
 import time
 import traceback
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -69,7 +70,7 @@ def tutorial(
         return
     chosen = [one for one in steps if one.number == step] if step else steps
     quiet = needed(steps, step) if step else []
-    with _alone(keep) as folder:
+    with alone(keep) as folder:
         done = walk(chosen, quiet)
     if keep:
         typer.echo(f"\nEverything is kept in {folder}")
@@ -177,26 +178,22 @@ def _run(step: Step, names: dict[str, Any]) -> bool:
     return True
 
 
-class _alone:
-    """A folder and a home of its own for the blocks, and the person's again afterwards."""
-
-    def __init__(self, keep: bool):
-        self.keep = keep
-
-    def __enter__(self) -> str:
-        self.before, self.environment = Path.cwd(), dict(os.environ)
-        for name in [name for name in os.environ if name.startswith(("HF_", "BEARHUG_ENDPOINT"))]:
-            del os.environ[name]
-        exec(compile(ALONE, "tutorial", "exec"), {"__name__": "__main__"})
-        self.folder = os.getcwd()
-        return self.folder
-
-    def __exit__(self, *error: object) -> None:
-        os.chdir(self.before)
+@contextmanager
+def alone(keep: bool) -> Iterator[str]:
+    """A folder and a home of their own for the blocks, gone afterwards unless kept; then the person's again."""
+    here, environment = Path.cwd(), dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(("HF_", "BEARHUG_ENDPOINT"))]:
+        del os.environ[name]
+    exec(ALONE, {})
+    folder = os.getcwd()
+    try:
+        yield folder
+    finally:
+        os.chdir(here)
         os.environ.clear()
-        os.environ.update(self.environment)
-        if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        os.environ.update(environment)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _heading(text: str) -> None:

@@ -254,7 +254,7 @@ class PipelineRegistry:
 PIPELINE_REGISTRY = PipelineRegistry(TASKS, ALIASES)
 
 
-class _Unknown(KeyError):
+class UnknownTask(KeyError):
     """A KeyError that prints its message as it is; Python's own would print it in quotes, on one line."""
 
     def __str__(self) -> str:
@@ -269,10 +269,10 @@ def _task(task: str, model: str | None = None) -> str:
         return name
     there = ", ".join(PIPELINE_REGISTRY.get_supported_tasks())
     if name in LATER:
-        raise _Unknown(f"the task {task!r} is not built yet.\nThere are: {there}.")
+        raise UnknownTask(f"the task {task!r} is not built yet.\nThere are: {there}.")
     if "/" in task or os.path.isdir(task):
-        raise _Unknown(f"{task!r} is the name of a model, not of a task.\nPass it as one: pipeline(model={task!r}).")
-    raise _Unknown(f"no task is called {task!r}.{near(task, (*known, *ALIASES, *LATER))}\nThere are: {there}.")
+        raise UnknownTask(f"{task!r} is the name of a model, not of a task.\nPass it as one: pipeline(model={task!r}).")
+    raise UnknownTask(f"no task is called {task!r}.{near(task, (*known, *ALIASES, *LATER))}\nThere are: {there}.")
 
 
 def _task_of(model: Any, config: Any, where: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bearhug.generation import config as generation
+from bearhug.generation.config import ARGUMENTS, NAMES
 from bearhug.pipelines.explain import arguments, loading, to_device, written
 from bearhug.pipelines.steps import Options, Pipeline, is_chat, is_message
 from bearhug.pipelines.tokens import decode
@@ -57,7 +57,7 @@ class TextGenerationPipeline(Pipeline):
 
     def passes_on(self) -> dict[str, Iterable[str]]:
         """The options of `generate`."""
-        return {"_forward": (*generation.NAMES, *generation.ARGUMENTS, "generation_config", *FUNCTIONS)}
+        return {"_forward": (*NAMES, *ARGUMENTS, "generation_config", *FUNCTIONS)}
 
     def __call__(self, *inputs: Any, stream: bool = False, **options: Any) -> Any:
         """Continue one prompt or conversation, or several.
@@ -274,9 +274,7 @@ class TextGenerationPipeline(Pipeline):
         given = self.model.generation_config.to_diff_dict()
         if options.get("generation_config") is not None:
             given |= options["generation_config"].to_diff_dict()
-        return given | {
-            name: value for name, value in options.items() if name in generation.NAMES and value is not None
-        }
+        return given | {name: value for name, value in options.items() if name in NAMES and value is not None}
 
     def _defaults(self, given: dict[str, Any]) -> dict[str, Any]:
         """The pipeline's own options, for what is not set."""
