@@ -15,9 +15,12 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from bearhug._lib.errors import either, near
+
+if TYPE_CHECKING:
+    from bearhug.tokenizers.encoding import Encoding
 
 # Three names under which templates read the same thing.
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
@@ -405,3 +408,24 @@ def _union(arguments: tuple) -> dict:
     else:
         schema = {"anyOf": parts}
     return schema | ({"nullable": True} if type(None) in arguments else {})
+
+
+# -- what the assistant wrote
+
+
+def assistant_mask(encoding: Encoding, spans: Sequence[tuple[int, int]]) -> list[int]:
+    """1 on the tokens of a row that stand in these (start, end) characters; all 0 from where the text is cut off."""
+    offsets, sequences = encoding.offsets, encoding.sequence_ids
+
+    def covering(char: int) -> int | None:
+        places = enumerate(zip(offsets, sequences, strict=True))
+        return next((i for i, ((start, end), sequence) in places if sequence == 0 and start <= char < end), None)
+
+    mask = [0] * len(offsets)
+    for start, end in spans:
+        first, last = covering(start), covering(end - 1)
+        if first is None:
+            break
+        stop = last + 1 if last else len(mask)
+        mask[first:stop] = [1] * (stop - first)
+    return mask

@@ -12,13 +12,14 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
 from bearhug.tokenizers import chat, classes, control_tokens, file, inputs
 from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
+from bearhug.tokenizers.around import around, cut_ids
 from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
 from bearhug.tokenizers.padding import padded
 from bearhug.tokenizers.special_tokens import FLAGS, SpecialTokens, content
@@ -139,9 +140,11 @@ class PreTrainedTokenizerFast(SpecialTokens):
         self._keep_special_tokens(settings)
         length = settings.get("model_max_length", settings.get("max_len"))
         self.model_max_length = NO_LIMIT if length is None else length
-        self.padding_side = inputs.side(settings.get("padding_side") or self.kind.padding_side, "padding_side")
-        self.truncation_side = inputs.side(settings.get("truncation_side") or "right", "truncation_side")
-        self.model_input_names = list(settings.get("model_input_names") or self.kind.inputs)
+        self.padding_side = inputs.side(settings.get("padding_side") or type(self).padding_side, "padding_side")
+        self.truncation_side = inputs.side(
+            settings.get("truncation_side") or type(self).truncation_side, "truncation_side"
+        )
+        self.model_input_names = list(settings.get("model_input_names") or type(self).model_input_names)
         self.clean_up_tokenization_spaces = bool(settings.get("clean_up_tokenization_spaces", False))
         self.split_special_tokens = bool(settings.get("split_special_tokens", False))
         self.chat_template = _templates(settings.get("chat_template"))
@@ -597,13 +600,13 @@ class PreTrainedTokenizerFast(SpecialTokens):
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
         """Ids of a text, or of a pair's two texts, with the tokens around them that a call would add."""
-        return [id for id, _, _ in self._around(token_ids_0, token_ids_1)]
+        return [id for id, _, _ in around(self._core, token_ids_0, token_ids_1)]
 
     def create_token_type_ids_from_sequences(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
         """The token_type_ids of `build_inputs_with_special_tokens`."""
-        return [type_id for _, type_id, _ in self._around(token_ids_0, token_ids_1)]
+        return [type_id for _, type_id, _ in around(self._core, token_ids_0, token_ids_1)]
 
     def get_special_tokens_mask(
         self,
@@ -617,46 +620,13 @@ class PreTrainedTokenizerFast(SpecialTokens):
             ValueError: two sequences that have their special tokens already.
         """
         if not already_has_special_tokens:
-            return [special for _, _, special in self._around(token_ids_0, token_ids_1)]
+            return [special for _, _, special in around(self._core, token_ids_0, token_ids_1)]
         if token_ids_1 is not None:
             raise ValueError(
                 "with already_has_special_tokens=True the ids of a pair are one sequence; leave token_ids_1 away."
             )
         special = set(self.all_special_ids)
         return [int(int(id) in special) for id in token_ids_0]
-
-    def _around(self, first: Sequence[int], second: Sequence[int] | None) -> Iterator[tuple[int, int, int]]:
-        """(id, type id, whether added) of each token, with those that the post-processor adds."""
-        sequences = [first] if second is None else [first, second]
-        for piece in self._frame(len(sequences)):
-            if isinstance(piece, tuple):
-                yield (*piece, 1)
-            else:
-                sequence, type_id = divmod(piece, 1000)
-                yield from ((id, type_id, 0) for id in sequences[sequence])
-
-    def _frame(self, sequences: int) -> list[Any]:
-        """What the post-processor puts around: (id, type id) of an added token, or 1000 * sequence + type id.
-
-        Read off an encoded text, so that it holds for every post-processor.
-        """
-        sample = next(
-            (
-                text
-                for text in ("a", "1", "the", ".")
-                if self._core.encode_batch([text], add_special_tokens=False).length(0)
-            ),
-            "a",
-        )
-        encoded = self._core.encode_batch([sample], [sample] if sequences == 2 else None)
-        frame: list[Any] = []
-        fields = (encoded.row(0, "ids"), encoded.row(0, "type_ids"), encoded.row(0, "sequence_ids"))
-        for id, type_id, sequence in zip(*fields, strict=True):
-            if sequence is None:
-                frame.append((id, type_id))
-            elif not frame or frame[-1] != 1000 * sequence + type_id:
-                frame.append(1000 * sequence + type_id)
-        return frame
 
     def prepare_for_model(
         self,
@@ -688,12 +658,12 @@ class PreTrainedTokenizerFast(SpecialTokens):
         first, second, overflowing = list(ids), None if pair_ids is None else list(pair_ids), []
         too_many = 0
         if cut is not None and (too_many := len(first) + len(second or ()) + added - cut.max_length) > 0:
-            first, second, overflowing = _cut_ids(first, second, too_many, cut)
+            first, second, overflowing = cut_ids(first, second, too_many, cut)
         out: dict[str, Any] = {}
         if return_overflowing_tokens:
             out |= {"overflowing_tokens": overflowing, "num_truncated_tokens": too_many}
         if add_special_tokens:
-            rows = list(self._around(first, second))
+            rows = list(around(self._core, first, second))
         else:
             rows = [(id, i, 0) for i, sequence in enumerate((first, second or [])) for id in sequence]
         out["input_ids"] = [id for id, _, _ in rows]
@@ -916,7 +886,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
         if not return_dict:
             return out["input_ids"]
         if return_assistant_tokens_mask:
-            masks = [_assistant_mask(out, row, row_spans) for row, row_spans in enumerate(spans)]
+            masks = [chat.assistant_mask(out[row], row_spans) for row, row_spans in enumerate(spans)]
             one = not batched and not return_tensors
             kind = None if not return_tensors else tensor_kind(return_tensors)
             out["assistant_masks"] = (
@@ -1135,58 +1105,6 @@ def _like(token: AddedToken, text: str) -> AddedToken:
     """A special token with another text and the same flags."""
     flags = {flag: getattr(token, flag) for flag in ("single_word", "lstrip", "rstrip", "normalized")}
     return AddedToken(text, special=True, **flags)
-
-
-def _assistant_mask(out: BatchEncoding, row: int, spans: list[tuple[int, int]]) -> list[int]:
-    """1 on the tokens of a row that stand in these (start, end) characters."""
-    encoding = out[row]
-    mask = [0] * len(encoding)
-    for start, end in spans:
-        first = encoding.char_to_token(start)
-        if first is None:  # cut off
-            break
-        last = encoding.char_to_token(end - 1)
-        for token in range(first, len(mask) if not last else last + 1):
-            mask[token] = 1
-    return mask
-
-
-def _cut_ids(
-    first: list[int], second: list[int] | None, too_many: int, cut: Truncation
-) -> tuple[list[int], list[int] | None, list[int]]:
-    """The sequences without `too_many` of their ids, and what was cut off (with the stride before it)."""
-    if cut.strategy == "only_second" and second is None:
-        raise ValueError('truncation="only_second" cuts the second text of a pair, and there is none.')
-    lengths = [len(first), len(second or ())]
-    if cut.strategy == "longest_first":
-        room = max(0, sum(lengths) - too_many)
-        short, long = sorted(lengths)
-        long = short if short > room else max(short, room - short)
-        if short + long > room:
-            short, long = room // 2, room - room // 2
-        lengths = [short, long] if lengths[0] <= lengths[1] else [long, short]
-    else:
-        i = 0 if cut.strategy == "only_first" else 1
-        if lengths[i] <= too_many:
-            raise ValueError(
-                f"{too_many} tokens are too many, and the {('first', 'second')[i]} text, which "
-                f"truncation={cut.strategy!r} cuts, has only {lengths[i]}.\nTake truncation=True, or a larger "
-                "max_length."
-            )
-        lengths[i] -= too_many
-    overflowing: list[int] = []
-    kept = []
-    for sequence, length in zip((first, second), lengths, strict=True):
-        if sequence is None or length == len(sequence):
-            kept.append(sequence)
-        elif cut.direction == "right":
-            kept.append(sequence[:length])
-            overflowing = overflowing or sequence[max(0, length - cut.stride) :]
-        else:
-            start = len(sequence) - length
-            kept.append(sequence[start:])
-            overflowing = overflowing or sequence[: start + cut.stride]
-    return kept[0], kept[1], overflowing
 
 
 class _Bare:
