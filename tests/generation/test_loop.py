@@ -222,6 +222,16 @@ def test_ways_to_pass_the_prompt(model, prompt):
     assert model.generate(prompt, GenerationConfig(max_new_tokens=4)).tolist() == expected
 
 
+def test_a_training_batch_can_be_continued_as_it_is(model, prompt):
+    expected = model.generate(prompt, max_new_tokens=4).tolist()
+
+    assert model.generate(**ones(prompt), labels=prompt, max_new_tokens=4).tolist() == expected
+    assert model.generate(prompt, logits_to_keep=3, return_dict=False, max_new_tokens=4).tolist() == expected
+    model.config.return_dict = False
+    assert model.generate(prompt, max_new_tokens=4).tolist() == expected
+    model.config.return_dict = True
+
+
 def test_keywords_go_before_a_config_and_a_config_before_the_models_own(model, prompt):
     config = GenerationConfig(max_new_tokens=4, eos_token_id=50)
 

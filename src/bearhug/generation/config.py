@@ -154,7 +154,7 @@ OPTIONS: dict[str, Option] = {
     "eos_token_id": Option(None, TOKENS),
     "decoder_start_token_id": Option(None, TOKENS),
     # kept for the files that carry them
-    "is_assistant": Option(False, FLAG),
+    "is_assistant": Option(False, FLAG, ASSISTED),
     "num_assistant_tokens": Option(20, None, ASSISTED),
     "num_assistant_tokens_schedule": Option("constant", None, ASSISTED),
     "assistant_confidence_threshold": Option(0.4, None, ASSISTED),

@@ -16,6 +16,8 @@ from bearhug._lib.errors import near
 from bearhug.generation.config import NAMES
 
 ALIGNED = ("token_type_ids", "position_ids")  # one value for each id; they move with the ids
+# Arguments of a forward that a batch for training may hold, or that generate sets itself.
+NOT_PASSED_ON = ("labels", "return_dict", "logits_to_keep", "cache_position", "num_items_in_batch")
 CALL = 'model.generate(**tokenizer(text, return_tensors="pt"))'
 
 
@@ -59,6 +61,7 @@ def read(model: Any, inputs: Any, bos: int | None, arguments: dict[str, Any]) ->
     embeds, mask = arguments.pop("inputs_embeds", None), arguments.pop("attention_mask", None)
     cache = arguments.pop("past_key_values", None)
     _refuse_unknown(model, arguments)
+    arguments = {name: value for name, value in arguments.items() if name not in NOT_PASSED_ON}
     if embeds is None and ids is None:
         if bos is None:
             raise ValueError(f"there is no input, and the model has no bos_token_id to start from.\nWrite {CALL}.")

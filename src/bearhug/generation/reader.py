@@ -62,7 +62,7 @@ class Reader:
     def next(self, ids: Tensor) -> Tensor:
         """Read the last column of ids (R, T), without a cache all of them: the scores (R, V) of the next token."""
         if self.plain:
-            return self.model(ids[:, -1:], past_key_values=self.cache, use_cache=True).logits[:, -1]
+            return self.model(ids[:, -1:], past_key_values=self.cache, use_cache=True, return_dict=True).logits[:, -1]
         for name, values in self.aligned.items():
             self.aligned[name] = torch.cat((values, values[:, -1:] + (name == "position_ids")), 1)
         if self.cache is None:
@@ -82,7 +82,7 @@ class Reader:
             arguments[name] = values[:, total - new.shape[1] : total] if values.shape[1] >= total else values
         if self.cache is not None:
             arguments["past_key_values"] = self.cache
-        output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=1)
+        output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=1, return_dict=True)
         if "output_attentions" in self.asked:
             self.attentions.append(output.attentions)
         if "output_hidden_states" in self.asked:
