@@ -1068,6 +1068,9 @@ class PreTrainedTokenizerFast(SpecialTokens):
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_vocabulary_digest": None}  # it holds a part of the core, for comparing
+
     def __repr__(self) -> str:
         shown = {
             "name_or_path": self.name_or_path or None,
