@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 
 class GreedyLR:
-    """Call `scheduler.step(metric)` after each evaluation.
+    """A learning rate that follows a metric; call `scheduler.step(metric)` after each evaluation.
 
     After more than `patience` improvements in a row the rate is divided by `factor`, after more than `patience`
     failures multiplied by it; then nothing changes for `warmup` or `cooldown` steps.
