@@ -112,7 +112,10 @@ def test_a_copy_goes_its_own_way():
     with torch.no_grad():
         cache = model.new_cache(1, 6)
         model(ids[:, :4], past_key_values=cache)
+        model(ids[:, 4:5], past_key_values=cache)
+        cache.crop(4)
         other = copy.deepcopy(cache)
+        assert other.bare is None  # a copy holds tokens, no weights
         model(torch.tensor([[19, 18]]), past_key_values=cache)
         got = model(ids[:, 4:], past_key_values=other).logits
 

@@ -489,3 +489,63 @@ def test_saving_can_push_too(model, tmp_path, monkeypatch):
     model.save_pretrained(tmp_path / "gpt", push_to_hub=True, repo_id="ada/other", commit_message="second")
 
     assert names == ["gpt", "ada/other"]
+
+
+def test_an_evaluation_without_gradients_does_not_spoil_training(tmp_path):
+    """What inference mode computes once, the angles of rotary positions, is used by training too."""
+    model = bearhug.LlamaForCausalLM(
+        bearhug.LlamaConfig(
+            hidden_size=16, num_attention_heads=2, num_hidden_layers=1, intermediate_size=8, vocab_size=20
+        )
+    )
+    ids = tiny.ids() % 20
+    with torch.inference_mode():
+        model(ids)
+    model(ids, labels=ids).loss.backward()
+
+    assert model.get_input_embeddings().weight.grad.isfinite().all()
+
+
+def test_an_encoder_cannot_predict_what_it_sees():
+    with pytest.raises(ValueError, match=r"config has is_decoder=False.\nLoad it with is_decoder=True"):
+        bearhug.BertLMHeadModel(bearhug.BertConfig(hidden_size=16, num_attention_heads=2, num_hidden_layers=1))
+
+
+def test_a_gathered_state_is_saved(model, tmp_path):
+    """As training over several processes does it."""
+    state = {name: value + 1 for name, value in model.state_dict().items()}
+    model.save_pretrained(tmp_path, state_dict=state)
+
+    torch.testing.assert_close(AutoModelForCausalLM.from_pretrained(tmp_path).state_dict(), state)
+    with pytest.raises(ValueError, match="writes safetensors, never pickles"):
+        model.save_pretrained(tmp_path, safe_serialization=False)
+
+
+def test_the_underscored_names_of_the_reference_are_read(model, folder):
+    assert model.config._name_or_path == model.name_or_path == str(folder)
+    assert model.config._attn_implementation == "sdpa"
+
+
+@torch.no_grad()
+def test_a_mask_for_each_head_holds_while_decoding():
+    """Grouped queries take a short way for one token only where all heads share a mask."""
+    model = bearhug.LlamaModel(
+        bearhug.LlamaConfig(
+            hidden_size=16,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            num_hidden_layers=1,
+            intermediate_size=8,
+            vocab_size=20,
+        )
+    ).eval()
+    ids, mask = tiny.ids(2, 5) % 20, torch.rand(2, 4, 1, 5) > 0.5
+    mask[..., -1] = True
+    results = []
+    for attention in ("sdpa", "eager"):
+        model.set_attn_implementation(attention)
+        cache = model.new_cache(2, 5)
+        model(ids[:, :4], past_key_values=cache)
+        results.append(model(ids[:, 4:], mask, past_key_values=cache).last_hidden_state)
+
+    torch.testing.assert_close(*results)

@@ -89,6 +89,10 @@ class KVCache:
         self.length = 0
         self.bare: Any = None  # the model's computation for one token at a time, made at the prompt (bare.py)
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """A copy, or a pickle, holds tokens and no model."""
+        return None, {"layers": self.layers, "length": self.length, "bare": None}
+
     def __getitem__(self, layer: int) -> LayerCache:
         return self.layers[layer]
 

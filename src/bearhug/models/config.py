@@ -107,6 +107,7 @@ TOLERATED = {
     *("diversity_penalty num_beam_groups encoder_no_repeat_ngram_size output_scores remove_invalid_values").split(),
 }
 _PRIVATE = {"name_or_path", "attn_implementation"}  # this machine's, not the checkpoint's
+_UNDERSCORED = {f"_{name}" for name in _PRIVATE}  # as the reference calls them
 LABELS = ("num_labels", "id2label", "label2id")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
@@ -217,6 +218,8 @@ class PretrainedConfig:
     def __getattr__(self, name: str) -> Any:
         if name in type(self).attribute_map:
             return getattr(self, type(self).attribute_map[name])
+        if name in _UNDERSCORED:
+            return self.__dict__[name[1:]]
         if name == "rope_theta" and self.__dict__.get("rope_parameters"):
             return self.rope_parameters["rope_theta"]
         raise AttributeError(
@@ -224,6 +227,7 @@ class PretrainedConfig:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        name = name[1:] if name in _UNDERSCORED else name
         super().__setattr__(type(self).attribute_map.get(name, name), value)
 
     def __eq__(self, other: object) -> bool:

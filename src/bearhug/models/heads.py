@@ -93,6 +93,11 @@ class CausalLM(PreTrainedModel):
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> V."""
         assert head is not None
+        if not self.model.causal:
+            raise ValueError(
+                f"{type(self).__name__} would see the tokens that it is to predict: its config has is_decoder=False.\n"
+                "Load it with is_decoder=True, or as AutoModelForMaskedLM."
+            )
         return Output(head, self.config, self.model.config, self.model.config.vocab_size)
 
     def answer(

@@ -140,13 +140,14 @@ def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None,
     module._parameters[last] = nn.Parameter(tensor, requires_grad=old is None or old.requires_grad)
 
 
-def stored(model: PreTrainedModel) -> dict[str, Stored]:
-    """A model's weights under the checkpoint's names, each made when it is written.
+def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) -> dict[str, Stored]:
+    """A model's weights under the checkpoint's names, each made when it is written; `state`: these, by our names.
 
     Tied weights are written once. Where several of their names mean one weight, the first is written; all of them where
     the output is not tied, because the reference then reads each.
     """
-    ours = dict(model.named_parameters())
+    names = [name for name, _ in model.named_parameters()]
+    ours = dict(model.named_parameters()) if state is None else {name: state[name] for name in names}
     output = model.get_output_embeddings()
     tied = output is None or output.weight is model.get_input_embeddings().weight
     result: dict[str, Stored] = {}
@@ -252,7 +253,9 @@ def named_dtype(given: Any) -> torch.dtype:
 
 
 def wanted_device(device_map: Any) -> torch.device | None:
-    """The one device that a device_map names; None: the CPU, where nothing needs to be moved."""
+    """The one device that a device_map names, or torch's default; None: the CPU, where nothing needs to be moved."""
+    if device_map is None:
+        device_map = torch.get_default_device()
     if isinstance(device_map, Mapping):
         places = set(device_map.values())
         if len(places) > 1:
@@ -260,7 +263,7 @@ def wanted_device(device_map: Any) -> torch.device | None:
                 f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."
             )
         device_map = places.pop() if places else None
-    if device_map is None or device_map == "cpu":
+    if device_map is None or str(device_map) == "cpu":
         return None
     if device_map in ("auto", "balanced", "sequential"):
         return torch.device("cuda") if torch.cuda.is_available() else None

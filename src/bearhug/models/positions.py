@@ -111,9 +111,10 @@ class Rotary(nn.Module):
         if positions is not None:  # given ones may lie beyond the tokens
             length = max(length, int(positions.max()) + 1)
         if table is None or held < length:
-            places = torch.arange(max(length, min(self.limit, 2048), 2 * held), device=like.device)
-            cos, sin = self._waves(places, None)
-            table = self._tables[key] = (cos.to(like.dtype), sin.to(like.dtype))
+            with torch.inference_mode(False), torch.no_grad():  # training may use what an evaluation made
+                places = torch.arange(max(length, min(self.limit, 2048), 2 * held), device=like.device)
+                cos, sin = self._waves(places, None)
+                table = self._tables[key] = (cos.to(like.dtype), sin.to(like.dtype))
         return table
 
     def _by_row(self, positions: Tensor, lengths: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:

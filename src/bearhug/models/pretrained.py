@@ -317,6 +317,7 @@ class PreTrainedModel(nn.Module):
         max_shard_size: int | str = "50GB",
         variant: str | None = None,
         is_main_process: bool = True,
+        state_dict: Mapping[str, Tensor] | None = None,
         push_to_hub: bool = False,
         **options: Any,
     ) -> None:
@@ -328,20 +329,17 @@ class PreTrainedModel(nn.Module):
             max_shard_size: the largest file, "5GB" or a number of bytes.
             variant: a word before the ending, `model.fp16.safetensors`.
             is_main_process: False writes nothing.
+            state_dict: write these, `model.state_dict()` gathered from elsewhere.
             push_to_hub: push the folder too; options are `push_to_hub`'s, repo_id is the folder's name by default.
 
         Raises:
             OSError: the folder cannot be written.
         """
         push = {name: options.pop(name) for name in list(options) if name in _PUSH}
+        if options.pop("safe_serialization", True) is False:
+            raise ValueError("bearhug writes safetensors, never pickles: leave safe_serialization out.")
         for name in options:
-            if name not in (
-                "state_dict",
-                "safe_serialization",
-                "save_function",
-                "save_peft_format",
-                "save_original_format",
-            ):
+            if name not in ("save_function", "save_peft_format", "save_original_format"):
                 raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
         folder = Path(save_directory)
         if folder.is_file():
@@ -350,7 +348,7 @@ class PreTrainedModel(nn.Module):
             folder.mkdir(parents=True, exist_ok=True)
             self.config.architectures = [type(self).__name__]
             self.config.dtype = self.dtype
-            write_weights(folder, stored(self), max_shard_size, variant)
+            write_weights(folder, stored(self, state_dict), max_shard_size, variant)
             self.config.save_pretrained(folder)
             if self.can_generate():
                 self.generation_config.save_pretrained(folder)
