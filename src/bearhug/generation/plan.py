@@ -33,7 +33,7 @@ class Plan:
         """The result: ids (R, T), padding as the caller had it and new tokens behind."""
         given = self.prompt.given
         if self.prompt.ids is given:
-            return ids.contiguous()
+            return ids.clone(memory_format=torch.contiguous_format)  # without the room that was not used
         given = given.repeat_interleave(ids.shape[0] // given.shape[0], 0)
         return torch.cat((given, ids[:, self.prompt.ids.shape[1] :]), 1)
 
