@@ -71,9 +71,9 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: f
     """Attention by torch's fused kernels: q (B, H, T, K), k and v (B, G, S, K) -> (B, T, H * K)."""
     rows, heads, new, size = q.shape
     groups = k.shape[1]
-    if (
-        new == 1 and groups != heads and not dropout
-    ):  # the heads of a group as the rows of one product: no copies of k and v
+    alike = sight.mask is None or sight.mask.shape[1] == 1
+    if new == 1 and groups != heads and alike and not dropout:
+        # the heads of a group as the rows of one product: no copies of k and v
         q = q.view(rows, groups, heads // groups, size)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=sight.mask, scale=scale)
         return y.reshape(rows, 1, heads * size), None
