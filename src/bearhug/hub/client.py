@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
 
 NURSERY = Path(__file__).parent.parent / "nursery"
+NAME = re.compile(r"\w[\w.\-]{0,95}(/\w[\w.\-]{0,95})?")  # `owner/name`, or an old bare `name`
 NEVER_PUSHED = (".git/*", "*/.git/*", ".cache/huggingface/*", "*/.cache/huggingface/*", "*.DS_Store", "*/__pycache__/*")
 
 __all__ = [
@@ -164,17 +165,16 @@ class Repo:
             if self._snapshot() is None:
                 raise self._missing("no cached copy, and the network is not to be used")
             return None
-        if self._listing is None:
-            try:
-                listing = self._asked()
-            except HubUnreachable as error:
-                if self._snapshot() is None:
-                    raise self._missing(str(error), HubUnreachable) from None
-                return None  # cached by another program, which kept no list: what it did not fetch is taken as absent
-            if filename not in listing:
+        try:
+            if filename not in self._asked():
                 return None
-        elif filename not in self._listing:
-            return None
+            require()
+        except HubUnreachable as error:
+            if self._listing is not None:
+                raise HubUnreachable(f"{filename!r} of {self.name!r} is not in the cache, and {error}") from None
+            if self._snapshot() is None:
+                raise self._missing(str(error), HubUnreachable) from None
+            return None  # cached by another program, which kept no list: what it did not fetch is taken as absent
         with _explained(self):
             try:
                 path = hf_hub_download(
@@ -194,18 +194,19 @@ class Repo:
         return Path(path)
 
     def _asked(self) -> dict[str, dict]:
-        """Ask the hub which commit the revision is and what files it has; keep both in the cache."""
-        if self._listing is not None:
-            return self._listing
+        """Ask the hub, once, which commit the revision is and what files it has; keep both in the cache."""
+        if (known := self._known_listing()) is not None:
+            return known
         from huggingface_hub.hf_api import RepoFile
 
         require()
         with _explained(self):
             api = _api(self._token())
+            where: dict[str, Any] = {"repo_id": self.name, "repo_type": self.repo_type}
             commit = None if self.force_download else self._cached_commit()
-            if commit is None:
-                commit = api.repo_info(self.name, repo_type=self.repo_type, revision=self.revision).sha
-            found = api.list_repo_tree(self.name, repo_type=self.repo_type, revision=commit, recursive=True)
+            if commit is None or not api.revision_exists(**where, revision=commit):  # a hub begun anew knows it not
+                commit = api.repo_info(**where, revision=self.revision).sha
+            found = api.list_repo_tree(**where, revision=commit, recursive=True)
             listing = {entry.path: _kept(entry) for entry in found if isinstance(entry, RepoFile)}
         with replacing(self._storage / "trees" / f"{commit}.json", "w", encoding="utf-8") as file:
             json.dump({"format_version": 1, "files": dict(sorted(listing.items()))}, file, indent=1)
@@ -251,12 +252,12 @@ def open_repo(
     }
     options |= {"local_files_only": local_files_only, "force_download": force_download, "repo_type": repo_type}
     name = os.fspath(name)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Repo(name, Path(name), **options)
     known = nursery_names(repo_type)
     if name in known:
         return Repo(name, NURSERY / name.removeprefix("bearhug/"), **options)
-    if not re.fullmatch(r"[\w.\-]{1,96}(/[\w.\-]{1,96})?", name) or ".." in name or "--" in name:
+    if not NAME.fullmatch(name) or ".." in name or "--" in name:
         raise OSError(
             f"{name!r} is no folder here and no name on a hub (those read 'owner/name').{near(name, known)}\n"
             f"Check the path{_or_bundled(known)}."
@@ -365,7 +366,7 @@ def push_folder(
     names = [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in NEVER_PUSHED)]
     if not names:
         raise ValueError(f"there are no files in {str(folder)!r} to push.")
-    if not re.fullmatch(r"[\w.\-]{1,96}(/[\w.\-]{1,96})?", repo_id):
+    if not NAME.fullmatch(repo_id):
         raise ValueError(f"{repo_id!r} is no name for a repository; it reads 'name' or 'owner/name'.")
     given = token if isinstance(token, str) else current_token()
     if not given:

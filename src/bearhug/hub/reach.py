@@ -9,11 +9,12 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -92,16 +93,14 @@ def _probe(where: str, seconds: float) -> str | None:
         return "not an address such as http://127.0.0.1:7860"
     proxy = None if proxy_bypass(parts.hostname) else getproxies().get(parts.scheme)
     try:
-        if proxy:
+        if proxy:  # who lies behind it is for the proxy to say
             target = urlsplit(proxy if "//" in proxy else f"http://{proxy}")
-            connection = http.client.HTTPConnection(target.hostname or "", target.port or 80, timeout=seconds)
-            connection.connect()  # who lies behind the proxy is for it to say
-        else:
-            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            connection = kind(parts.hostname, parts.port, timeout=seconds)
+            socket.create_connection((target.hostname or "", target.port or 80), timeout=seconds).close()
+            return None
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        with closing(kind(parts.hostname, parts.port, timeout=seconds)) as connection:
             connection.request("HEAD", "/", headers={"User-Agent": "bearhug"})
             connection.getresponse().read()
-        connection.close()
     except ssl.SSLCertVerificationError:
         return None  # somebody is there; which certificates are trusted is huggingface_hub's to decide
     except TimeoutError:
