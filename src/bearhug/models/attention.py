@@ -16,7 +16,7 @@ from bearhug.models.cache import LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import NORMS
 from bearhug.models.parts import part
-from bearhug.models.positions import Rotate
+from bearhug.models.positions import Rotate, counted
 
 
 class Sight(NamedTuple):
@@ -30,41 +30,39 @@ class Sight(NamedTuple):
 EVERYTHING = Sight()
 
 
-def sight(
-    config: Config, kind: str, real: Tensor | None, places: Tensor | None, start: int, new: int, device: torch.device
-) -> Sight:
+def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
     """The sight of the layers of one kind.
 
     Args:
         kind: "full_attention" or "sliding_attention".
         real: (B, S), True for real tokens and False for padding; None: all are real.
-        places: (B, S), the positions; windows are measured in them, so that padding within a row makes no difference.
         start: how many of the S tokens are in the cache.
         new: T.
 
-    A token that sees nothing (padding) gets zeros from `sdpa` and `eager`, never NaN.
+    A window is measured over real tokens, so that padding within a row makes no difference. A token that sees nothing
+    (padding) gets zeros from `sdpa` and `eager`, never NaN.
     """
-    if not config.causal:
-        if real is None:
-            return EVERYTHING
-        return Sight(real[:, None, None, :])
     total = start + new
     window = config.sliding_window if kind == "sliding_attention" else None
     if window is not None and window >= total:
         window = None
-    if real is None or places is None:
+    if real is None:
+        if not config.causal or (new == 1 and window is None):
+            return EVERYTHING
         if new == 1:
-            return EVERYTHING if window is None else Sight(last=window)
+            return Sight(last=window or 0)
         if start == 0 and window is None:
             return Sight(causal=True)
-        places = torch.arange(total, device=device)[None]
+    elif not config.causal or (new == 1 and window is None):
+        return Sight(real[:, None, None, :])
     order = torch.arange(total, device=device)
-    mask = order <= order[start:, None]  # (T, S)
+    mask = (order <= order[start:, None])[None]  # (1, T, S)
     if window is not None:
+        places = order[None] if real is None else counted(real)  # (B or 1, S)
         mask = mask & (places[:, start:, None] - places[:, None, :] < window)
     if real is not None:
         mask = mask & real[:, None, :]  # (B, T, S)
-    return Sight(mask.expand(places.shape[0], new, total)[:, None])  # (B or 1, 1, T, S)
+    return Sight(mask[:, None])  # (B or 1, 1, T, S)
 
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, None]:

@@ -21,6 +21,22 @@ from bearhug.models.parts import part
 Rotate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+def counted(real: Tensor, start: int = 0, offset: int = 0) -> Tensor:
+    """Positions (B, T) of the tokens from `start`, counted over real ones (B, S), so that padding changes none of them.
+
+    Padding itself stands where the reference puts it: counted on after the text, or before all positions where those
+    begin with an offset.
+    """
+    if start > 0 and real.shape[1] == start + 1:
+        return (real.sum(-1, keepdim=True) - 1).clamp_(min=0)
+    places = real.cumsum(-1) - 1
+    if offset:
+        return places.masked_fill(~real, -1)[:, start:]
+    first = real.int().argmax(-1, keepdim=True)
+    after = torch.arange(real.shape[1], device=real.device) - first
+    return torch.where(real, places, after).clamp(min=0)[:, start:]
+
+
 class Learned(nn.Module):
     """One trained vector for each position, added to the embeddings."""
 

@@ -19,7 +19,7 @@ from bearhug.models.config import Config
 from bearhug.models.mlp import MLPS, NORMS
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.parts import part
-from bearhug.models.positions import POSITIONS, Rotate
+from bearhug.models.positions import POSITIONS, Rotate, counted
 
 
 class Block(nn.Module):
@@ -105,8 +105,7 @@ class Transformer(nn.Module):
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
         offset = self.config.position_offset
-        places = None if real is None else counted(real, offset)  # (B, S)
-        positions = None if places is None else places[:, start:]
+        positions = None if real is None else counted(real, start, offset)  # (B, T)
         if position_ids is not None:  # given as rows of the table
             positions = position_ids - offset if offset else position_ids
         x = self.positions.embed(self._typed(x, token_type_ids), start, positions)  # type: ignore[operator]
@@ -116,7 +115,7 @@ class Transformer(nn.Module):
             x = F.dropout(x, self.config.embed_dropout)
         rotate = self.positions.rotation(start, new, positions, real, x)  # type: ignore[operator]
         sights = {
-            kind: sight(self.config, kind, real, places, start, new, device) if extra is None else extra
+            kind: sight(self.config, kind, real, start, new, device) if extra is None else extra
             for kind in dict.fromkeys(self.kinds)
         }
         states: list[Tensor] | None = [x] if output_hidden_states else None
@@ -245,17 +244,3 @@ def read_mask(mask: Tensor | None, x: Tensor, start: int) -> tuple[Tensor | None
         )
     real = mask.bool()
     return (None if real.all() else real), None
-
-
-def counted(real: Tensor, offset: int) -> Tensor:
-    """Positions (B, S) counted over real tokens, so that padding changes none of them.
-
-    Padding itself stands where the reference puts it: counted on after the text, or before all positions where those
-    begin with an offset.
-    """
-    places = real.cumsum(-1) - 1
-    if offset:
-        return places.masked_fill(~real, -1)
-    first = real.int().argmax(-1, keepdim=True)
-    after = torch.arange(real.shape[1], device=real.device) - first
-    return torch.where(real, places, after).clamp(min=0)
