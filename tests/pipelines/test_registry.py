@@ -89,6 +89,7 @@ def test_the_device_has_several_names(folder, device):
 
 def test_what_scripts_still_pass_is_accepted(folder, caplog):
     options = {"framework": "pt", "use_fast": True, "trust_remote_code": True, "local_files_only": True}
+    options |= {"use_auth_token": None, "code_revision": "main"}
 
     assert pipeline(model=folder("bert-classifier"), **options)(TEXT)
     assert "runs no code" in caplog.text

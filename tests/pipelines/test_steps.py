@@ -188,6 +188,7 @@ def test_a_model_that_was_training_answers_without_dropout(folder):
     )
 
     assert pipe(TEXTS) == pipe(TEXTS)
+    assert model.training
 
 
 def test_the_wrong_head_is_refused(folder):

@@ -168,6 +168,9 @@ def pipeline(
             "a tokenizer was given without a model, and would not fit the default one.\n"
             "Pass the model that it belongs to: pipeline(task, model=..., tokenizer=...)."
         )
+    token = options.pop("use_auth_token", None) if token is None else token
+    for ignored in ("use_auth_token", "code_revision", "video_processor", "_commit_hash"):
+        options.pop(ignored, None)
     if trust_remote_code:
         log.warning("trust_remote_code=True does nothing: bearhug runs no code out of a repository.")
     where: dict[str, Any] = {"revision": revision, "token": token, "cache_dir": cache_dir}

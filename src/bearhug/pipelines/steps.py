@@ -9,7 +9,8 @@ import copy
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from bearhug._lib.errors import unexpected_keyword
+from bearhug.generation.loop import evaluating
 
 WINDOW = 32  # batches: so many are sorted by length together, so that a batch has little padding
 Options = dict[str, dict[str, Any]]  # step -> the keywords it takes
@@ -35,7 +37,7 @@ class Pipeline:
     """A task in one call: `pipe(inputs)` is preprocess, forward and postprocess.
 
     Args:
-        model: a model with the head that the task needs; its `eval()` mode is set.
+        model: a model with the head that the task needs; it answers without dropout, whatever its mode.
         tokenizer: what its checkpoint was trained with.
         task: the task's name.
         device: "cpu", "cuda:1", a torch.device, a number (-1: CPU); None leaves the model where it is.
@@ -77,8 +79,6 @@ class Pipeline:
         self.device = _device(device, model)
         if getattr(model, "device", self.device) != self.device:
             model.to(self.device)
-        if hasattr(model, "eval"):
-            model.eval()
         self.call_count = 0
         self._batch_size, self._num_workers = batch_size, num_workers
         self._options: Options = {}
@@ -166,7 +166,8 @@ class Pipeline:
 
     def forward(self, model_inputs: Any, **options: Any) -> Any:
         """The model, without gradients, on its device; the results come back to the CPU."""
-        with torch.no_grad():
+        training = getattr(self.model, "training", False)
+        with torch.no_grad(), evaluating(self.model) if training else nullcontext():
             outputs = self._forward(_moved(model_inputs, self.device), **options)
         return _moved(outputs, torch.device("cpu"))
 
@@ -181,7 +182,7 @@ class Pipeline:
     def _sanitize_parameters(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Keywords -> those of preprocess, of _forward and of postprocess."""
         further = self.passes_on()
-        named = {step: _keywords(getattr(self, step)) for step in STEPS}
+        named = {step: _keywords(getattr(type(self), step)) for step in STEPS}
         taken: Options = {step: {} for step in STEPS}
         for name, value in options.items():
             steps = [step for step in STEPS if name in named[step] or name in further.get(step, ())]
@@ -421,9 +422,10 @@ def is_single(value: Any) -> bool:
     return isinstance(value, str | bytes | Mapping) or is_chat(value) or not isinstance(value, Iterable)
 
 
+@cache
 def _keywords(step: Callable) -> set[str]:
-    """What a step takes after its first parameter."""
-    parameters = list(inspect.signature(step).parameters.values())[1:]
+    """What a step takes after itself and the input."""
+    parameters = list(inspect.signature(step).parameters.values())[2:]
     return {parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
 
 
