@@ -170,3 +170,28 @@ def test_a_folder_without_a_config_is_no_model(tmp_path):
 def test_a_config_prints_as_its_file():
     assert repr(GPT2Config()).startswith("GPT2Config {\n")
     assert repr(GPT2Config()).endswith(GPT2Config().to_json_string())
+
+
+def test_a_config_can_be_pushed_alone(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from bearhug.hub import client
+
+    pushed = []
+    monkeypatch.setattr(
+        client,
+        "push_folder",
+        lambda folder, repo_id, **options: pushed.append(
+            (repo_id, options, sorted(p.name for p in Path(folder).iterdir()))
+        ),
+    )
+    GPT2Config().push_to_hub("ada/config", private=True)
+    GPT2Config().save_pretrained(tmp_path / "mine", push_to_hub=True)
+
+    assert pushed == [("ada/config", {"private": True}, ["config.json"]), ("mine", {}, ["config.json"])]
+
+
+def test_the_base_class_reads_any_family(tmp_path):
+    GPT2Config(n_layer=3).save_pretrained(tmp_path)
+
+    assert type(bearhug.PretrainedConfig.from_pretrained(tmp_path)) is GPT2Config

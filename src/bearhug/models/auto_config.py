@@ -92,7 +92,7 @@ def config_from(
         TypeError: an override names no attribute of the config.
     """
     model_type = values.get("model_type")
-    if cls is None:
+    if cls is None or not cls.model_type:
         if model_type is None:
             raise ValueError(f"the config.json of {source!r} has no model_type, so its architecture is unknown.")
         cls = config_class(model_type)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,9 +269,21 @@ class PretrainedConfig:
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string()}"
 
-    def save_pretrained(self, save_directory: str | os.PathLike, **_: Any) -> None:
-        """Write config.json into a folder, which is made where it is missing."""
+    def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **push: Any) -> None:
+        """Write config.json into a folder, which is made where it is missing; `push_to_hub=True` pushes the folder too."""
         self.to_json_file(Path(save_directory) / "config.json")
+        if push_to_hub:
+            from bearhug.hub.client import push_folder
+
+            push_folder(save_directory, push.pop("repo_id", Path(save_directory).name), **push)
+
+    def push_to_hub(self, repo_id: str, **push: Any) -> Any:
+        """Push config.json in one commit; the options are those of `bearhug.hub.client.push_folder`."""
+        from bearhug.hub.client import push_folder
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_folder(folder, repo_id, **push)
 
     @classmethod
     def from_dict(cls, config_dict: Mapping[str, Any], **overrides: Any) -> PretrainedConfig:
