@@ -1,4 +1,5 @@
-"""The same lines run with bearhug.datasets and with the reference; what comes out must be equal: values, types, errors' classes."""
+"""The same lines run with bearhug.datasets and with the reference; what comes out must be equal: values, types,
+errors' classes."""
 
 import math
 from typing import Any

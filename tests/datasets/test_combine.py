@@ -1,9 +1,9 @@
 """Several data sets as one, and the dict of splits; equal to the reference."""
 
 import pytest
-from dataset_parity import check
 
 import bearhug.datasets as ours
+from dataset_parity import check
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 

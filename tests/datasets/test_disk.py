@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from dataset_parity import check, plain
 
 import bearhug.datasets as ours
+from dataset_parity import check, plain
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -79,9 +79,8 @@ def test_the_folders_files_are_the_same(tmp_path):
     )
     schemas = [pa.ipc.open_stream(tmp_path / name / "data-00000-of-00001.arrow").schema for name in ("ours", "theirs")]
     assert schemas[0].equals(schemas[1])
-    assert [json.loads(schema.metadata[b"huggingface"])["info"] for schema in schemas][0] == json.loads(
-        schemas[1].metadata[b"huggingface"]
-    )["info"]
+    one, two = (json.loads(schema.metadata[b"huggingface"])["info"] for schema in schemas)
+    assert one == two
 
 
 @pytest.mark.reference

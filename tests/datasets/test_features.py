@@ -2,15 +2,16 @@
 
 import pyarrow as pa
 import pytest
-from dataset_parity import check
 
 import bearhug.datasets as ours
+from dataset_parity import check
 
-DTYPES = (
-    "null bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 float double string large_string binary "
-    "large_binary string_view binary_view date32 date64 time32[s] time32[ms] time64[us] time64[ns] timestamp[s] timestamp[us] "
-    "duration[ns] decimal128(10,2) decimal256(40,-2) fixed_size_binary[4]"
-).split() + ["timestamp[us, tz=UTC]", "timestamp[ms, tz=+01:00]", "decimal128(10, 2)"]
+NAMES = """
+    null bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 float double string large_string
+    binary large_binary string_view binary_view date32 date64 time32[s] time32[ms] time64[us] time64[ns] timestamp[s]
+    timestamp[us] duration[ns] decimal128(10,2) decimal256(40,-2) fixed_size_binary[4]
+"""
+DTYPES = [*NAMES.split(), "timestamp[us, tz=UTC]", "timestamp[ms, tz=+01:00]", "decimal128(10, 2)"]
 
 
 @pytest.mark.reference

@@ -52,7 +52,8 @@ SCRIPT = textwrap.dedent(
         return inner
 
     cleaner = Cleaner("-")
-    for thing in (outer(2), cleaner, cleaner.method, functools.partial(helper, mark="x"), lambda r: helper(r, [x for x in WORDS]), WORDS, TABLE):
+    part, nameless = functools.partial(helper, mark="x"), lambda r: helper(r, [x for x in WORDS])
+    for thing in (outer(2), cleaner, cleaner.method, part, nameless, WORDS, TABLE):
         print(key_of(thing))
     '''
 )
@@ -208,8 +209,9 @@ def test_an_object_with_a_fingerprint_says_its_own():
 
 @pytest.mark.reference
 def test_a_tokenizer_of_the_reference_counts_by_content_not_by_its_last_call():
-    from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
+
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
     def make(word):
         inner = Tokenizer(models.WordLevel({"[UNK]": 0, word: 1, "[PAD]": 2}, unk_token="[UNK]"))

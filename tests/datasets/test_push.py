@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from dataset_parity import plain
 
 import bearhug.datasets as ours
+from dataset_parity import plain
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::UserWarning"

@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from dataset_parity import check
 
 import bearhug.datasets as ours
+from dataset_parity import check
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 

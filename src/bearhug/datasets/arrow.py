@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def from_numpy(values: np.ndarray) -> pa.Array:
 
 
 def from_flat(values: np.ndarray, starts: np.ndarray, name: str = "") -> pa.Array:
-    """Rows of a flat array (N, ...), row r from starts[r] to starts[r + 1], as lists; a tokenizer's columns stay small."""
+    """Rows of a flat array (N, ...) as lists, row r from starts[r] to starts[r + 1]; a tokenizer's stay small."""
     flat = from_numpy(values) if values.ndim > 1 else pa.array(values, SMALL.get(name, pa.int64()))
     flat = flat.cast(pa.list_(pa.int64())) if values.ndim > 1 else flat
     return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), flat)
@@ -223,7 +224,7 @@ def _inferred(values: Any, name: str, mixed: str | None) -> tuple[pa.Array, Feat
             values = [plain(one) for one in values]
             paths = differing_structs(values)
     try:
-        array = infer(_at_paths(values, paths) if paths else values)
+        array = infer(_at_paths(list(values), paths) if paths else values)
     except (pa.ArrowException, OverflowError, TypeError) as error:
         if mixed != "use_json":
             raise _explained(error, values, name) from error
@@ -280,7 +281,8 @@ def _explained(error: Exception, values: Any, name: str, feature: Feature = None
 
 def differing_structs(examples: list, root: bool = True) -> list[tuple]:
     """The paths at which dicts have different keys (or none): 0 stands for a list's elements."""
-    found, todo = [], [((), [one for one in examples if one is not None])]
+    found: list[tuple] = []
+    todo: list[tuple[tuple, list]] = [((), [one for one in examples if one is not None])]
     while todo:
         path, content = todo.pop(0)
         if not content:
@@ -521,7 +523,7 @@ def to_list(array: pa.Array | pa.ChunkedArray) -> list:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         offsets, values, nulls = _list_parts(array)
         flat, cuts = to_list(values), offsets.tolist()
-        rows = [flat[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        rows = [flat[a:b] for a, b in pairwise(cuts)]
         return rows if nulls is None else _with_none(rows, array)
     if pa.types.is_struct(kind):
         names = [one.name for one in kind]

@@ -27,8 +27,8 @@ def concatenate_datasets(
     """Data sets (or streams) as one: rows after rows (axis=0), or columns beside columns (axis=1).
 
     Raises:
-        ValueError: none are given, they are of different kinds, columns of one name differ in type (axis=0), or the numbers of
-            rows differ (axis=1).
+        ValueError: none are given, they are of different kinds, columns of one name differ in type (axis=0), or the
+            numbers of rows differ (axis=1).
     """
     dsets = list(dsets)
     if _same_kind(dsets, "concatenate") is not Dataset:
@@ -50,16 +50,19 @@ def _same_kind(dsets: list, what: str) -> type:
     for i, one in enumerate(dsets):
         if isinstance(one, DatasetDict | IterableDatasetDict):
             raise ValueError(
-                f"Expected a list of Dataset objects, but element {i} is a {type(one).__name__} with the splits {list(one)}.\n"
+                f"Expected a list of Dataset objects, but element {i} is a {type(one).__name__} with the splits "
+                f"{list(one)}.\n"
                 f"Take one of them: datasets[{i}][{next(iter(one), 'train')!r}]."
             )
         if not isinstance(one, Dataset | IterableDataset):
             raise ValueError(
-                f"Expected a list of Dataset objects or IterableDataset objects, but element {i} is a {type(one).__name__}."
+                f"Expected a list of Dataset objects or IterableDataset objects, but element {i} is a "
+                f"{type(one).__name__}."
             )
         if isinstance(one, Dataset) != isinstance(dsets[0], Dataset):
             raise ValueError(
-                f"Unable to {what} a {type(dsets[0]).__name__} (at position 0) with a {type(one).__name__} (at position {i}); "
+                f"Unable to {what} a {type(dsets[0]).__name__} (at position 0) with a {type(one).__name__} (at "
+                f"position {i}); "
                 f"make them one kind with ds.to_iterable_dataset()."
             )
     return Dataset if isinstance(dsets[0], Dataset) else IterableDataset
@@ -135,7 +138,8 @@ def interleave_datasets(
     Args:
         probabilities: how likely each is to give the next row; None takes them in turns.
         seed: of the draw, `numpy.random.default_rng(seed)`.
-        stopping_strategy: "first_exhausted" ends when one has no rows left; "all_exhausted" begins again those that end until
+        stopping_strategy: "first_exhausted" ends when one has no rows left; "all_exhausted" begins again those that
+            end until
             all have ended; "all_exhausted_without_replacement" takes every row once.
 
     Raises:
@@ -145,7 +149,8 @@ def interleave_datasets(
     kind = _same_kind(datasets, "interleave")
     if stopping_strategy not in STRATEGIES:
         raise ValueError(
-            f"{stopping_strategy} is not supported. Please enter a valid stopping_strategy:{near(stopping_strategy, STRATEGIES)} "
+            f"{stopping_strategy} is not supported. Please enter a valid "
+            f"stopping_strategy:{near(stopping_strategy, STRATEGIES)} "
             f"{', '.join(STRATEGIES)}."
         )
     if probabilities is not None and len(probabilities) != len(datasets):

@@ -1,7 +1,8 @@
 """Dataset: rows in an Arrow table, with an optional list of positions (which rows, in which order) and a format.
 
-No method changes the rows of a data set: each gives a new one that shares the table. What is long (map and filter, files,
-disk, the hub) stands in a module of its own; here is what a data set is, and how its rows and columns are chosen.
+No method changes the rows of a data set: each gives a new one that shares the table. What is long (map and filter,
+files, disk, the hub) stands in a module of its own; here is what a data set is, and how its rows and columns are
+chosen.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from bearhug._lib.errors import near
 from bearhug.datasets.arrow import cast, cast_table, column, to_list, unwrap
@@ -28,6 +29,8 @@ from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.splits import NamedSplit
 from bearhug.datasets.table import Batches, Mapped, dump_table, load_table, read_arrow
 from bearhug.datasets.views import BLOCK, View, format_name, make_view
+
+pc: Any = pyarrow.compute  # its functions are made at run time
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset_dict import DatasetDict
@@ -70,7 +73,8 @@ class Dataset:
         kinds = [feature_type(feature) for feature in info.features.values()]
         if kinds != table.schema.types:
             raise ValueError(
-                f"the features do not match the table: {info.features} against {dict(zip(names, table.schema.types, strict=True))}."
+                f"the features do not match the table: {info.features} against "
+                f"{dict(zip(names, table.schema.types, strict=True))}."
             )
         self._data = pa.table(table.columns, schema=info.features.arrow_schema) if names else table
         self._info = info
@@ -201,7 +205,7 @@ class Dataset:
         return f"Dataset({{\n    features: {self.column_names},\n    num_rows: {self.num_rows}\n}})"
 
     def explain(self) -> None:
-        """Print the steps that made this data set, each with its key: what was loaded, mapped, chosen, and from where."""
+        """Print the steps that made this data set, each with its key: what was loaded, mapped, chosen."""
         lines = [f"{len(self)} rows, columns {', '.join(self.column_names)}"]
         for i, (step, key) in enumerate(self._steps, 1):
             lines.append(f"{i}. {step}\n   key {key.value}")
@@ -270,7 +274,8 @@ class Dataset:
                 return range(0)
             if rows.dtype.kind not in "iub" or rows.ndim != 1:
                 raise TypeError(
-                    f"rows are chosen by a list of integers, not by {key!r:.80}; a column by its name, as in ds['text']."
+                    f"rows are chosen by a list of integers, not by {key!r:.80}; a column by its name, as in "
+                    "ds['text']."
                 )
             rows = rows.astype(np.int64)
             low, high = int(rows.min()), int(rows.max())
@@ -298,7 +303,8 @@ class Dataset:
                     key = operator.index(key)
                 except TypeError:
                     raise TypeError(
-                        f"Wrong key type: '{key}' of type '{type(key)}'. Expected one of int, slice, range, str or Iterable."
+                        f"Wrong key type: '{key}' of type '{type(key)}'. Expected one of int, slice, range, str or "
+                        "Iterable."
                     ) from None
             else:
                 if hasattr(key, "ndim") and key.ndim == 0:  # pyright: ignore[reportAttributeAccessIssue]
@@ -483,7 +489,7 @@ class Dataset:
         if len(self) == 0:
             return self
         if isinstance(indices, pa.Array | pa.ChunkedArray):
-            indices = indices.to_numpy()
+            indices = np.asarray(indices)
         if isinstance(indices, range):
             rows: Any = indices
             ends = (indices.start, indices[-1]) if len(indices) else ()
@@ -593,13 +599,15 @@ class Dataset:
             return self
         if len(backwards) != len(names):
             raise ValueError(
-                "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as 'column_names'."
+                "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as "
+                "'column_names'."
             )
         self._known(names)
         places = {"at_start": "at_start", "first": "at_start", "at_end": "at_end", "last": "at_end"}
         if null_placement not in places:
             raise ValueError(
-                f"null_placement '{null_placement}' is an invalid parameter value. Must be either 'last', 'at_end', 'first' or 'at_start'."
+                f"null_placement '{null_placement}' is an invalid parameter value. Must be either 'last', "
+                "'at_end', 'first' or 'at_start'."
             )
         table = self.select_columns(names)._table_of(range(len(self)))
         nulls = places[null_placement]
@@ -615,7 +623,8 @@ class Dataset:
             raise TypeError(f"the columns {names} cannot be sorted: {error}") from error
         step = f"sort({', '.join(names)})"
         return self._select(
-            rows.to_numpy().astype(np.int64), step, names, backwards, null_placement, key=new_fingerprint, file=indices_cache_file_name
+            rows.to_numpy().astype(np.int64), step, names, backwards, null_placement, key=new_fingerprint,
+            file=indices_cache_file_name
         )  # fmt: skip
 
     def shuffle(
@@ -682,7 +691,8 @@ class Dataset:
             feature = self._info.features[stratify_by_column]
             if not isinstance(feature, ClassLabel):
                 raise ValueError(
-                    f"Stratifying by column is only supported for ClassLabel column, and column {stratify_by_column} is "
+                    "Stratifying by column is only supported for ClassLabel column, and column "
+                    f"{stratify_by_column} is "
                     f"{type(feature).__name__}.\nMake it one with ds.class_encode_column({stratify_by_column!r})."
                 )
             labels = np.asarray(self.select_columns(stratify_by_column).to_dict()[stratify_by_column])
@@ -724,13 +734,13 @@ class Dataset:
 
     # ---- columns
 
-    def _known(self, names: Iterable[str]) -> None:
+    def _known(self, names: Iterable[str], what: str = "Column") -> None:
         """Raises UnknownNameError for the names that are no columns."""
         missing = [name for name in names if name not in self.column_names]
         if missing:
             hint = near(str(missing[0]), self.column_names)
             raise UnknownNameError(
-                f"Column {missing} not in the dataset.{hint} Current columns in the dataset: {self.column_names}"
+                f"{what} {missing} not in the dataset.{hint} Current columns in the dataset: {self.column_names}"
             )
 
     def select_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Dataset:
@@ -761,7 +771,8 @@ class Dataset:
         self._known([original_column_name])
         if new_column_name in self.column_names:
             raise ValueError(
-                f"New column name {new_column_name} already in the dataset. Please choose a column name which is not already "
+                f"New column name {new_column_name} already in the dataset. Please choose a column name which is "
+                "not already "
                 f"in the dataset. Current columns in the dataset: {self.column_names}"
             )
         if not new_column_name:
@@ -849,7 +860,8 @@ class Dataset:
         """
         if sorted(features) != sorted(self.column_names):
             raise ValueError(
-                f"The columns in features ({list(features)}) must be identical as the columns in the dataset: {self.column_names}"
+                f"The columns in features ({list(features)}) must be identical as the columns in the dataset: "
+                f"{self.column_names}"
             )
         features = Features(features)
         old = self._info.features
@@ -958,17 +970,132 @@ class Dataset:
 
     # ---- functions over rows
 
-    def map(self, function: Callable | None = None, *arguments: Any, **options: Any) -> Dataset:
-        """Apply a function to each row (or batch) and keep what it returns; see `bearhug.datasets.map.map_rows`."""
-        from bearhug.datasets.map import map_rows
+    def map(
+        self,
+        function: Callable | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | list[str] | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | os.PathLike | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        fn_kwargs: dict | None = None,
+        num_proc: int | None = None,
+        suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
+        new_fingerprint: str | None = None,
+        desc: str | None = None,
+        try_original_type: bool | None = True,
+        on_mixed_types: str | None = "use_json",
+    ) -> Dataset:
+        """Apply a function to each row, or to each batch, and keep the columns that it returns.
 
-        return map_rows(self, function, *arguments, **options)
+        The function returns a dict of the new or changed columns (batched: of lists, of any one length), a pyarrow
+        table or a data frame, or None where it is called for its side effects. A column that keeps its name keeps its
+        type where the values allow. The result of rows on disk is a file beside them, found again for the same call.
 
-    def filter(self, function: Callable | None = None, *arguments: Any, **options: Any) -> Dataset:
-        """The rows for which a function returns True; see `bearhug.datasets.map.filter_rows`."""
-        from bearhug.datasets.map import filter_rows
+        Args:
+            function: `f(row)`, or `f(batch)` with `batched`; None hands the rows on.
+            with_indices, with_rank: the row's position (batched: a list), and the process's number, come after the row.
+            input_columns: the function is given these columns' values in place of the row.
+            batch_size: rows a batch; None or 0 is all of them.
+            drop_last_batch: leave out a last batch that is not full.
+            remove_columns: columns that go, unless the function returns them.
+            keep_in_memory: no file.
+            load_from_cache_file: False computes anew although the result is there.
+            cache_file_name: the result's file, in place of one named by the key.
+            features: the result's features.
+            fn_kwargs: keyword arguments of the function.
+            num_proc: processes; order is kept, an error in one is raised here, finished parts are found again.
+            new_fingerprint: the result's key, in place of the one made from the function.
+            try_original_type: False lets types be inferred anew.
+            on_mixed_types: "use_json" stores values of mixed types as Json; None makes them an error.
 
-        return filter_rows(self, function, *arguments, **options)
+        Raises:
+            ValueError, KeyError: an argument or column that does not exist.
+            TypeError: the function returned something else.
+            Whatever the function raises, with a note that names the function and the row.
+        """
+        from bearhug.datasets.map import Job, perform, same
+
+        if keep_in_memory and cache_file_name is not None:
+            raise ValueError("Please use either `keep_in_memory` or `cache_file_name` but not both.")
+        if num_proc is not None and num_proc < 0:
+            raise ValueError("num_proc must be >= 0 or None.")
+        removed = [remove_columns] if isinstance(remove_columns, str) else list(remove_columns or [])
+        if len(self) == 0:
+            empty = self if self._indices is None else self._select(range(0), "map()")
+            return empty.remove_columns(removed) if removed else empty
+        inputs = [input_columns] if isinstance(input_columns, str) else input_columns
+        self._known(inputs or [], "Input column")
+        self._known(removed, "Column to remove")
+        job = Job(
+            self,
+            function or same,
+            with_indices=with_indices,
+            with_rank=with_rank,
+            input_columns=inputs,
+            batched=batched,
+            batch_size=batch_size if batch_size and batch_size > 0 else len(self),
+            drop_last_batch=drop_last_batch,
+            remove_columns=removed,
+            features=Features(features) if features is not None else None,
+            fn_kwargs=fn_kwargs or {},
+            try_original_type=bool(try_original_type),
+            mixed=on_mixed_types,
+        )
+        return perform(
+            job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
+        )
+
+    def filter(
+        self,
+        function: Callable | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | os.PathLike | None = None,
+        writer_batch_size: int | None = 1000,
+        fn_kwargs: dict | None = None,
+        num_proc: int | None = None,
+        suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
+        new_fingerprint: str | None = None,
+        desc: str | None = None,
+    ) -> Dataset:
+        """The rows for which a function returns something true (batched: a list of answers).
+
+        Arguments as in `map`; the result shares this data set's table and keeps a list of positions.
+        """
+        from bearhug.datasets.map import Job, perform, yes
+
+        if len(self) == 0:
+            return self
+        inputs = [input_columns] if isinstance(input_columns, str) else input_columns
+        self._known(inputs or [], "Input column")
+        job = Job(
+            self,
+            function or yes,
+            kind="filter",
+            with_indices=with_indices,
+            with_rank=with_rank,
+            input_columns=inputs,
+            batched=batched and function is not None,
+            batch_size=batch_size if batch_size and batch_size > 0 else len(self),
+            fn_kwargs=fn_kwargs or {},
+        )
+        return perform(
+            job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
+        )
 
     def batch(
         self,
@@ -1017,7 +1144,8 @@ class Dataset:
             on_mixed_types: "use_json" stores values of mixed types as Json.
 
         Raises:
-            ValueError, TypeError: columns of different lengths, or values without a common type; the message names them.
+            ValueError, TypeError: columns of different lengths, or values without a common type; the message names
+            them.
         """
         if info is not None and features is not None and info.features is not None and info.features != features:
             raise ValueError(
@@ -1033,7 +1161,8 @@ class Dataset:
             arrays[name], made[name] = _column(values, wanted, name=name, mixed=on_mixed_types)
         if len({len(array) for array in arrays.values()}) > 1:
             raise pa.ArrowInvalid(
-                f"the columns have different numbers of values: {', '.join(f'{n}: {len(a)}' for n, a in arrays.items())}."
+                "the columns have different numbers of values: "
+                f"{', '.join(f'{n}: {len(a)}' for n, a in arrays.items())}."
             )
         if features is not None and (missing := [name for name in features if name not in arrays]):
             raise ValueError(f"the features name the columns {missing}, for which no values are given.")
@@ -1127,7 +1256,7 @@ class Dataset:
         fingerprint: str | None = None,
         **options: Any,
     ) -> Dataset:
-        """The rows (dicts) that a generator function yields, written to the cache; the same function is not run again."""
+        """The rows (dicts) that a generator function yields; kept, so that the same function is not run again."""
         from bearhug.datasets.load import from_generator
 
         return from_generator(generator, features, cache_dir, keep_in_memory, gen_kwargs, split, fingerprint)
@@ -1317,7 +1446,7 @@ def _random(seed: int | None, generator: np.random.Generator | None) -> np.rando
         return generator
     if seed is None:
         _, words, place, *_ = np.random.get_state()  # noqa: NPY002: the reference draws from here too
-        seed = words[place] if place < 624 else words[0]  # pyright: ignore[reportIndexIssue, reportOperatorIssue, reportCallIssue, reportArgumentType]
+        seed = int(words[place] if place < 624 else words[0])  # pyright: ignore[reportIndexIssue, reportOperatorIssue, reportCallIssue, reportArgumentType]
         np.random.random()  # noqa: NPY002: one step on, so that the next call differs
     return np.random.default_rng(seed)
 
@@ -1331,11 +1460,13 @@ def _sizes(rows: int, train: float | int | None, test: float | int | None) -> tu
             raise ValueError(f"Invalid value for {name}: {size} of type {type(size)}")
         if (isinstance(size, int) and not 0 < size < rows) or (isinstance(size, float) and not 0 < size < 1):
             raise ValueError(
-                f"{name}={size} should be either positive and smaller than the number of samples {rows} or a float in the (0, 1) range"
+                f"{name}={size} should be either positive and smaller than the number of samples {rows} or a float "
+                "in the (0, 1) range"
             )
     if isinstance(train, float) and isinstance(test, float) and train + test > 1:
         raise ValueError(
-            f"The sum of test_size and train_size = {train + test}, should be in the (0, 1) range. Reduce test_size and/or train_size."
+            f"The sum of test_size and train_size = {train + test}, should be in the (0, 1) range. Reduce "
+            "test_size and/or train_size."
         )
     many_test = None if test is None else math.ceil(test * rows) if isinstance(test, float) else test
     many_train = None if train is None else math.floor(train * rows) if isinstance(train, float) else train
@@ -1343,12 +1474,14 @@ def _sizes(rows: int, train: float | int | None, test: float | int | None) -> tu
     many_test = rows - many_train if many_test is None else many_test
     if many_train + many_test > rows:
         raise ValueError(
-            f"The sum of train_size and test_size = {many_train + many_test}, should be smaller than the number of samples {rows}. "
+            f"The sum of train_size and test_size = {many_train + many_test}, should be smaller than the number of "
+            f"samples {rows}. "
             f"Reduce test_size and/or train_size."
         )
     if many_train == 0:
         raise ValueError(
-            f"With n_samples={rows}, test_size={test} and train_size={train}, the resulting train set will be empty. Adjust any of "
+            f"With n_samples={rows}, test_size={test} and train_size={train}, the resulting train set will be "
+            "empty. Adjust any of "
             f"the aforementioned parameters."
         )
     return many_train, many_test
@@ -1357,12 +1490,13 @@ def _sizes(rows: int, train: float | int | None, test: float | int | None) -> tu
 def _stratified(
     labels: np.ndarray, name: str, train: int, test: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Positions of two parts in which every class has its share, as scikit-learn's StratifiedShuffleSplit draws them."""
+    """Positions of two parts in which every class has its share, drawn as scikit-learn draws them."""
     classes, which = np.unique(labels, return_inverse=True)
     counts = np.bincount(which)
     if counts.min() < 2:
         raise ValueError(
-            f"The least populated class in {name} column has only 1 member, which is too few. The minimum number of groups for "
+            f"The least populated class in {name} column has only 1 member, which is too few. The minimum number "
+            "of groups for "
             f"any class cannot be less than 2."
         )
     for part, size in (("train_size", train), ("test_size", test)):

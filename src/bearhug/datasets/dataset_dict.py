@@ -41,7 +41,8 @@ class _Splits(dict):
         if isinstance(name, str | os.PathLike) or hasattr(name, "_name"):
             raise UnknownNameError(str(unknown_split(str(name), map(str, self))))
         raise UnknownNameError(
-            f"Invalid key: {name}. Please first select a split. For example: `my_dataset_dictionary['{next(iter(self), 'train')}'][{name}]`. "
+            f"Invalid key: {name}. Please first select a split. For example: "
+            f"`my_dataset_dictionary['{next(iter(self), 'train')}'][{name}]`. "
             f"Available splits: {sorted(map(str, self))}"
         )
 

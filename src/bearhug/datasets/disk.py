@@ -1,4 +1,4 @@
-"""save_to_disk and load_from_disk: a folder of Arrow files with dataset_info.json and state.json, as the reference lays it out."""
+"""save_to_disk, load_from_disk: a folder of Arrow files with dataset_info.json and state.json."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def save(
     path = Path(dataset_path).expanduser()
     if path.resolve() in {Path(file.path).resolve().parent for file in dataset._mapped}:
         raise PermissionError(
-            f"Tried to overwrite {path.resolve()} but a dataset can't overwrite itself: its rows are read from there. Choose another folder."
+            f"Tried to overwrite {path.resolve()} but a dataset can't overwrite itself: its rows are read from "
+            "there. Choose another folder."
         )
     count = min(shard_count(dataset, max_shard_size, num_shards, num_proc), max(dataset._data.num_rows, 1))
     state = {

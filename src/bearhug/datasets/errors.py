@@ -1,8 +1,9 @@
 """The exceptions that only data sets have, below those of Python that people catch.
 
 DatasetsError
-    DatasetNotFoundError (FileNotFoundError), DataFilesNotFoundError (FileNotFoundError), EmptyDatasetError (FileNotFoundError)
+    DatasetNotFoundError, DataFilesNotFoundError, EmptyDatasetError (all FileNotFoundError)
     DatasetGenerationError
+UnknownNameError (ValueError, KeyError)
 """
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 ROWS = 1000
 CSV = {
-    "sep", "na_rep", "columns", "header", "index", "quoting", "quotechar", "lineterminator", "doublequote", "escapechar",
-    "float_format", "encoding", "num_proc", "storage_options", "compression",
+    "sep", "na_rep", "columns", "header", "index", "quoting", "quotechar", "lineterminator", "doublequote",
+    "escapechar", "float_format", "encoding", "num_proc", "storage_options", "compression",
 }  # fmt: skip
 JSON = {
     "orient",
@@ -125,7 +125,9 @@ def _csv_column(array: pa.ChunkedArray, none: str, digits: Any) -> list:
 def _digits(value: float, digits: Any) -> str:
     if digits is None:
         return repr(value)
-    return digits(value) if callable(digits) else digits % value if "%" in digits else digits.format(value)
+    if callable(digits):
+        return str(digits(value))
+    return digits % value if "%" in digits else digits.format(value)
 
 
 def to_json(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
@@ -137,7 +139,8 @@ def to_json(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, *
     lines = options.get("lines", orient == "records")
     if orient != "records":
         raise ValueError(
-            f"to_json writes orient='records', not {orient!r}; for others ds.to_pandas().to_json(path, orient={orient!r})."
+            f"to_json writes orient='records', not {orient!r}; for others ds.to_pandas().to_json(path, "
+            f"orient={orient!r})."
         )
     size = batch_size or ROWS
     plain = json.JSONEncoder(

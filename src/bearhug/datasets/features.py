@@ -1,8 +1,8 @@
 """What a column holds: feature types, and `Features`, the dict of a data set's columns.
 
-A feature knows its Arrow type and how a Python value is encoded for it. In memory every column is stored as a plain Arrow
-type; types that Hugging Face's files mark as extensions (Array2D..5D, Json) carry that mark in the field's metadata, so the
-files read alike on both sides and no extension has to be registered here.
+A feature knows its Arrow type and how a Python value is encoded for it. In memory every column is stored as a plain
+Arrow type; types that Hugging Face's files mark as extensions (Array2D..5D, Json) carry that mark in the field's
+metadata, so the files read alike on both sides and no extension has to be registered here.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as SequenceABC
-from dataclasses import InitVar, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from bearhug._lib.errors import near
+
+pc: Any = pyarrow.compute  # its functions are made at run time
 
 UNITS = r"(s|ms|us|ns)"
 PLAIN = (
@@ -84,14 +86,14 @@ class Value:
 
     dtype: str
     id: str | None = field(default=None, repr=False)
-    pa_type: ClassVar[Any] = None
     _type: str = field(default="Value", init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.dtype = {"double": "float64", "float": "float32", "bool_": "bool"}.get(self.dtype, self.dtype)
-        self.pa_type = arrow_type(self.dtype)
+        self.pa_type: Any = arrow_type(self.dtype)
 
     def __call__(self) -> pa.DataType:
+        """The Arrow type."""
         return self.pa_type
 
     def encode_example(self, value: Any) -> Any:
@@ -122,7 +124,8 @@ class _Array:
         self.shape = tuple(self.shape)
         if len(self.shape) != self.dimensions or None in self.shape[1:]:
             raise ValueError(
-                f"{type(self).__name__}(shape={self.shape}) needs {self.dimensions} sizes, of which only the first may be "
+                f"{type(self).__name__}(shape={self.shape}) needs {self.dimensions} sizes, of which only the first "
+                "may be "
                 f"None (rows of different lengths)."
             )
 
@@ -169,32 +172,38 @@ class Array5D(_Array):
     dimensions: ClassVar[int] = 5
 
 
-@dataclass
+@dataclass(init=False)
 class ClassLabel:
     """Class names, stored as integers (int64); -1 and None mean "no label"."""
 
-    num_classes: InitVar[int | None] = None
-    names: list[str] | None = None
-    names_file: InitVar[str | None] = None
+    names: list[str]
     id: str | None = field(default=None, repr=False)
     dtype: ClassVar[str] = "int64"
     pa_type: ClassVar[Any] = pa.int64()
     _type: str = field(default="ClassLabel", init=False, repr=False)
 
-    def __post_init__(self, num_classes: int | None, names_file: str | None) -> None:
-        if names_file is not None and self.names is not None:
+    def __init__(
+        self,
+        num_classes: int | None = None,
+        names: list[str] | None = None,
+        names_file: str | None = None,
+        id: str | None = None,
+    ):
+        self.id, self.names_file = id, names_file
+        self._type = "ClassLabel"
+        if names_file is not None and names is not None:
             raise ValueError("give ClassLabel either names or names_file, not both.")
-        if self.names is None:
+        if names is None:
             if names_file is not None:
                 with open(names_file, encoding="utf-8") as file:
-                    self.names = [name.strip() for name in file if name.strip()]
+                    names = [name.strip() for name in file if name.strip()]
             elif num_classes is not None:
-                self.names = [str(i) for i in range(num_classes)]
+                names = [str(i) for i in range(num_classes)]
             else:
                 raise ValueError("ClassLabel needs num_classes, names or names_file: ClassLabel(names=['neg', 'pos']).")
-        elif not isinstance(self.names, SequenceABC):
-            raise TypeError(f"ClassLabel's names are a list, not {type(self.names).__name__}.")
-        self.names_file = names_file
+        elif not isinstance(names, SequenceABC):
+            raise TypeError(f"ClassLabel's names are a list, not {type(names).__name__}.")
+        self.names = names
         self.num_classes: int = len(self.names) if num_classes is None else num_classes
         if self.num_classes != len(self.names):
             raise ValueError(f"ClassLabel got {len(self.names)} names, but num_classes={self.num_classes}.")
@@ -205,6 +214,7 @@ class ClassLabel:
             raise ValueError(f"ClassLabel's names must differ, but {twice} appear more than once.")
 
     def __call__(self) -> pa.DataType:
+        """The Arrow type."""
         return self.pa_type
 
     def str2int(self, values: str | Iterable) -> int | list[int]:
@@ -254,7 +264,8 @@ class ClassLabel:
             return self._number(value)
         if not -1 <= value < self.num_classes:
             raise ValueError(
-                f"the class label {value} is not below num_classes={self.num_classes}; the names are {_few(self._int2str)}."
+                f"the class label {value} is not below num_classes={self.num_classes}; the names are "
+                f"{_few(self._int2str)}."
             )
         return value
 
@@ -279,6 +290,7 @@ class Json:
     _type: str = field(default="Json", init=False, repr=False)
 
     def __call__(self) -> pa.DataType:
+        """The Arrow type."""
         return self.pa_type
 
     def encode_example(self, value: Any) -> str | None:
@@ -322,9 +334,10 @@ class Sequence:
     """`Sequence(feature)` is `List(feature)`; `Sequence({...})` is a dict of lists, as in TensorFlow Datasets."""
 
     def __new__(cls, feature: Any = None, length: int = -1, **options: Any) -> Any:
+        """A plain list, or a dict of lists."""
         if cls is Sequence and isinstance(feature, dict) and any(not isinstance(f, List) for f in feature.values()):
             return {key: List(value, length=length, **options) for key, value in feature.items()}
-        return super().__new__(List)
+        return object.__new__(List)
 
 
 @dataclass(repr=False)
@@ -366,6 +379,7 @@ class Translation:
     _type: str = field(default="Translation", init=False, repr=False)
 
     def __call__(self) -> pa.DataType:
+        """The Arrow type."""
         return pa.struct({language: pa.string() for language in sorted(self.languages)})
 
     def flatten(self) -> dict:
@@ -389,6 +403,7 @@ class TranslationVariableLanguages:
         self.num_languages = len(self.languages) if self.languages else None
 
     def __call__(self) -> pa.DataType:
+        """The Arrow type."""
         return pa.struct({"language": pa.list_(pa.string()), "translation": pa.list_(pa.string())})
 
     def encode_example(self, value: dict) -> dict:
@@ -410,8 +425,8 @@ Feature = Any  # a dict of features, or one of the classes above
 TYPES: dict[str, Callable] = {
     kind.__name__: kind
     for kind in (
-        Value, ClassLabel, Translation, TranslationVariableLanguages, LargeList, List, Array2D, Array3D, Array4D, Array5D,
-        Json,
+        Value, ClassLabel, Translation, TranslationVariableLanguages, LargeList, List, Array2D, Array3D, Array4D,
+        Array5D, Json,
     )
 }  # fmt: skip
 
@@ -701,10 +716,11 @@ def align(features: list[Features]) -> list[Features]:
             if name not in chosen or is_null(chosen[name]):
                 chosen[name] = feature
             elif isinstance(feature, dict) and isinstance(chosen[name], dict):
-                chosen[name] = dict({**feature, **align([Features(chosen[name]), Features(feature)])[0]})
+                chosen[name] = {**feature, **align([Features(chosen[name]), Features(feature)])[0]}
             elif not is_null(feature) and feature != chosen[name]:
                 raise ValueError(
-                    f"the features cannot be aligned: the column {name!r} is {chosen[name]} in one data set and {feature} in "
+                    f"the features cannot be aligned: the column {name!r} is {chosen[name]} in one data set and "
+                    f"{feature} in "
                     f"another.\nBring them to one with ds.cast_column({name!r}, {chosen[name]})."
                 )
     return [Features({name: chosen[name] for name in one}) for one in features]
@@ -810,8 +826,7 @@ def _from_yaml(data: Any) -> Feature:
     kind = next(iter(data))
     if kind in ("list", "large_list", "sequence"):
         inner = data.pop(kind)
-        feature = Value(inner) if isinstance(inner, str) and inner in PLAIN else None
-        feature = _from_yaml({"dtype": inner} if isinstance(inner, str) else inner) if feature is None else feature
+        feature: Any = _from_yaml({"dtype": inner} if isinstance(inner, str) else inner)
         if kind == "sequence" and isinstance(inner, list):
             return {key: List(value, **data) for key, value in feature.items()}
         return LargeList(feature, **data) if kind == "large_list" else List(feature, **data)

@@ -1,10 +1,11 @@
 """A key for what a function does: its code, what it reads, and the content of the objects it holds.
 
-The key of a function is made of its bytecode, constants and names, its defaults, the values it closes over and the global
-values it reads; functions of your own that it calls are followed, installed libraries count by name and version. Objects count
-by content: arrays and tensors by their numbers, a tokenizer by its own `fingerprint()`. No memory address, hash seed, path or
-line number goes in, so the key is the same on every run, in every folder, process and machine with the same Python. What has
-no content that could be read (an open file, a lock, a generator) has no key: `Unkeyable` says where it was met.
+The key of a function is made of its bytecode, constants and names, its defaults, the values it closes over and the
+global values it reads; functions of your own that it calls are followed, installed libraries count by name and version.
+Objects count by content: arrays and tensors by their numbers, a tokenizer by its own `fingerprint()`. No memory
+address, hash seed, path or line number goes in, so the key is the same on every run, in every folder, process and
+machine with the same Python. What has no content that could be read (an open file, a lock, a generator) has no key:
+`Unkeyable` says where it was met.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def key_of(*values: Any) -> str:
 
 
 class _Walk:
-    """One pass over a value: writes what counts into a digest; what was met before counts by its order of appearance."""
+    """One pass over a value: writes what counts into a digest; what was met before counts by when it was met."""
 
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
@@ -309,10 +310,8 @@ class _Walk:
         where = f"{where} is a {kind.__name__} that holds" if where.endswith("which") else where
         self.put("object")
         self.add(kind, where)
-        if isinstance(value, list | tuple | dict | set | frozenset | str | bytes | int | float):
-            base = next(
-                one for one in (list, tuple, dict, set, frozenset, str, bytes, int, float) if isinstance(value, one)
-            )
+        if isinstance(value, _BASES):
+            base: Any = next(one for one in _BASES if isinstance(value, one))
             self.add(base(value), where)  # subclasses of Python's own, named tuples
         state = None
         get = getattr(kind, "__getstate__", None)
@@ -321,7 +320,7 @@ class _Walk:
         elif hasattr(value, "__dict__") or hasattr(kind, "__slots__"):
             state = {name: getattr(value, name) for name in _slots(kind) if hasattr(value, name)}
             state |= getattr(value, "__dict__", {})
-        elif isinstance(value, list | tuple | dict | set | frozenset | str | bytes | int | float):
+        elif isinstance(value, _BASES):
             return
         else:
             try:
@@ -345,6 +344,7 @@ class _Walk:
             self.add(state, where)
 
 
+_BASES = (list, tuple, dict, set, frozenset, str, bytes, int, float)
 C_TYPES = types.MethodDescriptorType | types.ClassMethodDescriptorType
 _NO_MEMBERS = {
     "__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "__firstlineno__", "__static_attributes__",
@@ -447,7 +447,7 @@ def _version(module: str | None) -> str:
 
 
 def _tokenizer_text(value: Any) -> str | None:
-    """The content of a tokenizer from the `tokenizers` or `transformers` library, without the state of its last call."""
+    """The content of a tokenizer of other libraries, without the state that its last call left."""
     import json
 
     inner = getattr(value, "backend_tokenizer", value)
@@ -463,7 +463,7 @@ def _tokenizer_text(value: Any) -> str | None:
 
 
 class Fingerprint:
-    """A data set's key, made when somebody asks: from its content, or from its parent's key and the step that was taken."""
+    """A data set's key, made when somebody asks: from its content, or from its parent's key and the step taken."""
 
     __slots__ = ("_make", "_parents", "_value")
 

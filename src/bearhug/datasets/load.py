@@ -1,7 +1,8 @@
 """load_dataset: a name, a folder or files -> splits -> Arrow on disk, memory-mapped.
 
-The way: `find` says which files are which split, and how they are read; `prepare` converts them once into the cache, under a key
-made of the files (path, size, time) and the options; then the splits are cut as asked for. A local or cached load opens no socket.
+The way: `find` says which files are which split, and how they are read; `prepare` converts them once into the
+cache, under a key made of the files (path, size, time) and the options; then the splits are cut as asked for. A
+local or cached load opens no socket.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Source:
 
 
 def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
-    """Where converted data sets lie: `cache_dir`, HF_DATASETS_CACHE, HF_HOME/datasets, or ~/.cache/huggingface/datasets."""
+    """Where converted data sets lie: `cache_dir`, HF_DATASETS_CACHE, or HF_HOME/datasets."""
     if cache_dir is not None:
         return Path(cache_dir).expanduser()
     if given := os.environ.get("HF_DATASETS_CACHE"):
@@ -407,9 +408,9 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
             )
             info.features = writer.features
         info.splits = splits
-        info.dataset_size = splits and sum(one.num_bytes for one in splits.values())
+        info.dataset_size = sum(one.num_bytes for one in splits.values())
         info.download_size = sum(file.stat().st_size for files in source.files.values() for file in files)
-        info.size_in_bytes = info.download_size + (info.dataset_size or 0)
+        info.size_in_bytes = info.download_size + info.dataset_size
         with open(temporary / "prepared.json", "w", encoding="utf-8") as out:
             json.dump(info.to_dict(), out)
     return _open_prepared(folder)

@@ -1,9 +1,9 @@
 """map and filter: a function over rows or batches, in one process or several, kept under a key that can be trusted.
 
-The rows pass in pieces: a piece comes out of Arrow, the function sees it, and what changed goes back to Arrow; columns that
-were not touched are handed on as they are. The result of a data set that rests on files is a file beside them, named by the
-key of the data set and of the function (see fingerprint.py); the file appears whole or not at all, so processes that compute
-the same thing do not disturb each other.
+The rows pass in pieces: a piece comes out of Arrow, the function sees it, and what changed goes back to Arrow;
+columns that were not touched are handed on as they are. The result of a data set that rests on files is a file
+beside them, named by the key of the data set and of the function (see fingerprint.py); the file appears whole or
+not at all, so processes that compute the same thing do not disturb each other.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,13 +69,13 @@ class Job:
     @property
     def name(self) -> str:
         """The function's name, for people."""
-        inner = self.function
+        inner: Any = self.function
         while hasattr(inner, "func"):
             inner = inner.func
         return f"{getattr(inner, '__name__', type(inner).__name__)}()"
 
     def run(self, rows: range, rank: int | None) -> Iterator[tuple[int, list[Made] | None, str]]:
-        """Apply the function to these rows: how many were done, the tables that came of it (None: none ever), which rows."""
+        """Apply the function to these rows: how many were done, the tables that came of it (or None), which rows."""
         base = self.dataset
         options = (base._format_type, base._format_columns, base._output_all_columns, base._format_kwargs)
         view = make_view(base._batches, base.features, *options)
@@ -90,6 +91,8 @@ class Job:
                 kept = pa.table({"indices": pa.array(self._kept(view, table, start, rank), pa.uint64())})
                 yield stop - start, [(kept, INDICES)], where
                 continue
+            given: Any
+            originals: dict[str, list] = {}
             if self.batched:
                 given = self._batch(view, table)
                 outs = self._apply([given], start, rank, table.num_rows)
@@ -164,7 +167,7 @@ class Job:
         return Lazy(self._shown(table), lambda name: view.python_column(table.column(name), name))
 
     def _rows(self, view: Any, table: pa.Table) -> tuple[list, dict[str, list]]:
-        """What a function of rows is given, and the values of single ones by column, to see later what stayed the same."""
+        """What a function of rows is given, and the single values by column, to see later what stayed the same."""
         if self.dataset._format_type is not None:
             return list(view.rows(iter([table]))), {}
         names, features = self._shown(table), self.dataset.features
@@ -197,7 +200,8 @@ class Job:
             mask = mask.to_pylist() if isinstance(mask, pa.Array | pa.ChunkedArray) else mask
             if not hasattr(mask, "__len__") or len(mask) != table.num_rows:
                 raise ValueError(
-                    f"{self.name} is batched, so it must return {table.num_rows} answers, one for each row; it returned "
+                    f"{self.name} is batched, so it must return {table.num_rows} answers, one for each row; it "
+                    "returned "
                     f"{mask!r:.80}."
                 )
         else:
@@ -211,13 +215,16 @@ class Job:
                 good = isinstance(out, Mapping | pa.Table) or _is_frame(out)
                 if good and not writes:
                     raise TypeError(
-                        f"{self.name} returned None before, but {type(out).__name__} at row {start + i}; return one or the "
+                        f"{self.name} returned None before, but {type(out).__name__} at row {start + i}; return "
+                        "one or the "
                         f"other always."
                     )
                 if not good and (writes or out is not None):
                     raise TypeError(
-                        f"{self.name} returned {out!r:.60} (a {type(out).__name__}) at row {start + i}; it must return a dict "
-                        f"(or a pyarrow table, or a data frame) with the new columns, or always None when it is called for "
+                        f"{self.name} returned {out!r:.60} (a {type(out).__name__}) at row {start + i}; it must "
+                        "return a dict "
+                        "(or a pyarrow table, or a data frame) with the new columns, or always None when it is "
+                        "called for "
                         f"its side effects."
                     )
         out = outs[0]
@@ -233,7 +240,7 @@ class Job:
     # ---- results back to Arrow
 
     def _columns_of_batch(self, table: pa.Table, given: Any, out: Mapping) -> dict[str, Any]:
-        """The result's columns: those of the input, overlaid with those returned; untouched ones as they are in Arrow."""
+        """The result's columns: the input's, overlaid with those returned; untouched ones as they are in Arrow."""
         columns: dict[str, Any] = {}
         if isinstance(given, Lazy) and self.input_columns is None:
             for name in table.column_names:
@@ -250,7 +257,7 @@ class Job:
             if isinstance(out, Row) and (name in self.remove_columns or (isinstance(out, Lazy) and name in out.unread)):
                 continue
             flat = _flat(out, name)
-            columns[name] = out[name] if flat is None else from_flat(*flat, name)
+            columns[name] = out[name] if flat is None else from_flat(flat[0], flat[1], name)
         return columns
 
     def _columns_of_rows(
@@ -270,7 +277,8 @@ class Job:
             i, out = next((i, out) for i, out in enumerate(outs) if set(out) != set(first))
             differ = sorted(set(out) ^ set(first))
             raise UnknownNameError(
-                f"{self.name} returned the columns {differ} either for row {start} or for row {start + i}, but not for both; "
+                f"{self.name} returned the columns {differ} either for row {start} or for row {start + i}, but not "
+                "for both; "
                 f"return every column for every row."
             )
         columns: dict[str, Any] = {}
@@ -321,7 +329,8 @@ class Job:
         if len(set(lengths.values())) > 1:
             old = [name for name in lengths if name in base and lengths[name] == rows] or self.dataset.column_names
             raise pa.ArrowInvalid(
-                f"{self.name} returned columns of different lengths for rows {start} to {start + rows - 1}: {lengths}.\n"
+                f"{self.name} returned columns of different lengths for rows {start} to {start + rows - 1}: "
+                f"{lengths}.\n"
                 f"A function that changes the number of rows must drop the old columns: remove_columns={old}."
             )
         return pa.table(list(arrays.values()), schema=features.arrow_schema), features
@@ -358,137 +367,7 @@ def _as_table(out: Any) -> Made:
     return unwrap(out), Features.from_arrow_schema(out.schema)
 
 
-# ---- the methods
-
-
-def map_rows(
-    dataset: Dataset,
-    function: Callable | None = None,
-    with_indices: bool = False,
-    with_rank: bool = False,
-    input_columns: str | list[str] | None = None,
-    batched: bool = False,
-    batch_size: int | None = 1000,
-    drop_last_batch: bool = False,
-    remove_columns: str | list[str] | None = None,
-    keep_in_memory: bool = False,
-    load_from_cache_file: bool | None = None,
-    cache_file_name: str | os.PathLike | None = None,
-    writer_batch_size: int | None = 1000,
-    features: Features | None = None,
-    disable_nullable: bool = False,
-    fn_kwargs: dict | None = None,
-    num_proc: int | None = None,
-    suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
-    new_fingerprint: str | None = None,
-    desc: str | None = None,
-    try_original_type: bool | None = True,
-    on_mixed_types: str | None = "use_json",
-) -> Dataset:
-    """Apply a function to each row, or to each batch, and keep the columns that it returns. `Dataset.map` is this.
-
-    The function returns a dict of the new or changed columns (batched: of lists, of any one length), a pyarrow table or a data
-    frame, or None where it is called for its side effects. A column that keeps its name keeps its type where the values allow.
-
-    Args:
-        function: `f(row)`, or `f(batch)` with `batched`; None hands the rows on.
-        with_indices, with_rank: the row's position (batched: a list), and the process's number, come after the row.
-        input_columns: the function is given these columns' values in place of the row.
-        batch_size: rows a batch; None or 0 is all of them.
-        drop_last_batch: leave out a last batch that is not full.
-        remove_columns: columns that go, unless the function returns them.
-        keep_in_memory: no file; else a data set that rests on files has its result in a file beside them.
-        load_from_cache_file: False computes anew although the result is there.
-        cache_file_name: the result's file, in place of one named by the key.
-        features: the result's features.
-        fn_kwargs: keyword arguments of the function.
-        num_proc: processes; order is kept, an error in one is raised here, finished parts are found again.
-        new_fingerprint: the result's key, in place of the one made from the function.
-
-    Raises:
-        ValueError, UnknownNameError: an argument or column that does not exist.
-        TypeError: the function returned something else.
-        Whatever the function raises, with a note that names the function and the row.
-    """
-    if keep_in_memory and cache_file_name is not None:
-        raise ValueError("Please use either `keep_in_memory` or `cache_file_name` but not both.")
-    if num_proc is not None and num_proc < 0:
-        raise ValueError("num_proc must be >= 0 or None.")
-    if {name for _, name, _, _ in string.Formatter().parse(suffix_template) if name} != {"rank", "num_proc"}:
-        raise ValueError(
-            f"suffix_template must contain exactly the fields 'rank' and 'num_proc', got: {suffix_template!r}"
-        )
-    inputs = [input_columns] if isinstance(input_columns, str) else input_columns
-    removed = [remove_columns] if isinstance(remove_columns, str) else list(remove_columns or [])
-    if len(dataset) == 0:
-        empty = dataset if dataset._indices is None else dataset._select(range(0), "map()")
-        return empty.remove_columns(removed) if removed else empty
-    for what, names in (("Input column", inputs), ("Column to remove", removed)):
-        if missing := [name for name in names or [] if name not in dataset.column_names]:
-            try:
-                dataset._known(missing)
-            except UnknownNameError as error:
-                raise UnknownNameError(str(error).replace("Column ", f"{what} ", 1)) from None
-    job = Job(
-        dataset,
-        function or _same,
-        with_indices=with_indices,
-        with_rank=with_rank,
-        input_columns=inputs,
-        batched=batched,
-        batch_size=batch_size if batch_size and batch_size > 0 else len(dataset),
-        drop_last_batch=drop_last_batch,
-        remove_columns=removed,
-        features=Features(features) if features is not None else None,
-        fn_kwargs=fn_kwargs or {},
-        try_original_type=bool(try_original_type),
-        mixed=on_mixed_types,
-    )
-    return _perform(
-        job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
-    )
-
-
-def filter_rows(
-    dataset: Dataset,
-    function: Callable | None = None,
-    with_indices: bool = False,
-    with_rank: bool = False,
-    input_columns: str | list[str] | None = None,
-    batched: bool = False,
-    batch_size: int | None = 1000,
-    keep_in_memory: bool = False,
-    load_from_cache_file: bool | None = None,
-    cache_file_name: str | os.PathLike | None = None,
-    writer_batch_size: int | None = 1000,
-    fn_kwargs: dict | None = None,
-    num_proc: int | None = None,
-    suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
-    new_fingerprint: str | None = None,
-    desc: str | None = None,
-) -> Dataset:
-    """The rows for which a function returns something true (batched: a list of them). `Dataset.filter` is this.
-
-    Arguments as in `map_rows`; the result shares the data set's table and keeps a list of positions.
-    """
-    if len(dataset) == 0:
-        return dataset
-    inputs = [input_columns] if isinstance(input_columns, str) else input_columns
-    dataset._known(inputs or [])
-    job = Job(
-        dataset,
-        function or _yes,
-        kind="filter",
-        with_indices=with_indices,
-        with_rank=with_rank,
-        input_columns=inputs,
-        batched=batched and function is not None,
-        batch_size=batch_size if batch_size and batch_size > 0 else len(dataset),
-        fn_kwargs=fn_kwargs or {},
-    )
-    return _perform(
-        job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
-    )
+# ---- the results
 
 
 def batch_rows(dataset: Dataset, batch_size: int | None, by_column: str | list[str] | None, drop_last: bool) -> Dataset:
@@ -527,15 +406,17 @@ def _grouped(table: pa.Table) -> pa.Table:
     return pa.table(arrays, names=table.column_names)
 
 
-def _same(row: Any, *extra: Any) -> Any:
+def same(row: Any, *extra: Any) -> Any:
+    """The function that hands rows on."""
     return row
 
 
-def _yes(row: Any, *extra: Any) -> bool:
+def yes(row: Any, *extra: Any) -> bool:
+    """The function that keeps every row."""
     return True
 
 
-def _perform(
+def perform(
     job: Job,
     keep_in_memory: bool,
     load_from_cache_file: bool | None,
@@ -546,6 +427,8 @@ def _perform(
     desc: str | None,
 ) -> Dataset:
     """Find the result of a job, or compute it."""
+    if {name for _, name, _, _ in string.Formatter().parse(suffix) if name} != {"rank", "num_proc"}:
+        raise ValueError(f"suffix_template must contain exactly the fields 'rank' and 'num_proc', got: {suffix!r}")
     base = job.dataset
     if num_proc and num_proc > len(base):
         log.warning("num_proc=%d is more than there are rows; %d processes are used.", num_proc, len(base))
@@ -574,7 +457,7 @@ def _perform(
     with bar:
         if num_proc and (len(ranges) > 1 or num_proc >= 1):
             return _in_processes(job, ranges, paths, reuse and bool(key or cache_file_name), step, key, bar)
-        writer = _write(job, ranges[0], None, path, key, bar.update)
+        writer = write_result(job, ranges[0], None, path, key, bar.update)
     if writer is None:
         return base
     return _result(job, [path] if path else [writer], step, key, in_memory=path is None)
@@ -607,10 +490,10 @@ def _temporary_folder() -> str:
 def _shards(rows: int, count: int) -> list[range]:
     size, rest = divmod(rows, count)
     starts = [size * i + min(i, rest) for i in range(count + 1)]
-    return [range(a, b) for a, b in zip(starts, starts[1:], strict=False)]
+    return [range(a, b) for a, b in pairwise(starts)]
 
 
-def _write(
+def write_result(
     job: Job, rows: range, rank: int | None, path: str | None, key: str | None, done: Callable[[int], Any]
 ) -> ArrowWriter | None:
     """Run a job over rows into a writer; None where the function never returned anything."""
@@ -658,7 +541,8 @@ def _result(job: Job, parts: list, step: str, key: str | None, *, in_memory: boo
     for one in features[1:]:
         if list(one) != list(joined):
             raise ValueError(
-                f"the processes returned different columns: {list(joined)} and {list(one)}; return every column for every row."
+                f"the processes returned different columns: {list(joined)} and {list(one)}; return every column "
+                "for every row."
             )
         for name in joined:
             wide = widened(joined[name], one[name])

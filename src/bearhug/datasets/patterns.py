@@ -60,7 +60,7 @@ def is_glob(pattern: str) -> bool:
 
 
 def matching(pattern: str, files: Iterable[str]) -> list[str]:
-    """The files (relative, with /) that a pattern names; hidden ones, `__x__` folders and the like only when it says so."""
+    """The files (relative, with /) that a pattern names; hidden ones and `__x__` folders only when it says so."""
     wanted = _compiled(pattern.removeprefix("./"))
     out = []
     parts = PurePosixPath(pattern).parts
@@ -96,7 +96,8 @@ def splits_of(files: list[str]) -> dict[str, list[str]]:
         for name in shards:
             if not re.fullmatch(NAME, name):
                 raise ValueError(
-                    f"the files data/{name}-... name no split: {name!r} has other characters than letters, digits, _ and dots."
+                    f"the files data/{name}-... name no split: {name!r} has other characters than letters, digits, "
+                    "_ and dots."
                 )
         order = [one for one in WORDS if one in shards] + sorted(set(shards) - set(WORDS))
         return {name: shards[name] for name in order}
@@ -212,7 +213,8 @@ def format_of(files: Iterable[str], where: str = "") -> tuple[str, dict]:
         if ".zip" in counts:
             return "csv", {}
         raise DataFilesNotFoundError(
-            f"No (supported) data files found{f' in {where}' if where else ''}: known endings are {', '.join(ENDINGS)}, also with "
+            f"No (supported) data files found{f' in {where}' if where else ''}: known endings are "
+            f"{', '.join(ENDINGS)}, also with "
             f".gz, .bz2, .xz, .zst."
         )
     return ENDINGS[ranked[-1][0]]

@@ -1,4 +1,4 @@
-"""What a function over rows is given: dicts that know they came from the data set, and read a column when it is asked for."""
+"""What a function over rows is given: dicts that came from the data set, and read a column when it is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UNREAD = object()
 
 
 class Row(dict):
-    """What a function is given: a dict that knows it came from the data set (returned as it is, it stands for the row)."""
+    """A dict that knows it came from the data set: returned as it is, it stands for the row."""
 
     def __or__(self, other: Any) -> Any:
         return type(self).__ior__(self.copy(), other) if isinstance(other, Mapping) else NotImplemented
@@ -109,6 +109,7 @@ class Lazy(Row):
         return dict.items(self._all())
 
     def copy(self) -> Any:
+        """A shallow copy, read in full."""
         return Row({name: self[name] for name in self})
 
     __copy__ = copy

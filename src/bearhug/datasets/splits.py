@@ -53,6 +53,7 @@ class Split(NamedSplit):
     ALL: NamedSplit
 
     def __new__(cls, name: str) -> NamedSplit:  # pyright: ignore[reportInconsistentConstructor]
+        """The split of any name."""
         return NamedSplit(name)
 
 
@@ -140,7 +141,8 @@ class Piece:
         """The first row and the one after the last, in a split of so many rows."""
         if self.unit == "%" and self.rounding == "pct1_dropremainder" and rows < 100:
             raise ValueError(
-                f"'pct1_dropremainder' makes a split of {rows} rows empty: it needs at least 100. Leave the rounding out."
+                f"'pct1_dropremainder' makes a split of {rows} rows empty: it needs at least 100. Leave the "
+                "rounding out."
             )
 
         def place(edge: int | None, default: int) -> int:

@@ -1,8 +1,9 @@
-"""IterableDataset: rows as they are read, never all at once; a chain of steps over shards (files, or pieces of a table).
+"""IterableDataset: rows as they are read, never all at once; steps over shards (files, or pieces of a table).
 
-A shard is a function that gives its tables anew each time. A stream is its shards and a list of steps; iterating opens the
-shards and sends chunks of rows through the steps. In a torch DataLoader each worker takes its own shards, or every so-many-th
-row where there are fewer shards than workers. The state of a stream is the number of rows that it has given.
+A shard is a function that gives its tables anew each time. A stream is its shards and a list of steps; iterating
+opens the shards and sends chunks of rows through the steps. In a torch DataLoader each worker takes its own shards,
+or every so-many-th row where there are fewer shards than workers. The state of a stream is the number of rows that
+it has given.
 """
 
 from __future__ import annotations
@@ -208,8 +209,7 @@ class IterableDataset:
             yield from self._plain_rows()
             return
         if kind in ("arrow", "pandas", "polars"):
-            for batch in self.iter(1):
-                yield batch
+            yield from self.iter(1)
             return
         convert = _converter(kind, options)
         for row in self._plain_rows():
@@ -299,11 +299,12 @@ class IterableDataset:
         if function is None:
             return self._then(_Keep(None, removed), features=features)
         kind, options = self._format
+        made = Features(features) if features is not None else None
         step = _Map(
             function, with_indices, names, batched, batch_size or 0, drop_last_batch, removed, fn_kwargs or {},
-            (kind, options) if kind in ("numpy", "torch") else (None, {}), Features(features) if features is not None else None,
+            (kind, options) if kind in ("numpy", "torch") else (None, {}), made,
         )  # fmt: skip
-        return self._then(step, features=Features(features) if features is not None else None)
+        return self._then(step, features=made)
 
     def filter(
         self,
@@ -329,7 +330,7 @@ class IterableDataset:
         buffer_size: int = 1000,
         max_buffer_input_shards: int = 10,
     ) -> IterableDataset:
-        """Shards in random order, and rows through a buffer of `buffer_size`, in the reference's order for one shard."""
+        """Shards in random order, and rows through a buffer; one shard comes in the reference's order."""
         generator = copy.deepcopy(generator) if generator is not None else np.random.default_rng(seed)
         step = _Shuffle(
             generator, buffer_size, buffer_size // max(1, max_buffer_input_shards) if self._arrow_rows else 1
@@ -519,7 +520,8 @@ class _Map:
                 lengths = {name: len(values) for name, values in merged.items()}
                 if len(set(lengths.values())) > 1:
                     raise ValueError(
-                        f"the function returned columns of different lengths: {lengths}; drop the old ones with remove_columns=."
+                        f"the function returned columns of different lengths: {lengths}; drop the old ones with "
+                        "remove_columns=."
                     )
                 rows = [dict(zip(merged, values, strict=True)) for values in zip(*merged.values(), strict=True)]
                 if rows:
@@ -689,7 +691,8 @@ class _Add:
     def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
         if place.parts > 1:
             raise ValueError(
-                "add_column knows no positions when several workers share a stream; use map(..., with_indices=True) before."
+                "add_column knows no positions when several workers share a stream; use map(..., "
+                "with_indices=True) before."
             )
         count = 0
         for chunk in chunks:
@@ -757,7 +760,8 @@ def stream_of(dataset: Any, num_shards: int) -> IterableDataset:
     """A data set as a stream. `Dataset.to_iterable_dataset` is this."""
     if num_shards > len(dataset):
         raise ValueError(
-            f"Unable to shard a dataset of size {len(dataset)} into {num_shards} shards (the number of shards exceeds the number of samples)."
+            f"Unable to shard a dataset of size {len(dataset)} into {num_shards} shards (the number of shards "
+            "exceeds the number of samples)."
         )
     plain = dataset.with_format(None)
     shards = [plain.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [plain]

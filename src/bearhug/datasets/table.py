@@ -1,13 +1,14 @@
 """The table below a data set: Arrow files memory-mapped, pickled by path, rows gathered by position.
 
-`Mapped` is one file that is open; a data set keeps those its table rests on. A pickled table names the file and the place of
-each buffer that lies in one, and carries only the others.
+`Mapped` is one file that is open; a data set keeps those its table rests on. A pickled table names the file and the
+place of each buffer that lies in one, and carries only the others.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ class Batches:
         ordered = homes[order]
         cuts = [0, *(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(rows)]
         pieces = []
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in pairwise(cuts):
             home = int(ordered[a])
             pieces.append(self.batches[home].take(pa.array(rows[order[a:b]] - self.starts[home])))
         table = pa.Table.from_batches(pieces, self.schema)

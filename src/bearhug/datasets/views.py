@@ -1,8 +1,8 @@
 """How rows come out of a table: python, numpy, torch, pandas, polars or arrow, or through a function of one's own.
 
-A view is made once for a data set's format. For a single row it keeps one reader a column and record batch: a function from a
-position to a value that goes straight to Arrow's buffers. Batches of numbers and of lists of one length are converted as one
-array; everything else goes the general way, whose results are those of the reference.
+A view is made once for a data set's format. For a single row it keeps one reader a column and record batch: a
+function from a position to a value that goes straight to Arrow's buffers. Batches of numbers and of lists of one
+length are converted as one array; everything else goes the general way, whose results are those of the reference.
 """
 
 from __future__ import annotations
@@ -260,14 +260,17 @@ class NumpyView(_ArrayView):
     """numpy: integers as int64, fractions as float32; a single number keeps its own type."""
 
     def number_reader(self, array: pa.Array) -> Read:
+        """Single numbers."""
         values = array.to_numpy()
         return lambda i: values[i]
 
     def text_reader(self, array: pa.Array) -> Read:
+        """Single texts."""
         text = reader(array)
         return lambda i: np.str_(text(i))
 
     def convert(self, value: Any) -> Any:
+        """A numpy or Python value in this format, at any depth."""
         if isinstance(value, dict):
             return {key: self.convert(inner) for key, inner in value.items()}
         if hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.character | np.number):
@@ -285,6 +288,7 @@ class NumpyView(_ArrayView):
             return np.asarray(value, **{**default, **self.options})
 
     def joined(self, values: Any) -> Any:
+        """A list of equal arrays as one."""
         if not isinstance(values, list):
             return values
         if values and all(
@@ -307,9 +311,13 @@ class TorchView(_ArrayView):
         import torch
 
         self.torch = torch
-        self.made = torch.from_numpy
+
+    def made(self, array: np.ndarray) -> Any:
+        """An array of its own as a tensor, which shares its memory."""
+        return self.torch.from_numpy(array)
 
     def number_reader(self, array: pa.Array) -> Read:
+        """Single numbers."""
         item, tensor = array.to_numpy().item, self.torch.tensor
         if pa.types.is_floating(array.type):
             float32 = self.torch.float32
@@ -317,12 +325,14 @@ class TorchView(_ArrayView):
         return lambda i: tensor(item(i))
 
     def picker(self, array: pa.Array, name: str) -> Pick | None:
+        """Text as a list; the rest as arrays."""
         if is_text(array.type) and not array.null_count:
             text = reader(array)
             return lambda at: [text(i) for i in (range(at.start, at.stop) if isinstance(at, slice) else at.tolist())]
         return super().picker(array, name)
 
     def convert(self, value: Any) -> Any:
+        """A numpy or Python value in this format, at any depth."""
         torch = self.torch
         if isinstance(value, dict):
             return {key: self.convert(inner) for key, inner in value.items()}
@@ -343,6 +353,7 @@ class TorchView(_ArrayView):
         return torch.tensor(value, **{**default, **self.options})
 
     def joined(self, values: Any) -> Any:
+        """A list of equal arrays as one."""
         if isinstance(values, list) and values:
             first = values[0]
             if all(
@@ -357,16 +368,20 @@ class ArrowView(View):
     """Arrow: a row or a batch is a table, a column a chunked array."""
 
     def row(self, i: int) -> Any:
+        """One row, by its position in the table."""
         home, place = self.batches.find(i)
         return self.batch(pa.Table.from_batches([self.batches.batches[home].slice(place, 1)]))
 
     def batch(self, table: pa.Table) -> Any:
+        """The rows of a table."""
         return table.select(self.shown)
 
     def column(self, array: pa.ChunkedArray, name: str) -> Any:
+        """One column."""
         return array
 
     def rows(self, tables: Iterator[pa.Table]) -> Iterator[Any]:
+        """The rows of tables, one after the other."""
         for table in tables:
             for i in range(table.num_rows):
                 yield self.batch(table.slice(i, 1))
@@ -376,12 +391,14 @@ class PandasView(ArrowView):
     """pandas: a row or a batch is a DataFrame, a column a Series."""
 
     def batch(self, table: pa.Table) -> Any:
+        """The rows of a table."""
         frame = table.select(self.shown).to_pandas()
         for name in self._decoded.intersection(self.shown):
             frame[name] = [decode(self.features[name], value) for value in to_list(table.column(name))]
         return frame
 
     def column(self, array: pa.ChunkedArray, name: str) -> Any:
+        """One column."""
         return self.batch(pa.table({name: array}))[name]
 
 
@@ -389,11 +406,13 @@ class PolarsView(ArrowView):
     """polars: a row or a batch is a DataFrame, a column a Series."""
 
     def batch(self, table: pa.Table) -> Any:
+        """The rows of a table."""
         import polars  # pyright: ignore[reportMissingImports]
 
         return polars.from_arrow(table.select(self.shown))
 
     def column(self, array: pa.ChunkedArray, name: str) -> Any:
+        """One column."""
         return self.batch(pa.table({name: array}))[name]
 
 
@@ -401,6 +420,7 @@ class CustomView(View):
     """A function of one's own: from a batch in Python to a batch."""
 
     def row(self, i: int) -> Any:
+        """One row, by its position in the table."""
         home, place = self.batches.find(i)
         batch = self.batch(pa.Table.from_batches([self.batches.batches[home].slice(place, 1)]))
         try:
@@ -411,6 +431,7 @@ class CustomView(View):
             ) from error
 
     def batch(self, table: pa.Table) -> Any:
+        """The rows of a table."""
         out = self.options["transform"]({name: self.python_column(table.column(name), name) for name in self.shown})
         if self.rest:
             if not isinstance(out, Mapping):
@@ -421,6 +442,7 @@ class CustomView(View):
         return out
 
     def rows(self, tables: Iterator[pa.Table]) -> Iterator[Any]:
+        """The rows of tables, one after the other."""
         for table in tables:
             view = type(self)(Batches(table), self.features, self.shown, self.rest, self.options)
             for i in range(table.num_rows):

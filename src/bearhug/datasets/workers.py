@@ -1,7 +1,7 @@
 """A job in several processes: each takes its rows, writes its own file, and tells how far it is.
 
-The processes are forked where the system can (Linux), so that any function can be sent; elsewhere they are spawned, and the
-function must be one that pickles. Nobody waits for a process that has died.
+The processes are forked where the system can (Linux), so that any function can be sent; elsewhere they are spawned,
+and the function must be one that pickles. Nobody waits for a process that has died.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Workers:
                 pickle.dumps(job.function)
             except Exception as error:
                 raise TypeError(
-                    f"{job.name} cannot be sent to other processes ({error}); define it at the top of a module, or leave num_proc out."
+                    f"{job.name} cannot be sent to other processes ({error}); define it at the top of a module, or "
+                    "leave num_proc out."
                 ) from error
 
     def run(self, done: Callable[[int], Any]) -> bool:
@@ -54,15 +55,18 @@ class Workers:
                     self.processes[ours] = (process, rank, rows)
             waiting = set(self.processes)
             while waiting:
-                for pipe in multiprocessing.connection.wait(list(waiting)):
+                ready: Any = multiprocessing.connection.wait(list(waiting))
+                for pipe in ready:
                     process, rank, rows = self.processes[pipe]
                     try:
-                        kind, value = pipe.recv()  # pyright: ignore[reportAttributeAccessIssue]
+                        kind, value = pipe.recv()
                     except EOFError:
                         process.join()
                         raise RuntimeError(
-                            f"{job.kind}: process {rank} of {job.name} (rows {rows.start} to {rows.stop - 1}) ended with code "
-                            f"{process.exitcode} before it was done; -9 is often the system's answer to too little memory."
+                            f"{job.kind}: process {rank} of {job.name} (rows {rows.start} to {rows.stop - 1}) "
+                            "ended with code "
+                            f"{process.exitcode} before it was done; -9 is often the system's answer to too little "
+                            "memory."
                         ) from None
                     if kind == "rows":
                         done(value)
@@ -88,9 +92,9 @@ def _work(pipe: Any, job: Job, rows: range, rank: int, path: str, key: str | Non
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)  # thread pools do not survive a fork
     try:
-        from bearhug.datasets.map import _write
+        from bearhug.datasets.map import write_result
 
-        wrote = _write(job, rows, rank, path, key, lambda count: pipe.send(("rows", count)))
+        wrote = write_result(job, rows, rank, path, key, lambda count: pipe.send(("rows", count)))
         pipe.send(("done", wrote is not None))
     except BaseException as error:
         text = "".join(traceback.format_exception(error))

@@ -1,7 +1,8 @@
 """Tables -> one Arrow file, in bounded memory; the file appears whole or not at all.
 
-The first table decides the types. A later one is cast to them; where it cannot be (a column that was null so far, integers
-followed by fractions), a new part is begun with the wider type, and the parts are joined when the file is finished.
+The first table decides the types. A later one is cast to them; where it cannot be (a column that was null so far,
+integers followed by fractions), a new part is begun with the wider type, and the parts are joined when the file is
+finished.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class ArrowWriter:
             said = f"new columns {extra}" if extra else f"no columns {missing}"
             raise ValueError(
                 f"the data{at} has {said}; before it had {list(self.features)}.\n"
-                f"All rows need the same columns: load the others apart, or give features=Features({{...}}) with all of them."
+                f"All rows need the same columns: load the others apart, or give features=Features({{...}}) with "
+                "all of them."
             )
         wider = {}
         arrays = {}

@@ -1,7 +1,7 @@
 """Formats: each module's `read(file, features, **options)` yields Arrow tables; here is which module reads which file.
 
-A reader gets an open binary file (decompressed already) with its name, and yields tables of bounded size. Its keyword arguments
-are the options that `load_dataset` takes for the format.
+A reader gets an open binary file (decompressed already) with its name, and yields tables of bounded size. Its
+keyword arguments are the options that `load_dataset` takes for the format.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""csv and tsv, typed as pandas types them: 10,000 rows at a time, missing values make integers fractions, dates stay text.
+"""csv and tsv, typed as pandas types them: 10,000 rows at a time, missing values make integers fractions, dates
+stay text.
 
-The text is split into fields by Arrow's parser; what it cannot do (separators of several characters, short rows, comments) is
-split by Python's. Types are then found on whole columns of text. Unlike pandas, fractions are rounded correctly.
+The text is split into fields by Arrow's parser; what it cannot do (separators of several characters, short rows,
+comments) is split by Python's. Types are then found on whole columns of text. Unlike pandas, fractions are rounded
+correctly.
 """
 
 from __future__ import annotations
@@ -14,17 +16,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
+import pyarrow.compute
+import pyarrow.csv as pa_csv
 
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features
 from bearhug.datasets.readers import native
 
+pc: Any = pyarrow.compute  # its functions are made at run time
+
 MISSING = [
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
-    "NaN", "None", "n/a", "nan", "null",
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
 ]  # fmt: skip
 BLOCK = 8 << 20
 
@@ -93,8 +97,9 @@ def read(
         len(sep) == 1 and not (comment or skipped or skipfooter or lineterminator or converters) and skip_blank_lines
     )
     plain = plain and header in (None, 0) and quoting in (0, 1, 3) and not skipinitialspace
+    taken = 0
     if plain:
-        taken, first = 0, None
+        first = None
         for row in rows:
             if row and (len(row) > 1 or row[0].strip()):
                 first = row
@@ -254,8 +259,8 @@ def _named(first: list[str], names: list[str] | None, header: Any) -> list[str]:
 
 def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) -> Iterator[pa.Table]:
     """Fields as columns of text, by Arrow's parser."""
-    options = pa.csv.ReadOptions(column_names=columns, skip_rows=skip, block_size=BLOCK)
-    split = pa.csv.ParseOptions(
+    options = pa_csv.ReadOptions(column_names=columns, skip_rows=skip, block_size=BLOCK)
+    split = pa_csv.ParseOptions(
         delimiter=sep,
         quote_char=False if layout["quoting"] == 3 else layout["quotechar"],
         double_quote=layout["doublequote"],
@@ -263,9 +268,9 @@ def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) 
         newlines_in_values=True,
         ignore_empty_lines=True,
     )
-    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
+    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
     try:
-        opened = pa.csv.open_csv(source, options, split, convert)
+        opened = pa_csv.open_csv(source, options, split, convert)
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             return
@@ -278,8 +283,8 @@ def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) 
 
 
 def _split(
-    source: Any, name: str, sep: str, names: list[str] | None, header: Any, start: int, skipped: set, comment: str | None,
-    initial: bool, layout: dict, on_bad: str,
+    source: Any, name: str, sep: str, names: list[str] | None, header: Any, start: int, skipped: set, comment: str |
+    None, initial: bool, layout: dict, on_bad: str,
 ) -> tuple[list[str], Iterator[pa.Table]]:  # fmt: skip
     """Fields as columns of text, by Python: whatever Arrow's parser cannot do."""
     stream = io.TextIOWrapper(io.BufferedReader(source), encoding="utf-8", newline="")

@@ -1,4 +1,5 @@
-"""JSON: lines of objects, a list of objects or strings, or an object of lists; also what lies under one key of an object."""
+"""JSON: lines of objects, a list of objects or strings, or an object of lists; also what lies under one key of an
+object."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.json
+import pyarrow.json as pa_json
 
 from bearhug._lib.errors import near
 from bearhug.datasets.arrow import column, differing_structs, jsoned, merged, mixed_kinds, with_json
-from bearhug.datasets.features import Features, Json
+from bearhug.datasets.features import Features, Json, LargeList, List
 
 
 def read(
@@ -104,8 +105,8 @@ def _parse(batch: bytes) -> pa.Table:
     size = max(len(batch) // 16, 1 << 16)
     while True:
         try:
-            options = pa.json.ReadOptions(block_size=min(size, len(batch) + 1), use_threads=size < len(batch))
-            return pa.json.read_json(io.BytesIO(batch), read_options=options)
+            options = pa_json.ReadOptions(block_size=min(size, len(batch) + 1), use_threads=size < len(batch))
+            return pa_json.read_json(io.BytesIO(batch), read_options=options)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             if size > len(batch) or not any(word in str(error) for word in ("straddling", "JSON conversion to")):
                 raise pa.ArrowInvalid(str(error)) from error
@@ -132,7 +133,7 @@ def _unseen(feature: Any, path: tuple) -> bool:
     for step in path:
         if isinstance(feature, dict) and step in feature:
             feature = feature[step]
-        elif step == 0 and hasattr(feature, "feature"):
+        elif step == 0 and isinstance(feature, List | LargeList):
             feature = feature.feature
         else:
             return True
@@ -179,7 +180,8 @@ def _object(whole: Any, name: str, features: Features | None) -> pa.Table:
         elif lists:
             best = max(lists, key=lambda key: lists[key])
             raise ValueError(
-                f"{name!r} is one object whose lists have different lengths: {lists}.\nSay where the rows are: field={best!r}."
+                f"{name!r} is one object whose lists have different lengths: {lists}.\nSay where the rows are: "
+                f"field={best!r}."
             )
         else:
             rows = [whole]
