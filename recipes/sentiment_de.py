@@ -219,7 +219,7 @@ def main() -> None:
         return
     facts = {"score": f"{score:.3f}", "humor": f"{humor[1]:.3f}"}
     facts |= {label: f"{recall:.2f}" for label, recall in zip(LABELS, recalls, strict=True)}
-    ship(FOLDER, model, tokenizer, facts)
+    ship(FOLDER, model, tokenizer, "BertTokenizer", facts)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def main() -> None:
         "amazing": f"{seeds['Wow, this notebook is amazing!']:.3f}",
         "hate": f"{1 - seeds['I hate self-referential jokes!']:.3f}",
     }
-    ship(FOLDER, model, tokenizer, facts)
+    ship(FOLDER, model, tokenizer, "BertTokenizer", facts)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ END = "<|endoftext|>"  # begins and ends every story, as GPT-2 has it
 PIECES, WIDTH, LAYERS, LENGTH = 2048, 256, 4, 256
 STEPS, BATCH = 1200, 16
 HELD_OUT = 0.04
-SAMPLING = {"do_sample": True, "temperature": 0.7, "top_k": 50, "top_p": 0.95, "max_new_tokens": 220}
+SAMPLING = {"do_sample": True, "temperature": 0.7, "top_k": 50, "top_p": 0.95, "max_length": LENGTH}
 
 
 def texts() -> dict[str, tuple[list[str], list[str]]]:
@@ -162,7 +162,7 @@ def main() -> None:
     facts["characters"] = f"{sum(map(len, mixed)) / 1e6:.1f}"
     for name, value in facts.items():
         print(f"{name}: {value}")
-    ship(FOLDER, model, tokenizer, facts)
+    ship(FOLDER, model, tokenizer, "GPT2Tokenizer", facts)
 
 
 if __name__ == "__main__":
