@@ -270,7 +270,7 @@ class PretrainedConfig:
         return f"{type(self).__name__} {self.to_json_string()}"
 
     def save_pretrained(self, save_directory: str | os.PathLike, push_to_hub: bool = False, **push: Any) -> None:
-        """Write config.json into a folder, which is made where it is missing; `push_to_hub=True` pushes the folder too."""
+        """Write config.json into a folder, which is made where it is missing; `push_to_hub=True` pushes it too."""
         self.to_json_file(Path(save_directory) / "config.json")
         if push_to_hub:
             from bearhug.hub.client import push_folder
