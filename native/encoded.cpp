@@ -12,11 +12,10 @@ std::vector<std::int32_t> Encoded::column(Field field, std::size_t from, std::si
         std::int32_t value = 0;
         switch (field) {
             case Field::type_ids: value = static_cast<std::int32_t>(run.type); break;
-            case Field::attention_mask: value = run.kind != Run::padding; break;
-            case Field::special_tokens_mask: value = run.kind == Run::padding || run.kind == Run::special; break;
+            case Field::attention_mask: value = run.kind < Run::padding; break;
+            case Field::special_tokens_mask: value = run.kind >= Run::special; break;
             case Field::sequence_ids:
-                value = run.kind == Run::first ? 0 : run.kind == Run::second ? 1 : -1;
-                if (run.kind == Run::padding && padding_is_first_sequence) value = 0;
+                value = run.kind == Run::first || run.kind == Run::padding_of_first ? 0 : run.kind == Run::second ? 1 : -1;
                 break;
             default: break;
         }
@@ -28,7 +27,6 @@ std::vector<std::int32_t> Encoded::column(Field field, std::size_t from, std::si
 Encoded Encoded::select(const std::vector<std::size_t>& wanted) const {
     Encoded out;
     out.tracked = tracked;
-    out.padding_is_first_sequence = padding_is_first_sequence;
     for (const std::size_t row : wanted) {
         const auto start = starts[row], end = starts[row + 1];
         for (auto text = texts.lower_bound(static_cast<std::size_t>(start)); text != texts.end() && text->first < static_cast<std::size_t>(end); ++text)

@@ -13,7 +13,8 @@ enum class Field { ids, type_ids, attention_mask, special_tokens_mask, offsets, 
 
 // Tokens of a row that are of one kind. Every field but ids, offsets and word_ids follows from these.
 struct Run {
-    enum Kind : std::uint8_t { first, second, special, padding } kind;
+    // padding_of_first: padding that the reference counts to the sequence, where no post-processor marks its end
+    enum Kind : std::uint8_t { first, second, special, padding, padding_of_first } kind;
     std::uint32_t type;
     std::uint32_t count;
 };
@@ -30,8 +31,6 @@ struct Encoded {
     std::vector<Span> offsets;          // (N,)
     std::vector<std::int32_t> words;    // (N,)
     std::map<std::size_t, std::string> texts;  // of tokens whose text is not the vocabulary's
-
-    bool padding_is_first_sequence = false;
 
     std::size_t rows() const { return samples.size(); }
     // One of the fields that follow from the runs, for the tokens of rows from to `to`; -1 stands for None.

@@ -397,7 +397,7 @@ nb::tuple encoded_state(PyEncoded& self) {
     }
     const Encoded& data = self.data;
     return nb::make_tuple(raw(data.ids), raw(data.starts), raw(data.samples), raw(data.runs), raw(data.run_starts), raw(data.offsets), raw(data.words), texts,
-                          names, data.padding_is_first_sequence);
+                          names);
 }
 
 void set_encoded_state(PyEncoded& self, nb::tuple state) {
@@ -412,7 +412,6 @@ void set_encoded_state(PyEncoded& self, nb::tuple state) {
     data.words = unraw<std::int32_t>(state[6]);
     for (auto [at, text] : nb::cast<nb::dict>(state[7])) data.texts[nb::cast<std::size_t>(at)] = nb::cast<std::string>(text);
     for (auto [id, text] : nb::cast<nb::dict>(state[8])) self.names[nb::cast<std::uint32_t>(id)] = nb::cast<std::string>(text);
-    data.padding_is_first_sequence = nb::cast<bool>(state[9]);
     data.tracked = true;
 }
 
@@ -675,10 +674,11 @@ void bind_components(nb::module_& m) {
             pieces.spans.push_back({0, static_cast<std::uint32_t>(text.size())});
             self.split(draft, pieces);
             spell_bytes(draft, pieces);
-            auto points = [&](std::uint32_t byte) { return unicode::count(text.substr(0, byte)); };
+            unicode::CodePoints points(text);
             for (const auto& span : pieces.spans) {
                 const Span origin = draft.origin(span);
-                out.append(nb::make_tuple(to_str(draft.text().substr(span.start, span.size())), nb::make_tuple(points(origin.start), points(origin.end))));
+                const auto start = points.at(origin.start);
+                out.append(nb::make_tuple(to_str(draft.text().substr(span.start, span.size())), nb::make_tuple(start, points.at(origin.end))));
             }
             return out;
         }, "text"_a)

@@ -52,28 +52,6 @@ void Parts::put_back(std::unique_ptr<Bench> bench) const {
 
 namespace {
 
-// Byte positions of a text, asked for mostly in rising order, as counts of code points.
-class CodePoints {
-   public:
-    explicit CodePoints(std::string_view text) : text_(text), ascii_(unicode::is_ascii(text)) {}
-    std::uint32_t at(std::uint32_t byte) {
-        if (ascii_) return byte;
-        byte = std::min(byte, static_cast<std::uint32_t>(text_.size()));
-        for (; byte_ < byte; ++byte_) points_ += !unicode::continues(text_[byte_]);
-        for (; byte_ > byte; --byte_) points_ -= !unicode::continues(text_[byte_ - 1]);
-        return points_;
-    }
-    Span at(Span bytes) {
-        const auto start = at(bytes.start);
-        return {start, at(bytes.end)};
-    }
-
-   private:
-    std::string_view text_;
-    bool ascii_;
-    std::uint32_t byte_ = 0, points_ = 0;
-};
-
 // What one thread has encoded: tokens of sequences, one after another.
 struct Stream {
     Tokens tokens;
@@ -98,7 +76,7 @@ class Encoder {
     // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
     void encode(std::string_view text, std::int32_t word) {
         if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
-        CodePoints points(options_.tracking ? text : std::string_view{});
+        unicode::CodePoints points(options_.tracking ? text : std::string_view{});
         points_ = &points;
         fixed_word_ = word;
         word_ = 0;
@@ -171,7 +149,7 @@ class Encoder {
         for (const auto size : tokens.ends) {
             const std::uint32_t end = std::min(span.start + size, span.end);
             if (end > start) {
-                out_.offsets.push_back(points_->at(draft.origin(Span{start, end})));
+                out_.offsets.push_back(at(draft.origin(Span{start, end})));
             } else {
                 const auto at = points_->at(draft.origin(std::size_t{span.end} - 1).end);
                 out_.offsets.push_back({at, at});
@@ -184,10 +162,15 @@ class Encoder {
     void put_added(std::uint32_t id, std::string_view text, Span origin) {
         if (options_.tracking) {
             if (parts_.token(id) != text) out_.texts.emplace_back(out_.tokens.ids.size(), text);
-            out_.offsets.push_back(points_->at(origin));
+            out_.offsets.push_back(at(origin));
             put_words(1);
         }
         out_.tokens.ids.push_back(id);
+    }
+
+    Span at(Span bytes) {
+        const auto start = points_->at(bytes.start);
+        return {start, points_->at(bytes.end)};
     }
 
     void put_words(std::size_t count) {
@@ -201,7 +184,7 @@ class Encoder {
     Stream& out_;
     PreTokenizer::Scan scan_;
     bool draft_tracks_ = false;
-    CodePoints* points_ = nullptr;
+    unicode::CodePoints* points_ = nullptr;
     std::int32_t fixed_word_ = -1, word_ = 0;
 };
 
@@ -332,7 +315,6 @@ class Assembler {
     Assembler(const Parts& parts, const Options& options)
         : parts_(parts), options_(options), post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
         out_.tracked = options.tracking;
-        out_.padding_is_first_sequence = post_.layout(false, true).padding_is_first_sequence;
     }
 
     void add(std::size_t sample, const Sequences& sequences, bool is_pair, const Stream& stream) {
@@ -424,14 +406,15 @@ class Assembler {
         if (padding.multiple && *padding.multiple > 0) length = (length + *padding.multiple - 1) / *padding.multiple * *padding.multiple;
         Encoded padded;
         padded.tracked = out_.tracked;
-        padded.padding_is_first_sequence = out_.padding_is_first_sequence;
         padded.samples = std::move(out_.samples);
         const bool own_text = out_.tracked && parts_.token(padding.id) != padding.token;
         for (std::size_t row = 0; row < padded.samples.size(); ++row) {
             const auto start = out_.starts[row], end = out_.starts[row + 1];
             const auto size = static_cast<std::size_t>(end - start);
             const std::size_t missing = length > size ? length - size : 0;
-            const Run run{Run::padding, padding.type, static_cast<std::uint32_t>(missing)};
+            const bool alone = out_.run_starts[row + 1] - out_.run_starts[row] == 1;
+            const bool unmarked = alone && post_.layout(false, true).padding_is_first_sequence;
+            const Run run{unmarked ? Run::padding_of_first : Run::padding, padding.type, static_cast<std::uint32_t>(missing)};
             auto fill = [&] {
                 if (own_text)
                     for (std::size_t i = 0; i < missing; ++i) padded.texts[padded.ids.size() + i] = padding.token;

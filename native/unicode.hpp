@@ -45,6 +45,24 @@ bool is_valid(std::string_view text);  // well-formed UTF-8, no surrogates
 // Bytes -> UTF-8; what is no character becomes U+FFFD, one for each maximal ill-formed part.
 std::string lossy(std::string_view bytes);
 
+// Byte positions of a text, asked for mostly in rising order, as counts of code points.
+class CodePoints {
+   public:
+    explicit CodePoints(std::string_view text) : text_(text), ascii_(is_ascii(text)) {}
+    std::uint32_t at(std::uint32_t byte) {
+        if (ascii_) return byte;
+        byte = byte < text_.size() ? byte : static_cast<std::uint32_t>(text_.size());
+        for (; byte_ < byte; ++byte_) points_ += !continues(text_[byte_]);
+        for (; byte_ > byte; --byte_) points_ -= !continues(text_[byte_ - 1]);
+        return points_;
+    }
+
+   private:
+    std::string_view text_;
+    bool ascii_;
+    std::uint32_t byte_ = 0, points_ = 0;
+};
+
 std::u32string_view lowercased(char32_t point);  // empty: unchanged
 
 enum class Form { nfc, nfd, nfkc, nfkd };

@@ -64,7 +64,23 @@ ALPHABETS = [
     (0, 0x110000),
 ]
 COMMON = " \n\t'.,!?0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\u0301\u0323\u00e9é中"
-FRAGMENTS = ["'s", "'LL", " the", "  ", "\r\n", "[MASK]", "<mask>", "<s>", "</s>", "<|x|>", "don't", "é", "e\u0301", "ab", "12"]
+FRAGMENTS = [
+    "'s",
+    "'LL",
+    " the",
+    "  ",
+    "\r\n",
+    "[MASK]",
+    "<mask>",
+    "<s>",
+    "</s>",
+    "<|x|>",
+    "don't",
+    "é",
+    "e\u0301",
+    "ab",
+    "12",
+]
 
 
 def random_text(seed: int, longest: int = 40) -> str:

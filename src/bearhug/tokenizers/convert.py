@@ -19,6 +19,17 @@ from bearhug._lib.errors import either
 from bearhug.tokenizers import classes, patterns
 from bearhug.tokenizers.file import Json, read_merges, read_vocab
 
+# The settings of a BPE model, as tokenizer.json has them.
+PLAIN_BPE: Json = {
+    "type": "BPE",
+    "dropout": None,
+    "unk_token": None,
+    "continuing_subword_prefix": None,
+    "end_of_word_suffix": None,
+    "fuse_unk": False,
+    "byte_fallback": False,
+    "ignore_merges": False,
+}
 STYLES = {
     "gpt2": "GPT2Tokenizer",
     "roberta": "RobertaTokenizer",
@@ -42,10 +53,11 @@ def like(style: str, vocab: Any, merges: Any = None, **options: Any) -> Json:
     """
     vocab = read_vocab(vocab)
     if style == "llama3":
-        description = byte_level(patterns.LLAMA3, vocab, read_merges(merges), ignore_merges=True)
         bos = options.get("bos_token", "<|begin_of_text|>")
         around = classes.bos_eos_template((bos, _id_of(vocab, bos, style)), None)
         trimmed = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+        description = byte_level(patterns.LLAMA3, vocab, read_merges(merges), ignore_merges=True)
+        description["added_tokens"] = [_special(bos, vocab[bos])]
         return description | {"post_processor": {"type": "Sequence", "processors": [trimmed, around]}}
     if style not in STYLES:
         raise ValueError(
@@ -75,7 +87,7 @@ def byte_level(split: str, vocab: Mapping[str, int], merges: Any, **settings: An
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [pieces, as_bytes]},
         "post_processor": None,
         "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-        "model": {"type": "BPE", **settings, "vocab": dict(vocab), "merges": list(merges)},
+        "model": PLAIN_BPE | settings | {"vocab": dict(vocab), "merges": list(merges)},
     }
     return _file(parts, vocab, {})
 
@@ -145,8 +157,6 @@ def _file(parts: Json, vocab: Mapping[str, int], settings: Json) -> Json:
     """The whole tokenizer.json; special tokens that the settings name and the vocabulary has are added tokens."""
     named = {classes.text(value) for key, value in settings.items() if key.endswith("_token") and value is not None}
     added = [_special(token, id) for token, id in sorted(vocab.items(), key=lambda item: item[1]) if token in named]
-    for token in added:
-        token["lstrip"] = token["content"] == "<mask>"  # RoBERTa's takes the blank before it along
     order = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
     head = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added}
     return head | {key: parts.get(key) for key in order}

@@ -91,6 +91,8 @@ def build(description: Json) -> Tokenizer:
         decoder=decoder(description.get("decoder")),
     )
     tokens = description.get("added_tokens") or []
+    if not isinstance(tokens, list):
+        raise ValueError(f"the added_tokens of the tokenizer.json must be a list; they are {tokens!r:.80}.")
     if tokens:
         core.load_added_tokens([_added(token) for token in tokens])
     return core

@@ -1,7 +1,7 @@
 """Learning a vocabulary from text: byte-pair encoding and WordPiece, as the reference's trainers do.
 
 Counting the pre-tokens takes several threads, merging runs in the core; a progress bar shows both, Ctrl-C stops both.
-Where the reference leaves an order to chance (equally frequent characters beyond `limit_alphabet`, the ids of characters
+Where the reference leaves an order to chance (frequent characters beyond `limit_alphabet`, the ids of those
 with a prefix or suffix), the order here is that of the words' bytes: the same text always gives the same vocabulary.
 """
 
@@ -14,7 +14,7 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.progress import progress
 from bearhug.tokenizers import file
 from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe
-from bearhug.tokenizers.convert import byte_characters
+from bearhug.tokenizers.convert import PLAIN_BPE, byte_characters
 
 Json = dict[str, Any]
 
@@ -80,7 +80,7 @@ def train(
             **options,
         )
 
-    model = dict(description["model"])
+    model = (PLAIN_BPE if kind == "BPE" else {}) | description["model"]
     prefix = settings["continuing_subword_prefix"]
     model |= {"vocab": {token: id for id, token in enumerate(vocabulary)}}
     if kind == "BPE":
@@ -194,8 +194,10 @@ def _flat(texts: Iterable[str] | Iterable[Sequence[str]]) -> Iterator[str]:
     for item in texts:
         if isinstance(item, str):
             yield item
-        else:
+        elif isinstance(item, Iterable):
             yield from item
+        else:
+            raise TypeError(f"a text to learn from is {item!r:.60}; expected str, or a list of str.")
 
 
 def _untrained(model: Json) -> Json:

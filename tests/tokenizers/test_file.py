@@ -1,0 +1,253 @@
+"""tokenizer.json <-> the core: what is written loads in the reference, what cannot be read is refused."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tokenizer_parity as parity
+from bearhug.tokenizers import convert, file, patterns
+from bearhug.tokenizers._native import Padding, Truncation
+
+BERT = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "b": 6, "##b": 7, "ab": 8, "!": 9, "é": 10}
+
+
+def bert() -> dict:
+    return convert.like("bert", BERT)
+
+
+def bpe(**changes) -> dict:
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+    return {"model": model | changes}
+
+
+def test_what_is_written_is_what_was_read(tmp_path):
+    """Fields that nobody here knows stay, in their order; the text is stable."""
+    description = bert()
+    description["normalizer"] = {"type": "BertNormalizer", "lowercase": True, "of_tomorrow": [1, {"x": None}]} | {
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+    }
+    core = file.build(description)
+    file.save(core, tmp_path / "tokenizer.json")
+    written = (tmp_path / "tokenizer.json").read_text(encoding="utf-8")
+
+    again = file.load(tmp_path / "tokenizer.json")
+
+    assert file.to_json(again) == written
+    assert list(json.loads(written)["normalizer"]) == list(description["normalizer"])
+    assert json.loads(written)["model"]["vocab"] == BERT
+    assert file.describe(file.loads(file.dumps(core))) == json.loads(written)
+
+
+@pytest.mark.reference
+def test_the_reference_loads_what_is_written():
+    reference = pytest.importorskip("tokenizers")
+    descriptions = [
+        bert(),
+        convert.like("distilbert", BERT, do_lower_case=False),
+        convert.byte_level(patterns.LLAMA3, {"a": 0, "b": 1, "ab": 2, "Ġ": 3}, [("a", "b")], ignore_merges=True),
+        {"model": {"type": "WordLevel", "vocab": {"a": 0, "<unk>": 1}, "unk_token": "<unk>"}},
+    ]
+    for description in descriptions:
+        core = file.build(description)
+        theirs = reference.Tokenizer.from_str(file.to_json(core))
+        for text in ["a b ab! é", "ab", "", "[MASK]a"]:
+            parity.assert_same(core, theirs, text)
+
+
+@pytest.mark.reference
+def test_old_forms_of_the_file_are_read():
+    """Merges as lines, a model without a type, Metaspace with add_prefix_space."""
+    reference = pytest.importorskip("tokenizers")
+    old = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "str_rep": "▁", "add_prefix_space": True},
+        "post_processor": None,
+        "decoder": {"type": "Metaspace", "replacement": "▁", "add_prefix_space": True},
+        "model": {
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "vocab": {"<unk>": 0, "▁": 1, "a": 2, "▁a": 3},
+            "merges": ["▁ a"],
+        },
+    }
+    theirs = reference.Tokenizer.from_str(json.dumps(old))
+    ours = file.build(old)
+    for text in ["a aa", " a  b", ""]:
+        parity.assert_same(ours, theirs, text)
+        assert ours.decode(theirs.encode(text).ids) == theirs.decode(theirs.encode(text).ids)
+
+
+def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
+    cut = file.truncation({"direction": "Left", "max_length": 7, "strategy": "OnlySecond", "stride": 2})
+    assert isinstance(cut, Truncation)
+    assert (cut.max_length, cut.stride, cut.strategy, cut.direction) == (7, 2, "only_second", "left")
+    fill = {"strategy": {"Fixed": 9}, "direction": "Left", "pad_to_multiple_of": 4}
+    pad = file.padding(fill | {"pad_id": 3, "pad_type_id": 1, "pad_token": "<p>"})
+    assert isinstance(pad, Padding)
+    assert (pad.length, pad.direction, pad.pad_to_multiple_of) == (9, "left", 4)
+    assert (pad.pad_id, pad.pad_type_id, pad.pad_token) == (3, 1, "<p>")
+    longest = file.padding(fill | {"strategy": "BatchLongest"})
+    assert longest is not None
+    assert longest.length is None
+    assert file.truncation(None) is None
+    assert file.padding(None) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"model": None}, "the tokenizer.json has no model"),
+        ({"model": {"type": "Bpe", "vocab": {}, "merges": []}}, r"model of the type 'Bpe'.* Did you mean 'BPE'"),
+        ({"normalizer": {"type": "Nmt"}}, r"normalizer of the type 'Nmt', which bearhug does not have.*NFC"),
+        ({"pre_tokenizer": {"type": "Splitt"}}, r"Did you mean 'Split'"),
+        ({"pre_tokenizer": 5}, r"pre_tokenizer of the tokenizer.json must be an object with a 'type'; it is 5"),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{}]}}, "must be an object with a 'type'"),
+        ({"pre_tokenizer": {"type": "Split"}}, r"pre_tokenizer 'Split' .* it lacks '"),
+        (
+            {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}},
+            r"regular expression '\(' .* cannot be read",
+        ),
+        (
+            {"pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "Gone"}},
+            r"behavior is 'gone'; it is one of 'removed', 'isolated'",
+        ),
+        ({"post_processor": {"type": "BertProcessing", "sep": ["a"], "cls": ["b", 1]}}, "does not hold together"),
+        (
+            {"post_processor": {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}},
+            "must hold both sequences",
+        ),
+        (
+            {
+                "post_processor": {
+                    "type": "TemplateProcessing",
+                    "single": [{"SpecialToken": {"id": "<x>", "type_id": 0}}],
+                    "pair": [],
+                    "special_tokens": {},
+                }
+            },
+            "special token '<x>', which special_tokens does not name",
+        ),
+        ({"added_tokens": [{"content": "x"}]}, "needs 'id' and 'content'"),
+        ({"added_tokens": [{"id": 0, "content": "x"}]}, r"'x' wants the id 0, which belongs to 'a'.*from 3 on"),
+        ({"decoder": {"type": "Strip", "content": "ab", "start": 0, "stop": 0}}, "it is one character"),
+    ],
+)
+def test_a_file_that_does_not_hold_together_is_refused(change, says):
+    with pytest.raises(ValueError, match=r"(?s)" + says):
+        file.build(bpe() | change)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ({"vocab": {"a": -1}}, "'a' has the id -1; an id is a whole number from 0"),
+        ({"vocab": {"a": 2**40}}, "'a' has the id 1099511627776"),
+        ({"vocab": {"a": "0"}}, "'a' has the id '0'"),
+        ({"vocab": ["a"]}, "does not hold together"),
+        ({"merges": [["a", "c"]]}, "merge 0 of the BPE model needs the token 'c'"),
+        ({"merges": [["b", "a"]]}, "needs the token 'ba'"),
+        ({"merges": ["ab"]}, "merge 0 is 'ab'; a merge is a pair of tokens"),
+        ({"merges": [["a"]]}, r"merge 0 is \['a'\]"),
+        ({"merges": [[1, 2]]}, r"merge 0 is \[1, 2\]"),
+        ({"merges": 5}, "merges is of the type int"),
+        ({"dropout": 2.0}, "dropout is 2.0.*; it is a chance, from 0 to 1"),
+        ({"continuing_subword_prefix": "######"}, "is shorter than continuing_subword_prefix"),
+    ],
+)
+def test_a_model_that_does_not_hold_together_is_refused(model, says):
+    with pytest.raises(ValueError, match=says):
+        file.build(bpe(**model))
+
+
+def test_holes_and_far_ids_are_no_harm():
+    core = file.build(bpe(vocab={"a": 5, "b": 2_000_000_000, "ab": 7}))
+
+    assert core.encode_batch(["ab", "ba"]).lists("ids") == [[7], [2_000_000_000, 5]]
+    assert core.decode([7, 5]) == "ab a"
+    assert core.id_to_token(6) is None
+    with pytest.raises(ValueError, match="id 6 belongs to no token"):
+        core.decode([6])
+
+
+def test_files_that_are_no_json_are_refused(tmp_path):
+    cut = tmp_path / "tokenizer.json"
+    cut.write_text(json.dumps(bert())[:50], encoding="utf-8")
+    with pytest.raises(ValueError, match="It may have been cut short"):
+        file.load(cut)
+    cut.write_text("[1]", encoding="utf-8")
+    with pytest.raises(ValueError, match="it holds a list, not an object"):
+        file.load(cut)
+
+
+def test_vocabulary_files(tmp_path):
+    (tmp_path / "vocab.txt").write_text("[UNK]\na\n\n b\r\n", encoding="utf-8")
+    assert file.read_vocab(tmp_path / "vocab.txt") == {"[UNK]": 0, "a": 1, "": 2, " b": 3}
+    (tmp_path / "vocab.json").write_text('{"a": 1}', encoding="utf-8")
+    assert file.read_vocab(tmp_path / "vocab.json") == {"a": 1}
+    (tmp_path / "vocab.json").write_text('{"a"', encoding="utf-8")
+    with pytest.raises(ValueError, match="cut short"):
+        file.read_vocab(tmp_path / "vocab.json")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\n# #\n", encoding="utf-8")
+    assert file.read_merges(tmp_path / "merges.txt") == [("a", "b"), ("#", "#")]
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b c\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 2 of .* is 'a b c'; a merge is two tokens"):
+        file.read_merges(tmp_path / "merges.txt")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 5) | st.sampled_from(["BPE", "Sequence", "Split", "a", "b", "▁", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "vocab", "merges", "pattern", "String", "Regex", "content", "prepend_scheme", "a", "ab"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+PARTS = ["model", "normalizer", "pre_tokenizer", "post_processor", "decoder", "added_tokens"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    part=st.sampled_from(PARTS), content=JSON, kind=st.none() | st.sampled_from([*file.PRE_TOKENIZERS, *file.DECODERS])
+)
+def test_hostile_files_give_a_value_error_or_a_tokenizer(part, content, kind):
+    """Never a crash, never another exception."""
+    if kind is not None and isinstance(content, dict):
+        content = content | {"type": kind}
+    try:
+        core = file.build(bpe() | {part: content})
+        core.encode_batch(["ab a ▁"], offsets=True)
+        core.decode([0, 1])
+    except ValueError:
+        pass
+
+
+@pytest.mark.reference
+def test_expressions_mean_what_they_mean_in_oniguruma():
+    """Every category and class that expressions of tokenizers use, on every code point where categories meet."""
+    reference = pytest.importorskip("tokenizers")
+    names = r"\w \W \d \s \S \h \p{L} \P{N} \p{M} \p{P} \p{S} \p{Lu} \p{Han} [^\s\p{L}\p{N}] [\w-] [^\W\d_]".split()
+    names += r"[^\w\s] [[:digit:]] (?i:k|ſ) \p{N}{1,2}+ ^. .$ (?m:.)a".split()
+    points = [point for point in parity.every_point() if point % 37 == 0 or point < 0x3000]
+    text = "".join(f"{chr(point)}{'a' if point % 2 else chr(10)}" for point in points)
+    for name in names:
+        cut = reference.pre_tokenizers.Split(reference.Regex(name), "removed", invert=True)
+        flat = patterns.finder(name)(text)
+        ours = [(text[a:b], (a, b)) for a, b in zip(flat[::2], flat[1::2], strict=True) if a < b]
+        assert ours == cut.pre_tokenize_str(text), name
