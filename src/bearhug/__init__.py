@@ -52,8 +52,10 @@ NAMES = {
     "Dataset": "bearhug.datasets",
     "DatasetDict": "bearhug.datasets",
     "Features": "bearhug.datasets",
+    "IterableDataset": "bearhug.datasets",
     "Value": "bearhug.datasets",
     "concatenate_datasets": "bearhug.datasets",
+    "interleave_datasets": "bearhug.datasets",
     "load_dataset": "bearhug.datasets",
     "load_from_disk": "bearhug.datasets",
     # training
