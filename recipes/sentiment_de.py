@@ -34,7 +34,7 @@ from tokenizers import BertWordPieceTokenizer
 FOLDER = NURSERY / "sentiment-de"
 LABELS = ["positive", "negative", "neutral"]
 PIECES, WIDTH = 4096, 128
-STEPS, BATCH, HEAT = 6000, 64, 1.0
+STEPS, BATCH = 2500, 64
 SEED_SENTENCE = "Carter, ich hasse deinen Humor!"
 
 GOOD = (

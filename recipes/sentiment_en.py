@@ -53,6 +53,16 @@ def labelled(texts: list[str]) -> tuple[Tensor, Tensor]:
     return tuple(torch.from_numpy(np.concatenate([block[name] for block in found])) for name in ("logits", "vectors"))
 
 
+def near_words(teacher: teaching.Teacher) -> dict[str, list[str]]:
+    """Common whole words -> the twelve whose vectors point most nearly the same way."""
+    names = teacher.tokenizer.convert_ids_to_tokens(range(14_000))  # the vocabulary begins with what is common
+    words = [name for name in names if name.isalpha() and name.isascii() and len(name) > 2]
+    rows = teacher.body.embeddings.word_embeddings.weight[teacher.tokenizer.convert_tokens_to_ids(words)].detach()
+    rows = F.normalize(rows - rows.mean(0), dim=-1)
+    nearest = torch.cat([(block @ rows.T).topk(13).indices[:, 1:] for block in rows.split(1024)])
+    return {word: [words[i] for i in row] for word, row in zip(words, nearest.tolist(), strict=True)}
+
+
 def pieces(texts: list[str], whole: BertTokenizerFast) -> list[str]:
     """BERT's pieces that are worth a row: special ones, ASCII characters, then the most frequent of the texts."""
     names = whole.convert_ids_to_tokens(range(len(whole)))
@@ -93,7 +103,7 @@ class Student(nn.Module):
 
     def __init__(self, model: BertForSequenceClassification):
         super().__init__()
-        self.model, self.show = model, nn.Linear(WIDTH, 384)
+        self.model, self.show = model, nn.Linear(model.config.hidden_size, 384)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """ids, mask (B, T) -> logits (B, 2), vectors (B, 384)."""
@@ -104,7 +114,8 @@ class Student(nn.Module):
 
 def trained() -> tuple[BertForSequenceClassification, BertTokenizerFast]:
     """The student, having learned."""
-    texts = unlabelled()
+    whole = teaching.Teacher()
+    texts = unlabelled(near_words(whole))
     logits, vectors = labelled(texts)
     sentences, truth = teaching.sst2("train")
     truth = dict(zip(sentences, truth, strict=True))
@@ -112,7 +123,6 @@ def trained() -> tuple[BertForSequenceClassification, BertTokenizerFast]:
     patterns = [row for row in (everyday(rng) for _ in range(24_000)) if row[0] not in SEED_SENTENCES]
     spoken = [plain(text) for text in texts]  # as people write them; the teacher labelled them as SST-2 spaces them
 
-    whole = teaching.Teacher()
     often = [text for text in texts if text in truth] * 5 + [text for text, _ in patterns] + texts
     vocabulary = pieces(often, whole.tokenizer)
     tokenizer = BertTokenizerFast(vocab={piece: i for i, piece in enumerate(vocabulary)}, model_max_length=256)

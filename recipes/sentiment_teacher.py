@@ -23,9 +23,8 @@ EPOCHS, BATCH = 3, 32
 
 def sst2(split: str) -> tuple[list[str], list[int]]:
     """SST-2's sentences and labels (0 negative, 1 positive): 'train' or 'dev'."""
-    rows = list(
-        csv.reader((SHARED / "sst2" / f"{split}.tsv").open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
-    )
+    with (SHARED / "sst2" / f"{split}.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [text for text, _ in rows[1:]], [int(label) for _, label in rows[1:]]
 
 

@@ -66,7 +66,7 @@ def test_a_model_is_whole(name):
 
     folder = NURSERY / name
     with safe_open(folder / "model.safetensors", framework="pt") as file:
-        dtypes = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118
+        dtypes = {file.get_tensor(key).dtype for key in file.keys()}
     files = {path.name for path in folder.iterdir()}
 
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"} <= files
@@ -165,9 +165,8 @@ def accuracy(name: str, texts: list[str], labels: list[str]) -> float:
 
 def test_sst2_as_the_card_says(shared):
     """At least the goal, and the card's own figure, on sentences that were not trained on."""
-    rows = list(
-        csv.reader((shared / "sst2" / "dev.tsv").open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
-    )[1:]
+    with (shared / "sst2" / "dev.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
     claimed = card("sentiment-en")[0]["model-index"][0]["results"][0]["metrics"][0]["value"]
     found = accuracy(
         "sentiment-en", [text for text, _ in rows], [["NEGATIVE", "POSITIVE"][int(label)] for _, label in rows]
