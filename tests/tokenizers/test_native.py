@@ -567,7 +567,7 @@ def test_errors_say_what_to_do():
         ours.encode_batch(["a b c d e f"], truncation=Truncation(5, stride=5))
     with pytest.raises(ValueError, match=r"'only_second' needs a second sequence"):
         ours.encode_batch(["a b c d e f"], truncation=Truncation(5, strategy="only_second"))
-    with pytest.raises(ValueError, match=r"different lengths .*row 0 has 3 tokens, row 1 has 4.*padding=True"):
+    with pytest.raises(ValueError, match=r"different lengths .*row 0 has 3 tokens, row 1 has 4(?s:.*)padding=True"):
         ours.encode_batch(["a", "a b"]).rectangle("ids")
     with pytest.raises(ValueError, match=r"id 123456 belongs to no token"):
         ours.decode([123456])

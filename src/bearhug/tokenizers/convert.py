@@ -12,6 +12,7 @@ import base64
 import gzip
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,8 @@ def from_tiktoken(
     ranks: Mapping[bytes, int], split: str = patterns.LLAMA3, special_tokens: Mapping[str, int] | None = None
 ) -> Json:
     """Ranks of bytes -> a byte-level BPE: each way in which two tokens make a third is a merge, ranked as the third."""
-    spelled = {token: "".join(map(byte_characters().__getitem__, token)) for token in ranks}
+    characters = byte_characters()
+    spelled = {token: "".join(characters[byte] for byte in token) for token in ranks}
     merges: list[tuple[int, int, int, str, str]] = []
     for token, rank in ranks.items():
         for at in range(1, len(token)):
@@ -132,6 +134,7 @@ def from_tiktoken(
     return description | {"added_tokens": [_special(token, id) for token, id in (special_tokens or {}).items()]}
 
 
+@cache
 def byte_characters() -> dict[int, str]:
     """byte -> the character that stands for it in a byte-level vocabulary (Radford et al. 2019)."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]

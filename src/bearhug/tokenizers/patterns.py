@@ -79,7 +79,8 @@ def _newer_points() -> str:
     return "".join("-".join(ends) for ends in ranges)
 
 
-# Escapes that mean something else. Oniguruma counts no joiners as word characters; outside of a set, six fractions and powers.
+# Escapes that mean something else. Oniguruma counts no joiners as word characters; outside of a set it counts six
+# fractions and powers.
 _WORD, _WORD_IN_SET = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[\w--[\u200c\u200d]]"
 _OUTSIDE = {"w": _WORD, "W": f"[^{_WORD}]", "h": "[0-9a-fA-F]", "H": "[^0-9a-fA-F]", "z": r"\Z", "Z": r"(?=\n?\Z)"}
 _INSIDE = {"w": _WORD_IN_SET, "W": f"[^{_WORD_IN_SET}]", "h": "0-9a-fA-F", "H": "[^0-9a-fA-F]"}
