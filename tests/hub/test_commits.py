@@ -239,3 +239,9 @@ def test_a_body_that_is_no_object_is_refused(hub, body):
     with hub.http(hub.token) as http:
         assert http.post("/api/repos/create", content=body).status_code == 400
         assert http.post("/api/repos/create", content=b"x" * (5 * 2**20)).status_code == 413
+
+
+def test_empty_files_and_their_neighbours_stay_apart(hub, repo, commit):
+    commit(HEADER, text("a", "one"), text("b", ""), text("c", "two"), text("d", ""))
+    with hub.http() as http:
+        assert [http.get(f"/{repo}/resolve/main/{name}").text for name in "abcd"] == ["one", "", "two", ""]

@@ -31,10 +31,10 @@ def test_a_tree_has_gits_id_and_order(folder):
     blob = run(folder, "hash-object", "-w", "--stdin", data=b"x")
     below = run(folder, "mktree", data=f"100644 blob {blob}\tx".encode())
     entries = [
-        Entry(git.FILE, "a.b", blob),
-        Entry(git.FOLDER, "a", below),
-        Entry(git.FILE, "a-b", blob),
-        Entry(git.EXECUTABLE, "é", blob),
+        Entry.of(git.FILE, "a.b", blob),
+        Entry.of(git.FOLDER, "a", below),
+        Entry.of(git.FILE, "a-b", blob),
+        Entry.of(git.EXECUTABLE, "é", blob),
     ]
     lines = [f"{e.mode.zfill(6)} {'tree' if e.is_folder else 'blob'} {e.sha1}\t{e.name}" for e in entries]
     body = git.tree_bytes(entries)

@@ -23,9 +23,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bearhug.hub.server import xet as xet_format
-from bearhug.hub.server.content import Hub
 from bearhug.hub.server.database import Database, run
 from bearhug.hub.server.errors import HubError, NotFound, RepoNotFound
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import ObjectFolder
 from bearhug.hub.server.queries import repos as repo_queries
 from bearhug.hub.server.queries.accounts import RESERVED

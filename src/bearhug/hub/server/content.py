@@ -5,34 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
-from threading import Lock
 
 from sqlalchemy import Connection
 
 from bearhug.hub.server import xet
-from bearhug.hub.server.database import Database
 from bearhug.hub.server.git import Commit
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import ObjectFolder
 from bearhug.hub.server.queries import files, objects, trees
 from bearhug.hub.server.queries.objects import Blob
-from bearhug.hub.server.settings import Settings
 
 PIECE = 2**20
 MOST_HEADER = 16 * 2**20
-
-
-@dataclass
-class Hub:
-    """What every handler works with."""
-
-    settings: Settings
-    db: Database
-    objects: ObjectFolder
-    secret: bytes
-    downloads: dict[str, int] = field(default_factory=dict)  # counted, not yet kept
-    failed_logins: dict[str, list[float]] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
 
 
 def content(

@@ -51,6 +51,12 @@ FORMATS = {
 }
 
 
+def say_nothing_new(path: str) -> bool:
+    """Whether adding a file at this path leaves the facts as they are: it lies in a folder and is of no known kind."""
+    ending = path[path.rfind(".") :].lower() if "." in path else ""
+    return "/" in path and ending not in ENDINGS and ending not in FORMATS and ending != ".bin"
+
+
 def split_card(text: str) -> tuple[str, str]:
     """A README's front matter and the Markdown after it."""
     match = FRONT.match(text)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 FILE, EXECUTABLE, LINK, FOLDER, MODULE = "100644", "100755", "120000", "40000", "160000"
@@ -18,16 +17,27 @@ NOTHING = "0" * 40
 
 
 class Entry(NamedTuple):
-    """One line of a tree: the mode as git writes it, the name, the id of what it names."""
+    """One line of a tree: the mode as git writes it, the name, the id of what it names, and the line's bytes."""
 
     mode: str
     name: str
     sha1: str
+    line: bytes
+
+    @classmethod
+    def of(cls, mode: str, name: str, sha1: str) -> Entry:
+        """An entry with its line."""
+        return cls(mode, name, sha1, b"%s %s\0%s" % (mode.encode(), name.encode(), bytes.fromhex(sha1)))
 
     @property
     def is_folder(self) -> bool:
         """Whether it names another tree."""
         return self.mode == FOLDER
+
+    @property
+    def order(self) -> bytes:
+        """What git sorts by: the name, a folder's as if it ended in a slash."""
+        return self.name.encode(errors="surrogateescape") + (b"/" if self.is_folder else b"")
 
 
 class Pointer(NamedTuple):
@@ -67,21 +77,20 @@ def object_id(kind: str, body: bytes) -> str:
 
 
 def tree_bytes(entries: Iterable[Entry]) -> bytes:
-    """A tree's body: its entries in git's order, where a folder's name sorts as if it ended in a slash."""
-    ordered = sorted(entries, key=lambda entry: entry.name.encode() + (b"/" if entry.is_folder else b""))
-    return b"".join(b"%s %s\0%s" % (e.mode.encode(), e.name.encode(), bytes.fromhex(e.sha1)) for e in ordered)
+    """A tree's body."""
+    return b"".join(entry.line for entry in sorted(entries, key=lambda entry: entry.order))
 
 
-@lru_cache(maxsize=256)
 def read_tree(body: bytes) -> dict[str, Entry]:
-    """name -> entry of a tree's body, in its order. The result is shared: do not change it."""
+    """name -> entry of a tree's body, in its order."""
     entries, at = {}, 0
     while at < len(body):
         space = body.index(b" ", at)
         end = body.index(b"\0", space)
         name = body[space + 1 : end].decode(errors="surrogateescape")
-        entries[name] = Entry(body[at:space].decode(), name, body[end + 1 : end + 21].hex())
-        at = end + 21
+        last = end + 21
+        entries[name] = Entry(body[at:space].decode(), name, body[end + 1 : last].hex(), body[at:last])
+        at = last
     return entries
 
 

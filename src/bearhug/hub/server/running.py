@@ -16,10 +16,10 @@ from typing import Any
 import uvicorn
 
 from bearhug.hub.server.app import create_app
-from bearhug.hub.server.content import Hub
 from bearhug.hub.server.credentials import new_token, password_hash
 from bearhug.hub.server.database import Database
 from bearhug.hub.server.errors import HubError
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.queries import accounts, repos
 from bearhug.hub.server.settings import Settings
 

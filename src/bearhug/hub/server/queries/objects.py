@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 from sqlalchemy import Connection
 
@@ -37,19 +39,51 @@ def body(db: Connection, repo: str, sha1: str) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+class Trees:
+    """Folders that were read lately, at most so many entries in all. What is under an id never changes."""
+
+    def __init__(self, most: int):
+        self.most, self.entries, self.lock = most, 0, Lock()
+        self.kept: OrderedDict[tuple[str, str], dict[str, git.Entry]] = OrderedDict()
+
+    def get(self, repo: str, sha1: str) -> dict[str, git.Entry] | None:
+        """A folder, where it is kept. It is shared: do not change it."""
+        with self.lock:
+            found = self.kept.get((repo, sha1))
+            if found is not None:
+                self.kept.move_to_end((repo, sha1))
+            return found
+
+    def keep(self, repo: str, sha1: str, folder: dict[str, git.Entry]) -> dict[str, git.Entry]:
+        """Keep a folder in the place of those that were not asked for in the longest time."""
+        with self.lock:
+            if (repo, sha1) not in self.kept:
+                self.kept[repo, sha1] = folder
+                self.entries += len(folder) + 1
+            while self.entries > self.most:
+                _, dropped = self.kept.popitem(last=False)
+                self.entries -= len(dropped) + 1
+        return folder
+
+
+TREES = Trees(most=200_000)  # some 60 MB
+
+
 def tree(db: Connection, repo: str, sha1: str) -> dict[str, git.Entry]:
-    """A folder's entries by name."""
+    """A folder's entries by name, in git's order. It is shared: do not change it."""
+    if (kept := TREES.get(repo, sha1)) is not None:
+        return kept
     found = body(db, repo, sha1)
     assert found is not None, f"tree {sha1} is missing"
-    return git.read_tree(found)
+    return TREES.keep(repo, sha1, git.read_tree(found))
 
 
-def trees(db: Connection, repo: str, ids: Iterable[str]) -> dict[str, dict[str, git.Entry]]:
+def trees(db: Connection, repo: str, ids: Collection[str]) -> dict[str, dict[str, git.Entry]]:
     """Several folders' entries."""
-    found = {}
-    for part in _parts(ids):
+    found = {sha1: kept for sha1 in ids if (kept := TREES.get(repo, sha1)) is not None}
+    for part in _parts(sha1 for sha1 in ids if sha1 not in found):
         rows = run(db, "SELECT sha1, body FROM objects WHERE repo = :repo AND sha1 IN :ids", repo=repo, ids=part)
-        found |= {sha1: git.read_tree(bytes(body)) for sha1, body in rows}
+        found |= {sha1: TREES.keep(repo, sha1, git.read_tree(bytes(body))) for sha1, body in rows}
     return found
 
 

@@ -247,6 +247,11 @@ def describe(db: Connection, repo: str, facts: dict, tags: list[str]) -> None:
     )
 
 
+def touch(db: Connection, repo: str) -> None:
+    """A repository was changed just now."""
+    run(db, "UPDATE repos SET updated_at = :now WHERE id = :repo", now=now(), repo=repo)
+
+
 def count_downloads(db: Connection, counts: dict[str, int]) -> None:
     """Add to the repositories' download counts."""
     run_many(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -12,6 +14,8 @@ from bearhug.hub.server.errors import EntryNotFound, Refused
 from bearhug.hub.server.git import Commit, Entry
 from bearhug.hub.server.queries import objects
 from bearhug.hub.server.queries.objects import Blob
+
+T = TypeVar("T", bound="Entry | _Folder")
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Item:
 
 def find(db: Connection, repo: str, commit: Commit, path: str) -> Entry | None:
     """The entry at a path ('' is the root), or None."""
-    here = Entry(git.FOLDER, "", commit.tree)
+    here = Entry.of(git.FOLDER, "", commit.tree)
     for part in filter(None, path.split("/")):
         if not here.is_folder:
             return None
@@ -92,6 +96,11 @@ def listing(
         (pair for pair in pairs if pair[0] > after), key=lambda pair: pair[0].encode(errors="surrogateescape")
     )
     return items(db, repo, chosen[:limit] if limit else chosen)
+
+
+def paths(db: Connection, repo: str, commit: Commit) -> list[str]:
+    """The paths of all files of a commit."""
+    return [path for path, entry in _walk(db, repo, commit.tree, "") if not entry.is_folder]
 
 
 def items(db: Connection, repo: str, pairs: Iterable[tuple[str, Entry]]) -> list[Item]:
@@ -178,7 +187,7 @@ class Draft:
             entries = self._entries(folder)
             below = entries.get(part)
             if below is None:
-                below = entries[part] = _Folder(None)
+                below = folder.add(part, _Folder(None))
             elif isinstance(below, Entry) and not below.is_folder:
                 raise Refused(f"{path!r} would lie below the file {'/'.join(parts[:depth])!r}")
             elif isinstance(below, Entry):
@@ -190,7 +199,7 @@ class Draft:
         if isinstance(old, _Folder) or (old is not None and old.is_folder):
             raise Refused(f"{path!r} is a folder; a file cannot take its place")
         mode = old.mode if old is not None and old.mode == git.EXECUTABLE else git.FILE
-        entries[parts[-1]] = Entry(mode, parts[-1], sha1)
+        folder.add(parts[-1], Entry.of(mode, parts[-1], sha1))
         folder.changed = True
 
     def remove(self, path: str, *, folder: bool) -> None:
@@ -244,15 +253,24 @@ class Draft:
     def _write(self, folder: _Folder, made: list[bytes]) -> str:
         if folder.sha1 is not None and not folder.changed:
             return folder.sha1
-        entries = []
+        entries = {}
         for name, entry in self._entries(folder).items():
             if isinstance(entry, _Folder):
                 if not self._entries(entry):
                     continue
-                entry = Entry(git.FOLDER, name, self._write(entry, made))
-            entries.append(entry)
-        made.append(git.tree_bytes(entries))
-        return git.object_id("tree", made[-1])
+                entry = Entry.of(git.FOLDER, name, self._write(entry, made))
+            entries[name] = entry
+        # all but the new ones stand in git's order already, and a folder may have ten thousand
+        ordered = [entry for name, entry in entries.items() if name not in folder.new]
+        if len(folder.new) > 100:
+            ordered = sorted(entries.values(), key=lambda entry: entry.order)
+        else:
+            for name in folder.new & entries.keys():
+                insort(ordered, entries[name], key=lambda entry: entry.order)
+        made.append(b"".join(entry.line for entry in ordered))
+        sha1 = git.object_id("tree", made[-1])
+        objects.TREES.keep(self.repo, sha1, {entry.name: entry for entry in ordered})
+        return sha1
 
     def _entries(self, folder: _Folder) -> dict[str, Entry | _Folder]:
         if folder.entries is None:
@@ -261,6 +279,17 @@ class Draft:
 
 
 class _Folder:
+    """A folder of a draft: `entries` is None until it is looked into, `new` are the names that were added since."""
+
     def __init__(self, sha1: str | None):
         self.sha1, self.changed = sha1, sha1 is None
-        self.entries: dict[str, Entry | _Folder] | None = None
+        self.entries: dict[str, Entry | _Folder] | None = None if sha1 else {}
+        self.new: set[str] = set()
+
+    def add(self, name: str, entry: T) -> T:
+        """Set an entry; its folder has been looked into."""
+        assert self.entries is not None
+        if name not in self.entries:
+            self.new.add(name)
+        self.entries[name] = entry
+        return entry

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bearhug.hub.server import facts, git, patterns
-from bearhug.hub.server.content import Hub, safetensors_header
+from bearhug.hub.server.content import safetensors_header
 from bearhug.hub.server.errors import (
     BadInput,
     EntryNotFound,
@@ -26,6 +26,7 @@ from bearhug.hub.server.errors import (
     Unauthorized,
 )
 from bearhug.hub.server.git import Commit
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import Incoming
 from bearhug.hub.server.queries import discussions, files, objects, repos, trees
 from bearhug.hub.server.queries.accounts import Caller
@@ -121,6 +122,7 @@ class Operation:
 
     key: str
     path: str
+    blob: str = ""
     start: int = 0
     size: int = -1  # of a large file: -1 where a copy does not say
     sha256: str = ""
@@ -183,8 +185,9 @@ def change(
     before = objects.commit(db, repo.id, head)
     draft = Draft(db, repo.id, before.tree)
     large: list[str] = []
+    _add_blobs(db, repo, asked.operations, contents)
     for operation in asked.operations:
-        _apply(hub, db, repo, caller, before, draft, operation, contents, large)
+        _apply(db, repo, caller, before, draft, operation, large)
     files.link(db, repo.id, large)
     tree = draft.write()
     made = head
@@ -200,7 +203,10 @@ def change(
         name = f"refs/pr/{pull}"
     objects.set_ref(db, repo.id, name, made)
     if name == "refs/heads/main" and made != head:
-        refresh(hub, db, repo)
+        if all(facts.say_nothing_new(o.path) and o.key in ("file", "lfsFile", "copyFile") for o in asked.operations):
+            repos.touch(db, repo.id)
+        else:
+            refresh(hub, db, repo)
     return made, pull
 
 
@@ -212,27 +218,42 @@ def refresh(hub: Hub, db: Connection, repo: Repo) -> None:
 
 def describe(hub: Hub, db: Connection, repo: Repo, commit: Commit) -> dict:
     """What a commit says of itself."""
-    paths = [item.path for item in trees.listing(db, repo.id, commit, recursive=True) if not item.is_folder]
-    described = facts.describe(
+    return facts.describe(
         repo.kind,
-        paths,
+        trees.paths(db, repo.id, commit),
         read=lambda path: trees.text(db, repo.id, commit, path, MOST_CARD),
         header=lambda path: safetensors_header(hub, db, repo.id, commit, path),
     )
-    return {**described, "usedStorage": files.used_bytes(db, repo.id)}
+
+
+def _add_blobs(db: Connection, repo: Repo, operations: list[Operation], contents: IO[bytes]) -> None:
+    """Keep the regular files' contents, several at a time, and note each one's blob."""
+    part: list[tuple[Operation, bytes]] = []
+
+    def keep() -> None:
+        ids = objects.add_many(db, repo.id, "blob", [body for _, body in part])
+        for (operation, _), sha1 in zip(part, ids, strict=True):
+            operation.blob = sha1
+        part.clear()
+
+    for operation in operations:
+        if operation.key != "file":
+            continue
+        contents.seek(operation.start)
+        part.append((operation, contents.read(operation.size)))
+        if operation.path == "README.md":
+            _check_card(part[-1][1])
+        if len(part) == 500 or sum(len(body) for _, body in part) > MOST_IN_MEMORY:
+            keep()
+    keep()
 
 
 def _apply(
-    hub: Hub, db: Connection, repo: Repo, caller: Caller, before: Commit, draft: Draft, operation: Operation,
-    contents: IO[bytes], large: list[str],
-) -> None:  # fmt: skip
+    db: Connection, repo: Repo, caller: Caller, before: Commit, draft: Draft, operation: Operation, large: list[str]
+) -> None:
     match operation.key:
         case "file":
-            contents.seek(operation.start)
-            body = contents.read(operation.size)
-            if operation.path == "README.md":
-                _check_card(body)
-            draft.put(operation.path, objects.add(db, repo.id, "blob", body))
+            draft.put(operation.path, operation.blob)
         case "lfsFile":
             draft.put(operation.path, _large_blob(db, repo, caller, operation, large))
         case "deletedFile":

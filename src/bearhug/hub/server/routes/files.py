@@ -15,7 +15,7 @@ from bearhug.hub.server.content import content
 from bearhug.hub.server.database import stamp
 from bearhug.hub.server.errors import BadInput, HubError
 from bearhug.hub.server.git import Commit, pointer_bytes
-from bearhug.hub.server.queries import objects, repos, trees
+from bearhug.hub.server.queries import files, objects, repos, trees
 from bearhug.hub.server.queries.accounts import Caller
 from bearhug.hub.server.queries.objects import Blob
 from bearhug.hub.server.queries.repos import Repo
@@ -288,8 +288,10 @@ def info(request: Request) -> Response:
 
             facts = describe(hub, db, repo, commit)
         chosen = names if names is not None else [key for key in KNOWN[where.kind].split() if key not in NOT_BY_DEFAULT]
-        siblings = _siblings(db, repo, commit, blobs=flag(request, "blobs")) if "siblings" in chosen else []
-    answer = summary(repo, facts, chosen, sha=commit.sha1, siblings=siblings, every=names is not None)
+        used = files.used_bytes(db, repo.id) if "usedStorage" in chosen else 0
+        within = siblings(db, repo, commit, blobs=flag(request, "blobs")) if "siblings" in chosen else []
+    facts = {**facts, "usedStorage": used}
+    answer = summary(repo, facts, chosen, sha=commit.sha1, siblings=within, every=names is not None)
     if flag(request, "securityStatus"):
         answer["securityRepoStatus"] = {"scansDone": False, "filesWithIssues": []}
     return ok(answer)
@@ -352,7 +354,8 @@ def summary(
     return answer
 
 
-def _siblings(db: Connection, repo: Repo, commit: Commit, *, blobs: bool) -> list[dict]:
+def siblings(db: Connection, repo: Repo, commit: Commit, *, blobs: bool) -> list[dict]:
+    """A repository's files as info objects list them. `blobs`: with sizes and ids."""
     found = []
     for item in trees.listing(db, repo.id, commit, recursive=True):
         if item.blob is None:

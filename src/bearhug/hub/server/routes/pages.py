@@ -20,6 +20,7 @@ from bearhug.hub.server.content import content, safetensors_header
 from bearhug.hub.server.errors import BadInput, NotFound
 from bearhug.hub.server.git import Commit
 from bearhug.hub.server.queries import accounts, discussions, objects, repos, trees
+from bearhug.hub.server.queries import files as stored
 from bearhug.hub.server.queries.accounts import Caller
 from bearhug.hub.server.queries.repos import Repo
 from bearhug.hub.server.routes.commits import MOST_CARD, describe, is_binary
@@ -105,8 +106,9 @@ def card(request: Request) -> Response:
         text = trees.text(db, repo.id, commit, "README.md", MOST_CARD)
         said = repo.facts if where.revision == "main" else describe(hub, db, repo, commit)
         names = [item.path for item in trees.listing(db, repo.id, commit)]
+        used = stored.used_bytes(db, repo.id)
     html = markdown.render(facts.split_card(text)[1], f"{repo.path}/{{}}/{quote(where.revision, safe='')}")
-    values = {"card": html, "said": said, "facts": _shown_facts(said), "is_empty": len(names) <= 1}
+    values = {"card": html, "said": said, "facts": _shown_facts(said), "is_empty": len(names) <= 1, "used": used}
     values |= {"snippet": _snippet(repo, said, names), "endpoint": public_url(request)}
     return page(request, caller, "repo.html", repo=repo, rev=where.revision, commit=commit, tab="card", **values)
 
@@ -183,6 +185,7 @@ def commit(request: Request) -> Response:
     where = RepoPath.parse(request)
     with hub_of(request).db.read() as db:
         caller, repo, one = _opened(request, db, where)
+        repos.readable(db, where.kind, where.name, caller)
         changes = _changes(db, repo, one)
     return page(request, caller, "commit.html", repo=repo, rev="main", commit=one, tab="history", changes=changes)
 
@@ -192,7 +195,7 @@ def discussion(request: Request) -> Response:
     where = RepoPath.parse(request)
     with hub_of(request).db.read() as db:
         caller = caller_of(request, db)
-        repo = repos.visible(db, where.kind, where.name, caller)
+        repo = repos.readable(db, where.kind, where.name, caller)
         found = discussions.find(db, repo.id, request.path_params["num"])
         if found is None:
             raise NotFound("There is no such discussion.")
@@ -257,15 +260,28 @@ def _shown_facts(said: dict) -> list[tuple[str, list[tuple[str, str]]]]:
         shown.append(("parameters", [(f"{parameters:,}", "")]))
     kinds = ", ".join((said.get("safetensors") or {}).get("parameters", {}))
     add("tensor types", kinds)
-    for model in known.get("model-index") or []:
-        for result in model.get("results") or [] if isinstance(model, dict) else []:
-            for score in result.get("metrics") or [] if isinstance(result, dict) else []:
-                if isinstance(score, dict):
-                    value = score.get("value")
-                    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-                    where = (result.get("dataset") or {}).get("name", "")
-                    add(f"{score.get('name') or score.get('type')}", f"{text} on {where}" if where else text)
+    for name, value, where in _scores(known.get("model-index")):
+        add(name, f"{value} on {where}" if where else value)
     return shown
+
+
+def _scores(index: Any) -> list[tuple[str, str, str]]:
+    """The scores of a `model-index`: (metric, value, data set). Whatever has another shape is passed over."""
+
+    def mappings(value: Any, key: str) -> list[dict]:
+        found = value.get(key) if isinstance(value, dict) else None
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    scores = []
+    for model in index if isinstance(index, list) else []:
+        for result in mappings(model, "results"):
+            data = result.get("dataset")
+            for score in mappings(result, "metrics"):
+                value = score.get("value")
+                text = f"{value:.4g}" if isinstance(value, float) else str(value)
+                name = score.get("name") or score.get("type") or "score"
+                scores.append((str(name), text, str(data.get("name", "")) if isinstance(data, dict) else ""))
+    return scores[:50]
 
 
 def _snippet(repo: Repo, said: dict, names: list[str]) -> str:

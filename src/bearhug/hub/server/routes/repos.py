@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bearhug.hub.server import git
-from bearhug.hub.server.content import Hub
 from bearhug.hub.server.database import stamp
 from bearhug.hub.server.errors import BadInput, Conflict, Forbidden, NotFound, RevisionNotFound
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.patterns import default_attributes
 from bearhug.hub.server.queries import accounts, objects, repos
 from bearhug.hub.server.queries.accounts import Caller
@@ -78,7 +78,7 @@ def make(
     if kind == "space":
         content["README.md"] = f"---\ntitle: {name}\nsdk: {sdk}\n---\n"
     entries = [
-        git.Entry(git.FILE, path, objects.add(db, repo.id, "blob", text.encode())) for path, text in content.items()
+        git.Entry.of(git.FILE, path, objects.add(db, repo.id, "blob", text.encode())) for path, text in content.items()
     ]
     tree = objects.add(db, repo.id, "tree", git.tree_bytes(entries))
     assert caller.account is not None

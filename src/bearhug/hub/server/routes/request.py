@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bearhug.hub.server.content import Hub
 from bearhug.hub.server.errors import BadInput, TooLarge, Unauthorized
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import Incoming
 from bearhug.hub.server.queries import accounts
 from bearhug.hub.server.queries.accounts import Caller
@@ -151,13 +151,7 @@ def takes_json(handler: Callable[[Request, dict], Response]) -> Callable:
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, hub_of(request).settings.most_json)
-        try:
-            data = json.loads(body) if body.strip() else {}
-        except (ValueError, RecursionError):
-            raise BadInput("The body is not valid JSON.") from None
-        if not isinstance(data, dict):
-            raise BadInput("The body must be a JSON object.")
-        return await run_in_threadpool(handler, request, data)
+        return await run_in_threadpool(lambda: handler(request, _object(body)))
 
     return endpoint
 
@@ -167,20 +161,24 @@ def takes_form(handler: Callable[[Request, dict[str, list[str]]], Response]) -> 
 
     async def endpoint(request: Request) -> Response:
         body = await read_body(request, hub_of(request).settings.most_json)
-        return await run_in_threadpool(handler, request, _fields(request, body))
+        return await run_in_threadpool(lambda: handler(request, _fields(request, body)))
 
     return endpoint
 
 
+def _object(body: bytes) -> dict:
+    try:
+        data = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadInput("The body is not valid JSON.") from None
+    if not isinstance(data, dict):
+        raise BadInput("The body must be a JSON object.")
+    return data
+
+
 def _fields(request: Request, body: bytes) -> dict[str, list[str]]:
     if "json" in request.headers.get("content-type", ""):
-        try:
-            data = json.loads(body or b"{}")
-        except (ValueError, RecursionError):
-            raise BadInput("The body is not valid JSON.") from None
-        if not isinstance(data, dict):
-            raise BadInput("The body must be a JSON object.")
-        return {name: value if isinstance(value, list) else [value] for name, value in data.items()}
+        return {name: value if isinstance(value, list) else [value] for name, value in _object(body).items()}
     try:
         return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=20_000)
     except ValueError:
@@ -203,6 +201,8 @@ def takes_file(
         limit = most(request)
         if _announced(request) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes.")
+        if _announced(request) > hub.objects.free_bytes():
+            raise TooLarge("The hub's disk is full.", status=507)
         incoming = hub.objects.receive(limit)
         try:
             buffer = bytearray()

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from bearhug.hub.server.errors import BadInput
 from bearhug.hub.server.queries import objects, repos
 from bearhug.hub.server.queries.repos import SORTS
-from bearhug.hub.server.routes.files import KNOWN, SHORT, asked_keys, summary
+from bearhug.hub.server.routes.files import KNOWN, SHORT, asked_keys, siblings, summary
 from bearhug.hub.server.routes.request import caller_of, cursor, flag, hub_of, next_page, number, ok
 
 
@@ -26,6 +26,7 @@ def listed(request: Request) -> Response:
     names = asked_keys(request, kind)
     tags = [part for value in query.getlist("filter") for part in value.split(",")]
     tags += query.getlist("pipeline_tag") + [f"dataset:{name}" for name in query.getlist("trained_dataset")]
+    keys = _keys(request, kind, names)
     with hub_of(request).db.read() as db:
         found = repos.search(
             db,
@@ -40,17 +41,33 @@ def listed(request: Request) -> Response:
             after=tuple(after) if after else None,
             limit=limit + 1,
         )
-        heads = {repo.id: objects.ref(db, repo.id, "refs/heads/main") for repo in found}
-    keys = names if names is not None else SHORT[kind].split()
-    if names is None and flag(request, "full"):
-        keys = [*keys, *(key for key in ("sha", "cardData", "siblings", "disabled") if key in KNOWN[kind].split())]
-    if names is None and flag(request, "cardData"):
-        keys = [*keys, "cardData"]
-    if names is None and flag(request, "config"):
-        keys = [*keys, "config"]
-    keys = [key for key in dict.fromkeys(keys) if key != "siblings"]
+        heads = {repo.id: objects.resolve(db, repo.id, "main") for repo in found[:limit]}
+        within = {
+            repo.id: siblings(db, repo, heads[repo.id], blobs=False) if "siblings" in keys else None
+            for repo in found[:limit]
+        }
     page = found[:limit]
-    response = ok([summary(repo, repo.facts, keys, sha=heads[repo.id], every=names is not None) for repo in page])
+    every = names is not None
+    response = ok(
+        [
+            summary(repo, repo.facts, keys, sha=heads[repo.id].sha1, siblings=within[repo.id], every=every)
+            for repo in page
+        ]
+    )
     if len(found) > limit:
         response.headers.update(next_page(request, [repos.sort_value(page[-1], sort), page[-1].id]))
     return response
+
+
+def _keys(request: Request, kind: str, names: list[str] | None) -> list[str]:
+    """What each entry shows: the names in `expand`, or the short form and what `full`, `cardData`, `config` add."""
+    if names is not None:
+        return names
+    keys = SHORT[kind].split()
+    if flag(request, "full"):
+        keys += ["sha", "cardData", "siblings", "disabled"]
+    if flag(request, "cardData"):
+        keys.append("cardData")
+    if flag(request, "config"):
+        keys.append("config")
+    return [key for key in dict.fromkeys(keys) if key in KNOWN[kind].split()]

@@ -18,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bearhug.hub.server import xet
-from bearhug.hub.server.content import Hub, rebuilt
+from bearhug.hub.server.content import rebuilt
 from bearhug.hub.server.credentials import sign, signed
 from bearhug.hub.server.errors import BadInput, Forbidden, HubError, NotFound, Unauthorized
+from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import Incoming
 from bearhug.hub.server.queries import files, repos
 from bearhug.hub.server.routes.commits import writer
