@@ -99,7 +99,7 @@ def save(
                 if count > 1
                 else dataset.with_format("arrow")
             )
-            with ArrowWriter(folder / file["filename"], dataset.features) as writer:
+            with ArrowWriter(folder / file["filename"], dataset.features, sync=False) as writer:
                 for table in shard._tables(_rows_at_once(dataset)):
                     writer.write(table, dataset.features)
                     bar.update(table.num_rows)

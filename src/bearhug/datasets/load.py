@@ -389,7 +389,7 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing_folder(folder) as temporary:
         for split, files in source.files.items():
-            with ArrowWriter(temporary / f"{split}.arrow", features, loose=True) as writer:
+            with ArrowWriter(temporary / f"{split}.arrow", features, loose=True, sync=False) as writer:
                 for table, where in _read_split(source, split, files, writer):
                     try:
                         writer.write(table, where=where)

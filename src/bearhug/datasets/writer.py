@@ -19,7 +19,8 @@ from bearhug._lib.files import sync_folder
 from bearhug.datasets.arrow import cast, unwrap
 from bearhug.datasets.features import Feature, Features, LargeList, List, Value, is_null
 
-BATCH_BYTES = 16 << 20  # a record batch of a file that is written here
+BATCH_BYTES = 16 << 20  # how much waits before it is written
+SMALL_BATCH = 1 << 20  # smaller record batches are joined
 
 
 class ArrowWriter:
@@ -32,10 +33,12 @@ class ArrowWriter:
         fingerprint: str | None = None,
         *,
         loose: bool = False,
+        sync: bool = True,
     ):
         self.path = None if path is None else Path(path)
         self.features = features
         self.fixed = features is not None  # the features are asked for: nothing is widened
+        self.sync = sync  # False where the folder around is made whole later
         self.loose = loose  # columns may come and go: what is missing is null
         self.rows = 0
         self.fingerprint = fingerprint
@@ -122,7 +125,9 @@ class ArrowWriter:
         assert self.features is not None
         schema = self.features.arrow_schema
         tables = [one.cast(schema) if one.schema != schema else one for one in self._waiting]
-        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks()
+        table = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+        if len(tables) > 1 and self._waiting_bytes < len(tables) * SMALL_BATCH:
+            table = table.combine_chunks()
         self._waiting, self._waiting_bytes = [], 0
         self._open()
         for batch in table.to_batches():
@@ -155,7 +160,8 @@ class ArrowWriter:
             self._parts.append((self._sink.getvalue(), self.features))
         else:
             self._sink.flush()
-            os.fsync(self._sink.fileno())
+            if self.sync:
+                os.fsync(self._sink.fileno())
             self._sink.close()
             self._parts.append((self._temporary, self.features))
         self._stream = self._sink = None
@@ -178,7 +184,8 @@ class ArrowWriter:
                 os.umask(mask)
                 os.chmod(part, 0o666 & ~mask)
                 os.replace(part, self.path)
-                sync_folder(self.path.parent)
+                if self.sync:
+                    sync_folder(self.path.parent)
         except BaseException:
             self.drop()
             raise

@@ -143,7 +143,7 @@ def read(
         return
     if plain and quoting != 3 and _cut_short(mapped, source, quotechar.encode()):
         raise ValueError(f"{name!r} ends inside of quotes: the file is cut short, or a {quotechar} is missing.")
-    empty = pa.table({one: pa.array([], pa.string()) for one in columns}).select(chosen)
+    empty = pa.table({one: pa.array([], pa.large_string()) for one in columns}).select(chosen)
     if not done:
         yield _typed(empty, features, rules, unseen, index_col, converters, dtype)
     elif unseen and features is None:  # columns without any value are fractions in the end
@@ -268,7 +268,7 @@ def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) 
         newlines_in_values=True,
         ignore_empty_lines=True,
     )
-    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False)
+    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.large_string()), strings_can_be_null=False)
     try:
         opened = pa_csv.open_csv(source, options, split, convert)
     except pa.ArrowInvalid as error:
@@ -325,7 +325,7 @@ def _tables(rows: Iterator[list[str]], columns: list[str], name: str, on_bad: st
                     )
                 continue
             kept.append(row + [""] * (width - len(row)))
-        yield pa.table([pa.array([row[i] for row in kept], pa.string()) for i in range(width)], names=columns)
+        yield pa.table([pa.array([row[i] for row in kept], pa.large_string()) for i in range(width)], names=columns)
 
 
 def _sized(tables: Iterator[pa.Table], size: int, most: int | None, footer: int, skip: int = 0) -> Iterator[pa.Table]:
@@ -379,16 +379,23 @@ class _Rules:
     def __init__(
         self, none: list[str], filters: bool, thousands: str | None, decimal: str, yes: list[str], no: list[str]
     ):
-        self.none = pa.array(none, pa.string())
+        self.none = pa.array(none, pa.large_string())
+        self.longest = max(map(len, none), default=0)
         self.filters, self.thousands, self.decimal = filters, thousands, decimal
-        self.yes = pa.array(["True", "TRUE", "true", *yes])
-        self.no = pa.array(["False", "FALSE", "false", *no])
+        self.yes = pa.array(["True", "TRUE", "true", *yes], pa.large_string())
+        self.no = pa.array(["False", "FALSE", "false", *no], pa.large_string())
+        self.words = {*self.yes.to_pylist(), *self.no.to_pylist()}
 
     def missing(self, texts: pa.ChunkedArray) -> pa.ChunkedArray:
         """The texts with null where a value is missing."""
-        if not self.filters or not len(self.none):
+        if not self.filters or not len(self.none) or not len(texts):
             return texts
-        return pc.if_else(pc.is_in(texts, self.none), pa.scalar(None, pa.string()), texts)  # pyright: ignore[reportReturnType]
+        if pc.min(pc.binary_length(texts)).as_py() > self.longest:
+            return texts
+        missing = pc.is_in(texts, self.none)
+        if not pc.any(missing).as_py():
+            return texts
+        return pc.if_else(missing, pa.scalar(None, pa.large_string()), texts)
 
 
 def _typed(
@@ -410,7 +417,7 @@ def _typed(
         wanted = dtype.get(name) if isinstance(dtype, dict) else dtype
         texts = rules.missing(texts)
         if wanted in (str, "str", "string", object) or (features is not None and _is_string(features.get(name))):
-            arrays[name] = texts.cast(pa.large_string())
+            arrays[name] = texts
             continue
         arrays[name] = made = _values(texts, rules)
         if pa.types.is_null(made.type):
@@ -436,10 +443,15 @@ def _values(texts: pa.ChunkedArray, rules: _Rules) -> pa.ChunkedArray:
     numbers = _numbers(texts, rules)
     if numbers is not None:
         return numbers
-    yes, no = pc.is_in(texts, rules.yes), pc.is_in(texts, rules.no)
-    if pc.all(pc.or_(pc.or_(yes, no), texts.is_null())).as_py():
-        return pc.if_else(texts.is_null(), pa.scalar(None, pa.bool_()), yes)  # pyright: ignore[reportReturnType]
-    return texts.cast(pa.large_string())
+    if _first(texts) in rules.words:
+        yes, no = pc.is_in(texts, rules.yes), pc.is_in(texts, rules.no)
+        if pc.all(pc.or_(pc.or_(yes, no), texts.is_null())).as_py():
+            return pc.if_else(texts.is_null(), pa.scalar(None, pa.bool_()), yes)
+    return texts
+
+
+def _first(texts: pa.ChunkedArray) -> str:
+    return next((one.as_py() for one in texts if one.is_valid), "")
 
 
 def _numbers(texts: pa.ChunkedArray, rules: _Rules) -> pa.ChunkedArray | None:
@@ -453,7 +465,7 @@ def _numbers(texts: pa.ChunkedArray, rules: _Rules) -> pa.ChunkedArray | None:
         if pc.any(pc.match_substring(texts, ".")).as_py():
             return None
         texts = pc.replace_substring(texts, rules.decimal, ".")
-    head = next((one.as_py() for one in texts if one.is_valid), "")
+    head = _first(texts)
     if not re.match(
         r"\s*[+-]?(\d|\.\d|inf|nan)", head, re.I
     ):  # a cast that fails is slow: Arrow words an error for each value
