@@ -72,10 +72,10 @@ def fill(
     report.unexpected = [theirs for theirs in weights if theirs not in found and not names.is_constant(theirs)]
     order = {name: place for place, name in enumerate(known)}
     for theirs, name in sorted(found.items(), key=lambda pair: order[pair[1]]):
-        stored = weights[theirs]
-        for ours, tensor in _parts(known[name], stored, shapes):
+        whole = weights[theirs]
+        for ours, tensor in _parts(known[name], whole, shapes):
             if tensor is None or tensor.shape != shapes[ours]:
-                given = tuple(stored.shape) if tensor is None else tuple(tensor.shape)
+                given = tuple(whole.shape) if tensor is None else tuple(tensor.shape)
                 report.mismatched[ours] = (theirs, given, tuple(shapes[ours]))
                 continue
             if ours in set_by and not torch.equal(model.get_parameter(ours).cpu(), tensor.to(dtype or tensor.dtype)):
@@ -89,9 +89,10 @@ def fill(
     return report
 
 
-def _parts(rule: Rule, stored: Tensor, shapes: Mapping[str, torch.Size]) -> Iterable[tuple[str, Tensor | None]]:
+def _parts(rule: Rule, whole: Tensor, shapes: Mapping[str, torch.Size]) -> Iterable[tuple[str, Tensor | None]]:
+    """Our tensors in one of theirs; None where it does not hold them."""
     try:
-        return zip(rule.parts, rule.split(stored, [shapes[ours][0] for ours in rule.parts]), strict=True)
+        return zip(rule.parts, rule.split(whole, [shapes[ours][0] for ours in rule.parts]), strict=True)
     except ValueError:
         return [(ours, None) for ours in rule.parts]
 
@@ -207,12 +208,13 @@ def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:
         return
     table, output = model.model.embed_tokens, model.get_output_embeddings()
     assert output is not None
-    stored = [name for name in ("model.embed_tokens.weight", "head.out.weight") if name not in report.fresh]
-    if len(stored) == 2 and not torch.equal(table.weight, output.weight):
+    there = [name for name in ("model.embed_tokens.weight", "head.out.weight") if name not in report.fresh]
+    real = table.weight.device.type != "meta"
+    if len(there) == 2 and real and not torch.equal(table.weight, output.weight):
         log.warning("%s says that its output is its table of words, but stores two that differ: both are kept.", source)
         model.config.tie_word_embeddings = False
         model.model.config = replace(model.model.config, tie_word_embeddings=False)
-    elif stored == ["head.out.weight"]:
+    elif there == ["head.out.weight"]:
         table.weight = output.weight
         report.missing.pop("model.embed_tokens.weight", None)
     else:
