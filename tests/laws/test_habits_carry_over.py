@@ -13,6 +13,7 @@ STORIES, SENTIMENT, DATA = "bearhug/storyteller", "bearhug/sentiment-en", "bearh
 SETUP = f"""
 import torch, bearhug
 from bearhug import *
+from bearhug import GPT2Config, GPT2LMHeadModel, GPT2Tokenizer, GPT2TokenizerFast
 tokenizer = AutoTokenizer.from_pretrained({SENTIMENT!r})
 data = load_dataset({DATA!r}, split="validation[:4]")
 """

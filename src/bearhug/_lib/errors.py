@@ -10,12 +10,15 @@ from difflib import get_close_matches
 
 def near(given: str, known: Iterable[str], most: int = 3) -> str:
     """` Did you mean 'a', 'b' or 'c'?` for what was given, or an empty string where nothing is near."""
-    known = list(known)
-    folded = {name.lower(): name for name in known}
-    matches = get_close_matches(given.lower(), folded, n=most, cutoff=0.6)
+    folded: dict[str, list[str]] = {}
+    for name in known:
+        folded.setdefault(name.lower(), []).append(name)
+    alike = get_close_matches(given.lower(), folded, n=most, cutoff=0.6)
+    # among names that differ in case alone, the one written like what was given comes first
+    matches = [name for match in alike for name in get_close_matches(given, folded[match], n=2, cutoff=0.0)][:most]
     if not matches:
         return ""
-    return f" Did you mean {either(repr(folded[match]) for match in matches)}?"
+    return f" Did you mean {either(repr(match) for match in matches)}?"
 
 
 def either(words: Iterable[str]) -> str:
