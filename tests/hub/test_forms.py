@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import contextmanager
 
 import pytest
 from huggingface_hub.utils._oauth_device import poll_device_token, request_device_code
@@ -15,13 +16,19 @@ def csrf(page: str) -> str:
     return found[1]
 
 
-@pytest.fixture
-def browser(hub):
+@contextmanager
+def logged_in(hub):
     """A browser that has logged in as bear."""
     with hub.http(**HTML) as http:
         mark = csrf(http.get("/login").text)
         answer = http.post("/login", data={"csrf": mark, "name": "bear", "password": hub.password, "next": "/new"})
         assert (answer.status_code, answer.headers["Location"]) == (303, "/new")
+        yield http
+
+
+@pytest.fixture(scope="module")
+def browser(hub):
+    with logged_in(hub) as http:
         yield http
 
 
@@ -112,10 +119,13 @@ def test_pages_that_need_a_login_lead_to_it(hub):
     assert (answer.status_code, answer.headers["Location"]) == (303, "/login?next=%2Foauth%2Fdevice%3Fuser_code%3DAB")
 
 
-def test_logging_out(browser):
-    browser.post("/logout", data={"csrf": csrf(browser.get("/new").text)})
-
-    assert browser.get("/settings/tokens").status_code == 303
+def test_logging_out(hub):
+    with logged_in(hub) as http:
+        session = http.cookies["bearhug_session"]
+        http.post("/logout", data={"csrf": csrf(http.get("/new").text)})
+        assert http.get("/settings/tokens").status_code == 303
+        http.cookies.set("bearhug_session", session)
+        assert http.get("/settings/tokens").status_code == 303, "the session itself is over"
 
 
 # a device

@@ -80,7 +80,11 @@ def front_matter(text: str) -> dict:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MOST_DEPTH:
                 raise BadInput(f"The README's metadata is nested more than {MOST_DEPTH} deep.")
-        data = yaml.load(front, Loader=LOADER)
+        loader = LOADER(front)
+        try:
+            data = loader.get_single_data()
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"Invalid metadata in README.md: not valid YAML: {' '.join(str(error).split())[:300]}") from None
     if data is None:
