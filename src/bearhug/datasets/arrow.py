@@ -213,7 +213,7 @@ def _typed(values: Any, feature: Feature, name: str) -> pa.Array:
             values = encode_all(feature, [plain(one) for one in values])
         return cast(infer(values), feature)
     except (pa.ArrowException, OverflowError) as error:
-        raise _explained(error, values, name, feature) from error
+        raise _explained(error, values, name, feature) from None
 
 
 def _inferred(values: Any, name: str, mixed: str | None) -> tuple[pa.Array, Feature]:
@@ -227,10 +227,10 @@ def _inferred(values: Any, name: str, mixed: str | None) -> tuple[pa.Array, Feat
         array = infer(_at_paths(list(values), paths) if paths else values)
     except (pa.ArrowException, OverflowError, TypeError) as error:
         if mixed != "use_json":
-            raise _explained(error, values, name) from error
+            raise _explained(error, values, name) from None
         paths = merged(paths + mixed_kinds([plain(one) for one in values]))
         if not paths:
-            raise _explained(error, values, name) from error
+            raise _explained(error, values, name) from None
         array = infer(_at_paths([plain(one) for one in values], paths))
     feature = feature_of(pa.field("item", array.type))
     for path in paths:
@@ -487,7 +487,7 @@ def cast_table(table: pa.Table, features: Features) -> pa.Table:
             kind = (
                 TypeError if isinstance(error, TypeError) and not isinstance(error, pa.ArrowException) else type(error)
             )
-            raise kind(f"the column {name!r} does not become {_short(feature)}: {error}") from error
+            raise kind(f"the column {name!r} does not become {_short(feature)}: {error}") from None
     return pa.table(arrays, schema=features.arrow_schema)
 
 

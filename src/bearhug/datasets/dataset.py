@@ -620,7 +620,7 @@ class Dataset:
             else:
                 rows = pc.sort_indices(table, sort_keys=keys, null_placement=nulls)
         except pa.ArrowTypeError as error:
-            raise TypeError(f"the columns {names} cannot be sorted: {error}") from error
+            raise TypeError(f"the columns {names} cannot be sorted: {error}") from None
         step = f"sort({', '.join(names)})"
         return self._select(
             rows.to_numpy().astype(np.int64), step, names, backwards, null_placement, key=new_fingerprint,

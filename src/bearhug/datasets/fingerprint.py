@@ -328,7 +328,7 @@ class _Walk:
             except Exception as error:
                 raise Unkeyable(
                     f"{where} is a {kind.__name__} from {kind.__module__}, whose content cannot be read"
-                ) from error
+                ) from None
             if isinstance(reduced, tuple):
                 state = [part for part in reduced[1:] if part is not None and not hasattr(part, "__next__")]
                 for part in reduced[3:]:

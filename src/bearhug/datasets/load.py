@@ -163,11 +163,11 @@ def find(path: str, name: str | None, data_dir: str | None, data_files: Any, opt
             raise
         hint = near(path, FORMATS)
         if path.count("/") > 1 or path.startswith((".", "/", "~")):
-            raise DatasetNotFoundError(f"Couldn't find the folder or file {path!r}.{_beside(local)}") from error
+            raise DatasetNotFoundError(f"Couldn't find the folder or file {path!r}.{_beside(local)}") from None
         raise DatasetNotFoundError(
             f"Dataset {path!r} doesn't exist here or on the hub, or cannot be reached.{hint}\n{error}\n"
             f"Files of your own are read with load_dataset('csv', data_files='my.csv')."
-        ) from error
+        ) from None
 
 
 def _beside(path: Path) -> str:
@@ -330,7 +330,7 @@ def read_card(repo: Any) -> dict:
     try:
         card = yaml.safe_load(head)
     except yaml.YAMLError as error:
-        raise ValueError(f"the front matter of {readme} is no YAML: {error}") from error
+        raise ValueError(f"the front matter of {readme} is no YAML: {error}") from None
     return card if isinstance(card, dict) else {}
 
 
@@ -396,7 +396,7 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
                     except (TypeError, ValueError, pa.ArrowException) as error:
                         raise DatasetGenerationError(
                             f"An error occurred while generating the dataset: {error}"
-                        ) from error
+                        ) from None
                 if writer.features is None:
                     names = ", ".join(file.name for file in files)
                     raise DatasetGenerationError(
@@ -465,7 +465,7 @@ def read_file(source: Source, path: Path) -> Iterator[pa.Table]:
     except DatasetGenerationError:
         raise
     except (UnicodeDecodeError, ValueError, TypeError, KeyError, EOFError, OSError, pa.ArrowException) as error:
-        raise DatasetGenerationError(f"An error occurred while generating the dataset: {path}: {error}") from error
+        raise DatasetGenerationError(f"An error occurred while generating the dataset: {path}: {error}") from None
 
 
 def _with_features(table: pa.Table, original: pa.Table, features: Features | None) -> pa.Table:
@@ -481,7 +481,7 @@ def _with_features(table: pa.Table, original: pa.Table, features: Features | Non
         try:
             arrays.append(cast(table[name], feature))
         except (TypeError, ValueError, pa.ArrowException) as error:
-            raise ValueError(f"the column {name!r} does not become {feature}: {error}") from error
+            raise ValueError(f"the column {name!r} does not become {feature}: {error}") from None
     extra = [name for name in table.column_names if name not in features]
     if extra:
         raise ValueError(f"the columns {extra} are not among the features {list(features)}.")

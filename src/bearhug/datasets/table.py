@@ -58,7 +58,7 @@ def read_arrow(path: str | os.PathLike, *, in_memory: bool = False) -> tuple[pa.
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(
             f"{os.fspath(path)!r} ({buffer.size} bytes) is no whole Arrow file: {error}\nDelete it and make it again."
-        ) from error
+        ) from None
     return unwrap(table), mapped
 
 

@@ -428,7 +428,7 @@ class CustomView(View):
         except Exception as error:
             raise TypeError(
                 f"the transform must return a dict of lists, from which a row can be taken; it returned {batch!r:.100}."
-            ) from error
+            ) from None
 
     def batch(self, table: pa.Table) -> Any:
         """The rows of a table."""

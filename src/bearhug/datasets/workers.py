@@ -35,7 +35,7 @@ class Workers:
                 raise TypeError(
                     f"{job.name} cannot be sent to other processes ({error}); define it at the top of a module, or "
                     "leave num_proc out."
-                ) from error
+                ) from None
 
     def run(self, done: Callable[[int], Any]) -> bool:
         """Wait for all; whether they wrote something."""

@@ -109,7 +109,7 @@ class ArrowWriter:
                     raise TypeError(
                         f"the column {name!r}{at} holds {features[name]}, but the rows before it {feature}: {error}\n"
                         f"Say what the column is: features=Features({{{name!r}: Value('string'), ...}})."
-                    ) from error
+                    ) from None
                 wider[name] = wide
                 arrays[name] = given
         if wider:

@@ -131,7 +131,7 @@ def read(
             yield _typed(table.select(chosen), features, rules, unseen, index_col, converters, dtype)
     except pa.ArrowInvalid as error:
         if not plain or "UTF8" in str(error):
-            raise _bad(error, head, name) from error
+            raise _bad(error, head, name) from None
         # rows of different lengths: read again, splitting in Python
         source.rewind()
         _, parsed = _split(

@@ -57,13 +57,13 @@ def read(
             table, paths = _table(batch, paths, decided, on_mixed_types)
         except (pa.ArrowInvalid, ValueError) as error:
             if not first:
-                raise _where(error, batch, name) from error
+                raise _where(error, batch, name) from None
             try:
                 whole = json.loads(
                     _text(batch + file.read(), "utf-8" if encoding == "utf-8" else encoding, encoding_errors)
                 )
             except ValueError:
-                raise _where(error, batch, name) from error
+                raise _where(error, batch, name) from None
             yield _object(whole, name, features)
             return
         first, decided = False, True
@@ -109,7 +109,7 @@ def _parse(batch: bytes) -> pa.Table:
             return pa_json.read_json(io.BytesIO(batch), read_options=options)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             if size > len(batch) or not any(word in str(error) for word in ("straddling", "JSON conversion to")):
-                raise pa.ArrowInvalid(str(error)) from error
+                raise pa.ArrowInvalid(str(error)) from None
             size *= 4
 
 
