@@ -3,9 +3,9 @@
     python benchmarks/tokenizer.py [gpt2] [cl100k] [bert] [train]
 
 Ours and the reference's (tokenizers 0.23) run interleaved on the same lines: ids alone, ids as lists of Python numbers,
-every field, a short text at a time, decoding, loading, training. The text is read anew each round, so ours answers from its
-cache of pieces as it would on more text of the same kind; the first call of a new engine is shown beside it. Limit: one
-pass over the bytes at memory bandwidth.
+every field, a short text at a time, decoding, loading, training. The text is read anew each round, so ours answers from
+its cache of pieces as it would on more text of the same kind; the first call of a new engine is shown beside it. Limit:
+one pass over the bytes at memory bandwidth.
 Data: BEARHUG_SHARED_DATA (see tests/conftest.py).
 """
 
