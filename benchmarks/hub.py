@@ -1,7 +1,7 @@
 """How many commits a second does the hub take, and how fast do weights go up and down?
 
 One-file commits over HTTP against git's own plumbing in a bare repository on the same disk (no network), into a
-small tree and into one of 10,000 files. Limit: how often a second this disk syncs a file. Then 100 MB over Xet and back.
+small tree and into one of 10,000 files. Limit: how often a second this disk syncs a file. Then 100 MB over Xet.
 """
 
 import json
