@@ -325,7 +325,7 @@ class _Walk:
         else:
             try:
                 reduced = value.__reduce_ex__(4)
-            except Exception as error:
+            except Exception:
                 raise Unkeyable(
                     f"{where} is a {kind.__name__} from {kind.__module__}, whose content cannot be read"
                 ) from None

@@ -425,7 +425,7 @@ class CustomView(View):
         batch = self.batch(pa.Table.from_batches([self.batches.batches[home].slice(place, 1)]))
         try:
             return {name: values[0] for name, values in batch.items()}
-        except Exception as error:
+        except Exception:
             raise TypeError(
                 f"the transform must return a dict of lists, from which a row can be taken; it returned {batch!r:.100}."
             ) from None
