@@ -484,3 +484,19 @@ def test_bounded_memory_in_big_steps():
     out = ds.map(lambda b: {"v": np.ones((len(b["n"]), 64), dtype=np.float32)}, batched=True)
 
     assert out.with_format("numpy")[9_999]["v"].shape == (64,)
+
+
+def test_a_tokenizers_arrays_become_what_its_lists_would():
+    from bearhug.tokenizers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained("bearhug/sentiment-en")
+    ds = ours.Dataset.from_dict({"text": ["a fine day", "no", "", "rain again and again and again"]})
+    options = {"truncation": True, "max_length": 6, "return_offsets_mapping": True, "return_special_tokens_mask": True}
+
+    flat = ds.map(lambda batch: tokenizer(batch["text"], **options), batched=True)
+    lists = ds.map(lambda batch: dict(tokenizer(batch["text"], **options)), batched=True)
+    rows = ds.map(lambda row: tokenizer(row["text"], **options))
+
+    assert flat.features["input_ids"] == ours.List(ours.Value("int32"))
+    assert flat.features == lists.features
+    assert flat.to_dict() == lists.to_dict() == rows.to_dict()

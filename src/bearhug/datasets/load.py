@@ -386,8 +386,7 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
     info.dataset_name = _slug(Path(source.name).name)
     splits = SplitDict()
     features = source.features
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_folder(folder) as temporary:
+    with contextlib.suppress(_AlreadyThere), replacing_folder(folder) as temporary:
         for split, files in source.files.items():
             with ArrowWriter(temporary / f"{split}.arrow", features, loose=True, sync=False) as writer:
                 for table, where in _read_split(source, split, files, writer):
@@ -413,7 +412,13 @@ def prepare(source: Source, cache: Path, *, fresh: bool = False) -> Prepared:
         info.size_in_bytes = info.download_size + info.dataset_size
         with open(temporary / "prepared.json", "w", encoding="utf-8") as out:
             json.dump(info.to_dict(), out)
+        if not fresh and (folder / "prepared.json").is_file():
+            raise _AlreadyThere  # another process was faster; its files may be open
     return _open_prepared(folder)
+
+
+class _AlreadyThere(Exception):
+    """Another process has converted the same files meanwhile."""
 
 
 def _open_prepared(folder: Path) -> Prepared:
