@@ -29,7 +29,7 @@ from bearhug.hub.server.hub import Hub
 from bearhug.hub.server.objects import ObjectFolder
 from bearhug.hub.server.queries import repos as repo_queries
 from bearhug.hub.server.queries.accounts import RESERVED
-from bearhug.hub.server.routes import accounts, auth, commits, files, forms, lfs, pages, repos, search, xet
+from bearhug.hub.server.routes import accounts, auth, commits, files, forms, lfs, pages, rendering, repos, search, xet
 from bearhug.hub.server.routes.request import SLASH, caller_of, takes_file, takes_form, takes_json
 from bearhug.hub.server.settings import Settings
 
@@ -253,8 +253,8 @@ def _failed(request: Request, error: Exception) -> Response:
     named = (error.kind, error.name) if isinstance(error, RepoNotFound) else _named(request)
     if isinstance(error, RepoNotFound | NotFound) and (moved := _moved(request, *named)):
         return moved
-    if pages.wants_page(request):
-        return pages.failed(request, error.status, error.message)
+    if rendering.wants_page(request):
+        return rendering.failed(request, error.status, error.message)
     headers = {"X-Error-Message": re.sub(r"[^\x20-\xff]", " ", error.message)[:1000], **error.headers}
     if error.code:
         headers["X-Error-Code"] = error.code

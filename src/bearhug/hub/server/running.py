@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 
 from bearhug.hub.server.app import create_app
-from bearhug.hub.server.credentials import new_token, password_hash
+from bearhug.hub.server.credentials import new_token, password_hash, password_is
 from bearhug.hub.server.database import Database
 from bearhug.hub.server.errors import HubError
 from bearhug.hub.server.hub import Hub
@@ -159,8 +159,6 @@ def apply_file(db: Database, file: Path) -> None:
 
 
 def _apply(db, wanted: dict) -> None:
-    from bearhug.hub.server.credentials import password_is
-
     for user in wanted.get("users", []):
         account = accounts.save(db, "user", user["name"], fullname=user.get("fullname"), email=user.get("email"))
         password = user.get("password")

@@ -20,6 +20,7 @@ from bearhug.hub.server.queries.accounts import Caller
 from bearhug.hub.server.queries.objects import Blob
 from bearhug.hub.server.queries.repos import Repo
 from bearhug.hub.server.queries.trees import Item
+from bearhug.hub.server.routes.commits import describe
 from bearhug.hub.server.routes.request import (
     RepoPath,
     caller_of,
@@ -284,8 +285,6 @@ def info(request: Request) -> Response:
         commit = objects.resolve(db, repo.id, where.revision)
         facts = repo.facts
         if objects.ref(db, repo.id, "refs/heads/main") != commit.sha1:
-            from bearhug.hub.server.routes.commits import describe
-
             facts = describe(hub, db, repo, commit)
         chosen = names if names is not None else [key for key in KNOWN[where.kind].split() if key not in NOT_BY_DEFAULT]
         used = files.used_bytes(db, repo.id) if "usedStorage" in chosen else 0

@@ -17,23 +17,13 @@ from bearhug.hub.server.credentials import new_token, password_is
 from bearhug.hub.server.errors import BadInput, Forbidden, HubError
 from bearhug.hub.server.queries import accounts, repos
 from bearhug.hub.server.queries.accounts import Caller
+from bearhug.hub.server.routes.rendering import CSRF, csrf_token, page
+from bearhug.hub.server.routes.repos import make
 from bearhug.hub.server.routes.request import SESSION, caller_of, hub_of, public_url
 
-CSRF = "bearhug_form"
 FIVE_MINUTES = 300
 
 Form = dict[str, list[str]]
-
-
-def csrf_cookie(request: Request) -> str:
-    """The cookie that marks this browser; a new one where it has none."""
-    return request.cookies.get(CSRF) or secrets.token_urlsafe(16)
-
-
-def csrf_token(request: Request, cookie: str) -> str:
-    """What a form of this browser and session carries."""
-    mark = f"{cookie}|{request.cookies.get(SESSION, '')}".encode()
-    return hmac.digest(hub_of(request).secret, b"form|" + mark, "sha256").hex()
 
 
 def checked(request: Request, form: Form) -> None:
@@ -44,19 +34,13 @@ def checked(request: Request, form: Form) -> None:
     """
     cookie, given = request.cookies.get(CSRF), _one(form, "csrf")
     origin = request.headers.get("origin")
-    foreign = origin not in (None, "null") and urlsplit(origin or "").netloc != urlsplit(public_url(request)).netloc
+    foreign = origin is not None and urlsplit(origin).netloc != urlsplit(public_url(request)).netloc
     if not cookie or foreign or not hmac.compare_digest(csrf_token(request, cookie).encode(), given.encode()):
         raise Forbidden("This form is too old, or comes from another site. Open the page again.")
 
 
 def _one(form: Form, name: str) -> str:
     return (form.get(name) or [""])[0]
-
-
-def _page(request: Request, caller: Caller, template: str, **values) -> Response:
-    from bearhug.hub.server.routes.pages import page
-
-    return page(request, caller, template, **values)
 
 
 def _must_log_in(request: Request) -> Response:
@@ -71,7 +55,7 @@ def login_page(request: Request) -> Response:
     """GET /login."""
     with hub_of(request).db.read() as db:
         caller = caller_of(request, db)
-    return _page(request, caller, "login.html", next=_local(request.query_params.get("next", "/")), fault=None, name="")
+    return page(request, caller, "login.html", next=_local(request.query_params.get("next", "/")), fault=None, name="")
 
 
 def login(request: Request, form: Form) -> Response:
@@ -87,7 +71,7 @@ def login(request: Request, form: Form) -> Response:
     if not password_is(password, kept) or who is None:
         _count_failure(hub, address, name)
         fault = "This name and password do not fit."
-        return _page(request, Caller(), "login.html", next=then, fault=fault, name=name, status=401)
+        return page(request, Caller(), "login.html", next=then, fault=fault, name=name, status=401)
     session = secrets.token_urlsafe(32)
     with hub.db.write() as db:
         accounts.add_session(db, who.id, session, hub.settings.seconds_session)
@@ -142,7 +126,7 @@ def tokens_page(request: Request) -> Response:
         if caller.is_anonymous:
             return _must_log_in(request)
         found = accounts.tokens(db, caller.id)
-    return _page(request, caller, "tokens.html", tokens=found, fresh=None)
+    return page(request, caller, "tokens.html", tokens=found, fresh=None)
 
 
 def tokens(request: Request, form: Form) -> Response:
@@ -162,7 +146,7 @@ def tokens(request: Request, form: Form) -> Response:
             fresh = new_token()
             accounts.add_token(db, caller.id, fresh, name=name, role=role)
         found = accounts.tokens(db, caller.id)
-    return _page(request, caller, "tokens.html", tokens=found, fresh=fresh)
+    return page(request, caller, "tokens.html", tokens=found, fresh=fresh)
 
 
 # a new repository
@@ -176,13 +160,11 @@ def new_page(request: Request) -> Response:
             return _must_log_in(request)
         owners = _owners(db, caller)
     kind = "dataset" if request.url.path == "/new-dataset" else "model"
-    return _page(request, caller, "new.html", owners=owners, fault=None, kind=kind, name="")
+    return page(request, caller, "new.html", owners=owners, fault=None, kind=kind, name="")
 
 
 def new(request: Request, form: Form) -> Response:
     """POST /new: make it, and go to it."""
-    from bearhug.hub.server.routes.repos import make
-
     checked(request, form)
     hub, name, kind = hub_of(request), _one(form, "name").strip(), _one(form, "kind")
     if kind not in ("model", "dataset"):
@@ -198,7 +180,7 @@ def new(request: Request, form: Form) -> Response:
             private = _one(form, "visibility") == "private"
             repo = make(hub, db, caller, owner, kind, name, private=private, sdk=None, url=public_url(request))
     except HubError as error:
-        return _page(
+        return page(
             request, caller, "new.html", owners=owners, fault=error.message, kind=kind, name=name, status=error.status
         )
     return RedirectResponse(repo.path, status_code=303)
@@ -219,7 +201,7 @@ def device_page(request: Request) -> Response:
         caller = caller_of(request, db)
     if caller.is_anonymous:
         return _must_log_in(request)
-    return _page(request, caller, "device.html", code=request.query_params.get("user_code", ""), said=None)
+    return page(request, caller, "device.html", code=request.query_params.get("user_code", ""), said=None)
 
 
 def device(request: Request, form: Form) -> Response:
@@ -233,4 +215,4 @@ def device(request: Request, form: Form) -> Response:
             return _must_log_in(request)
         found = accounts.decide_device(db, code, caller.id, state)
     said = state if found else "unknown"
-    return _page(request, caller, "device.html", code="" if found else code, said=said)
+    return page(request, caller, "device.html", code="" if found else code, said=said)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bearhug.hub.server.content import content
 from bearhug.hub.server.credentials import sign, signed
 from bearhug.hub.server.database import later
 from bearhug.hub.server.errors import BadInput, Forbidden, HubError, NotFound, Refused
 from bearhug.hub.server.objects import Incoming
 from bearhug.hub.server.queries import files, repos
 from bearhug.hub.server.queries.accounts import Caller
+from bearhug.hub.server.queries.objects import Blob
 from bearhug.hub.server.routes.commits import writer
+from bearhug.hub.server.routes.files import ranged
 from bearhug.hub.server.routes.request import RepoPath, caller_of, hub_of, ok, public_url, wanted
 
 MEDIA = "application/vnd.git-lfs+json"
@@ -123,10 +126,6 @@ def verify(request: Request, data: dict) -> Response:
 
 def download(request: Request) -> Response:
     """GET /lfs-objects/{oid}?sign=...: a large file's bytes, with ranges."""
-    from bearhug.hub.server.content import content
-    from bearhug.hub.server.queries.objects import Blob
-    from bearhug.hub.server.routes.files import ranged
-
     hub, oid = hub_of(request), request.path_params["oid"]
     claim = signed(hub.secret, request.query_params.get("sign", ""))
     if claim is None or claim.get("get") != oid:

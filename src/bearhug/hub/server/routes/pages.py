@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
-from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import jinja2
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from bearhug.hub.server import facts, markdown
 from bearhug.hub.server.content import content, safetensors_header
@@ -24,14 +19,9 @@ from bearhug.hub.server.queries import files as stored
 from bearhug.hub.server.queries.accounts import Caller
 from bearhug.hub.server.queries.repos import Repo
 from bearhug.hub.server.routes.commits import MOST_CARD, describe, is_binary
-from bearhug.hub.server.routes.forms import CSRF, csrf_cookie, csrf_token
+from bearhug.hub.server.routes.rendering import page
 from bearhug.hub.server.routes.request import RepoPath, caller_of, cursor, encode_cursor, hub_of, number, public_url
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data: https:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
 PER_PAGE = 30
 MOST_SHOWN = 400_000  # bytes of a text file on its page
 MOST_DIFF = 200_000
@@ -294,77 +284,3 @@ def _snippet(repo: Repo, said: dict, names: list[str]) -> str:
         return f'from bearhug import pipeline\n\npipe = pipeline(\n    "{task}",\n    model="{name}",\n)'
     kind = "" if repo.kind == "model" else f'    repo_type="{repo.kind}",\n'
     return f'from bearhug.hub import snapshot_download\n\nfolder = snapshot_download(\n    "{name}",\n{kind})'
-
-
-# rendering
-
-
-def page(request: Request, caller: Caller, template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page from its template."""
-    cookie = csrf_cookie(request)
-    text = _environment().get_template(template).render(
-        me=caller.account, csrf=csrf_token(request, cookie), here=request.scope["raw_path"].decode("latin-1"), **values
-    )  # fmt: skip
-    headers = {
-        "Content-Security-Policy": POLICY,
-        "Cache-Control": "no-store",
-        "Cross-Origin-Opener-Policy": "same-origin",
-    }
-    response = HTMLResponse(text, status_code=status, headers=headers)
-    if request.cookies.get(CSRF) != cookie:
-        secure = public_url(request).startswith("https")
-        response.set_cookie(CSRF, cookie, httponly=True, samesite="strict", secure=secure)
-    return response
-
-
-def wants_page(request: Request) -> bool:
-    """Whether an error goes to a person's browser, not to a client."""
-    path = request.scope["path"]
-    is_data = re.match(r"/(api|cas|lfs-objects|oauth/token)(/|$)", path) or re.search(r"/(resolve|raw)/|\.git/", path)
-    return "text/html" in request.headers.get("accept", "") and not is_data
-
-
-def failed(request: Request, status: int, message: str) -> Response:
-    """The page of an error."""
-    try:
-        with hub_of(request).db.read() as db:
-            caller = caller_of(request, db)
-    except Exception:  # an error's page must not fail in its turn
-        caller = Caller()
-    return page(request, caller, "error.html", status=status, code=status, message=message)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    found.filters |= {
-        "size": size,
-        "ago": ago,
-        "url": lambda text: quote(str(text)),
-        "segment": lambda t: quote(t, safe=""),
-    }
-    return found
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    if count < 1000:
-        return f"{count} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        count /= 1000  # pyright: ignore[reportAssignmentType]
-        if count < 1000 or unit == "TB":
-            break
-    return f"{count:.3g} {unit}"  # pyright: ignore[reportPossiblyUnbound]
-
-
-def ago(moment: str | datetime) -> str:
-    """How long ago something was."""
-    then = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    seconds = (datetime.now(UTC) - then).total_seconds()
-    for length, unit in ((31_557_600, "year"), (2_629_800, "month"), (86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {unit}{'s' * (count > 1)} ago"
-    return "just now"
