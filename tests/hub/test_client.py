@@ -325,3 +325,19 @@ def test_a_file_that_is_missing_of_a_cached_revision_needs_the_hub(as_bear, push
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(HubUnreachable, match=r"'model\.safetensors' of .* is not in the cache, and no hub answers"):
         open_repo(pushed).path("model.safetensors")
+
+
+def test_a_bare_name_is_ones_own_in_the_card_too(as_bear, api):
+    """Pushed again under the bare name, a data set keeps what its card said."""
+    from bearhug import Dataset
+
+    rows = Dataset.from_dict({"text": ["a", "b"]})
+    rows.push_to_hub("own-rows")
+    api.upload_file(path_or_fileobj=b"---\nlicense: mit\n---\n# Mine\n", path_in_repo="README.md", repo_id="bear/own-rows",
+                    repo_type="dataset")  # fmt: skip
+    rows.push_to_hub("own-rows")
+    card = open_repo("bear/own-rows", repo_type="dataset", force_download=True).path("README.md")
+
+    assert card is not None
+    assert "license: mit" in card.read_text()
+    assert "# Mine" in card.read_text()

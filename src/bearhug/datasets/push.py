@@ -53,13 +53,14 @@ def push(
         ValueError: the features differ from those of splits that stay.
         OSError: nobody is logged in, or the hub does not answer.
     """
-    from bearhug.hub.client import open_repo, push_folder
+    from bearhug.hub.client import full_name, open_repo, push_folder
 
     if config_name == "data":
         raise ValueError("`config_name` cannot be 'data'. Please, choose another name for configuration.")
     if not splits:
         raise ValueError("there are no splits to push.")
     folder_name = data_dir or (config_name if config_name != "default" else "data")
+    repo_id = full_name(repo_id, token)
     old, card, body = _existing(repo_id, revision, token)
     info = DatasetInfo(config_name=config_name, features=next(iter(splits.values())).features, splits=SplitDict())
     info.download_size = info.dataset_size = 0

@@ -34,6 +34,7 @@ __all__ = [
     "Repo",
     "current_token",
     "endpoint",
+    "full_name",
     "login",
     "logout",
     "nursery_names",
@@ -358,7 +359,6 @@ def push_folder(
         ValueError: no files, or no possible name.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-    from huggingface_hub.errors import LocalTokenNotFoundError
 
     folder = Path(folder)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -366,22 +366,13 @@ def push_folder(
     names = [name for name in names if not any(fnmatch.fnmatch(name, pattern) for pattern in NEVER_PUSHED)]
     if not names:
         raise ValueError(f"there are no files in {str(folder)!r} to push.")
-    if not NAME.fullmatch(repo_id):
-        raise ValueError(f"{repo_id!r} is no name for a repository; it reads 'name' or 'owner/name'.")
-    given = token if isinstance(token, str) else current_token()
-    if not given:
-        raise LocalTokenNotFoundError(
-            f"pushing {repo_id!r} to {endpoint()} needs a login, and nobody is logged in.\n"
-            "Log in once: bearhug login (or pass token='hf_...', or set HF_TOKEN)."
-        )
-    require()
+    owned, given = full_name(repo_id, token), _token(token)
     api = _api(given)
-    repo = Repo(repo_id, None, repo_type=repo_type, revision=revision, token=given)
+    repo = Repo(owned, None, repo_type=repo_type, revision=revision, token=given)
     operations: list = [CommitOperationAdd(name, str(folder / name)) for name in names]
     operations += [CommitOperationDelete(name) for name in delete]
     with _explained(repo):
-        made = api.create_repo(repo_id, repo_type=repo_type, private=private, exist_ok=True)
-        repo.name = made.repo_id
+        repo.name = api.create_repo(owned, repo_type=repo_type, private=private, exist_ok=True).repo_id
         if revision not in (None, "main") and not revision.startswith("refs/"):
             api.create_branch(repo.name, repo_type=repo_type, branch=revision, exist_ok=True)
         return api.create_commit(
@@ -393,6 +384,30 @@ def push_folder(
             commit_description=commit_description,
             create_pr=create_pr,
         )
+
+
+def full_name(repo_id: str, token: str | bool | None = None) -> str:
+    """`owner/name` of a repository to push to: a bare name is one of your own.
+
+    Raises:
+        OSError: nobody is logged in, or the hub does not answer.
+        ValueError: no possible name.
+    """
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    if not NAME.fullmatch(repo_id):
+        raise ValueError(f"{repo_id!r} is no name for a repository; it reads 'name' or 'owner/name'.")
+    given = _token(token)
+    if not given:
+        raise LocalTokenNotFoundError(
+            f"pushing {repo_id!r} to {endpoint()} needs a login, and nobody is logged in.\n"
+            "Log in once: bearhug login (or pass token='hf_...', or set HF_TOKEN)."
+        )
+    require()
+    if "/" in repo_id:
+        return repo_id
+    with _explained(Repo(repo_id, None, token=given)):
+        return f"{_api(given).whoami()['name']}/{repo_id}"
 
 
 def _api(token: str | bool) -> HfApi:

@@ -382,8 +382,9 @@ class PreTrainedModel(nn.Module):
             OSError: not logged in, or no hub answers.
         """
         from bearhug.hub.card import model_card
-        from bearhug.hub.client import push_folder
+        from bearhug.hub.client import full_name, push_folder
 
+        repo_id = full_name(repo_id, token)
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, max_shard_size=max_shard_size)
             if tokenizer is not None:
