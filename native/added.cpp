@@ -25,7 +25,8 @@ void AddedVocabulary::put(const AddedToken& token, std::uint32_t id) {
     tokens_[id] = token;
 }
 
-std::size_t AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Model& model, const Normalizer* normalizer) {
+std::size_t AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Model& model,
+                                 const Normalizer* normalizer) {
     std::size_t added = 0;
     std::uint32_t next = model.vocabulary.id_limit();
     if (!tokens_.empty()) next = std::max(next, tokens_.rbegin()->first + 1);
@@ -42,7 +43,8 @@ std::size_t AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Mo
     return added;
 }
 
-void AddedVocabulary::load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model, const Normalizer* normalizer) {
+void AddedVocabulary::load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model,
+                           const Normalizer* normalizer) {
     for (const auto& [given, token] : tokens) {
         if (token.content.empty()) continue;
         const std::uint32_t known = model.vocabulary.find(token.content);
@@ -51,8 +53,9 @@ void AddedVocabulary::load(const std::vector<std::pair<std::uint32_t, AddedToken
         if (const auto* other = this->token(id); other && other->content != token.content) owner = other->content;
         if (known == no_id && model.vocabulary.has(id)) owner = model.vocabulary.token(id);
         if (!owner.empty())
-            throw std::invalid_argument("the added token '" + token.content + "' wants the id " + std::to_string(id) + ", which belongs to '" +
-                                        std::string(owner) + "'; give it a free id, from " + std::to_string(model.vocabulary.id_limit()) + " on.");
+            throw std::invalid_argument("the added token '" + token.content + "' wants the id " + std::to_string(id) +
+                                        ", which belongs to '" + std::string(owner) + "'; give it a free id, from " +
+                                        std::to_string(model.vocabulary.id_limit()) + " on.");
         put(token, id);
     }
     refresh(normalizer);
@@ -105,8 +108,8 @@ std::uint32_t AddedVocabulary::find(std::string_view content) const {
 }
 
 std::size_t AddedVocabulary::outside(const Model& model) const {
-    return static_cast<std::size_t>(
-        std::count_if(ids_.begin(), ids_.end(), [&](const auto& entry) { return model.vocabulary.find(entry.first) == no_id; }));
+    return static_cast<std::size_t>(std::count_if(
+        ids_.begin(), ids_.end(), [&](const auto& entry) { return model.vocabulary.find(entry.first) == no_id; }));
 }
 
 bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_special, std::vector<Part>& parts) const {

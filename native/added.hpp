@@ -24,11 +24,13 @@ struct AddedToken {
 };
 
 class AddedVocabulary {
-   public:
-    // Adds tokens behind the vocabulary, or marks those that it has. Returns how many were not there, equal in all flags.
+ public:
+    // Adds tokens behind the vocabulary, or marks those that it has. Returns how many were not there, equal in all
+    // flags.
     std::size_t add(const std::vector<AddedToken>& tokens, const Model& model, const Normalizer* normalizer);
     // Adds tokens at given ids. Throws std::invalid_argument where an id belongs to another token.
-    void load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model, const Normalizer* normalizer);
+    void load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model,
+              const Normalizer* normalizer);
     void remove(const std::vector<std::string>& contents, const Model& model, const Normalizer* normalizer);
     // The normalizer has changed: the normalized tokens look different in the text.
     void refresh(const Normalizer* normalizer);
@@ -44,11 +46,11 @@ class AddedVocabulary {
         Span span;
         std::uint32_t id;  // no_id: text between tokens
     };
-    // The text, part by part. normalized: looks for the tokens that are matched in normalized text. skip_special: special tokens
-    // are ordinary text. False, and no parts, where nothing is found.
+    // The text, part by part. normalized: looks for the tokens that are matched in normalized text. skip_special:
+    // special tokens are ordinary text. False, and no parts, where nothing is found.
     bool cut(std::string_view text, bool normalized, bool skip_special, std::vector<Part>& parts) const;
 
-   private:
+ private:
     struct Patterns {
         Trie trie;
         std::array<bool, 256> starts{};  // bytes that some pattern starts with

@@ -18,7 +18,7 @@ struct Merge {
 
 // (left id, right id) -> the merge of the two.
 class MergeTable {
-   public:
+ public:
     void reserve(std::size_t merges) {
         cells_.assign(std::bit_ceil(merges * 2 + 16), {});
         mask_ = cells_.size() - 1;
@@ -32,7 +32,7 @@ class MergeTable {
             if (cell.merge.rank != no_id) visit(cell.left, cell.right, cell.merge);
     }
 
-   private:
+ private:
     struct Cell {
         std::uint32_t left = no_id, right = no_id;
         Merge merge;
@@ -40,7 +40,8 @@ class MergeTable {
     std::size_t find(std::uint32_t left, std::uint32_t right) const {
         std::uint64_t hash = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
         std::size_t at = (hash ^ hash >> 32) & mask_;
-        while (cells_[at].merge.rank != no_id && (cells_[at].left != left || cells_[at].right != right)) at = (at + 1) & mask_;
+        while (cells_[at].merge.rank != no_id && (cells_[at].left != left || cells_[at].right != right))
+            at = (at + 1) & mask_;
         return at;
     }
     std::vector<Cell> cells_;
@@ -71,7 +72,7 @@ struct BpeWorkspace : Workspace {
 };
 
 class Bpe : public Model {
-   public:
+ public:
     Bpe(Vocabulary given, const Merges& merges, BpeSettings settings) : settings_(std::move(settings)) {
         vocabulary = std::move(given);
         read_merges(merges);
@@ -148,23 +149,28 @@ class Bpe : public Model {
         if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
     }
 
-   private:
+ private:
     void read_merges(const Merges& merges) {
         table_.reserve(merges.size());
-        const std::size_t prefix = settings_.continuing_subword_prefix ? settings_.continuing_subword_prefix->size() : 0;
+        const std::size_t prefix =
+            settings_.continuing_subword_prefix ? settings_.continuing_subword_prefix->size() : 0;
         std::string whole;
         auto id_of = [&](std::string_view token, std::uint32_t rank) {
             const std::uint32_t id = vocabulary.find(token);
             if (id == no_id)
-                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model needs the token '" + std::string(token) +
-                                            "', which its vocabulary does not have; the vocabulary and the merges must come from the same tokenizer.");
+                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model needs the token '" +
+                                            std::string(token) +
+                                            "', which its vocabulary does not have; the vocabulary and the merges must "
+                                            "come from the same tokenizer.");
             return id;
         };
         for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
             const auto [left, right] = merges[rank];
             if (right.size() < prefix)
-                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" + std::string(left) + " " + std::string(right) +
-                                            "', is shorter than continuing_subword_prefix '" + *settings_.continuing_subword_prefix + "'.");
+                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" +
+                                            std::string(left) + " " + std::string(right) +
+                                            "', is shorter than continuing_subword_prefix '" +
+                                            *settings_.continuing_subword_prefix + "'.");
             whole.assign(left);
             whole += right.substr(prefix);
             const auto left_id = id_of(left, rank), right_id = id_of(right, rank);
@@ -191,8 +197,9 @@ class Bpe : public Model {
             }
             if (!settings_.unk_token) return;
             if (unk_id_ == no_id)
-                throw std::invalid_argument("'" + std::string(text) + "' is not in the vocabulary, and neither is the BPE model's unk_token '" +
-                                            *settings_.unk_token + "'; add that token to the vocabulary or set unk_token to one that it has.");
+                throw std::invalid_argument(
+                    "'" + std::string(text) + "' is not in the vocabulary, and neither is the BPE model's unk_token '" +
+                    *settings_.unk_token + "'; add that token to the vocabulary or set unk_token to one that it has.");
             if (pending.id != no_id && settings_.fuse_unk) {
                 pending.size += static_cast<std::uint32_t>(size);
             } else {
@@ -219,7 +226,8 @@ class Bpe : public Model {
                 std::string_view text(start, size);
                 if (affixes_) {
                     work.spelled.clear();
-                    if (start != piece.data() && settings_.continuing_subword_prefix) work.spelled += *settings_.continuing_subword_prefix;
+                    if (start != piece.data() && settings_.continuing_subword_prefix)
+                        work.spelled += *settings_.continuing_subword_prefix;
                     work.spelled += text;
                     if (p == end && settings_.end_of_word_suffix) work.spelled += *settings_.end_of_word_suffix;
                     text = work.spelled;
@@ -238,7 +246,8 @@ class Bpe : public Model {
     }
 
     bool falls_back(std::string_view text) const {
-        return std::all_of(text.begin(), text.end(), [&](char byte) { return fallback_[static_cast<unsigned char>(byte)] != no_id; });
+        return std::all_of(text.begin(), text.end(),
+                           [&](char byte) { return fallback_[static_cast<unsigned char>(byte)] != no_id; });
     }
 
     // Few symbols: look for the best pair again and again.
@@ -263,8 +272,8 @@ class Bpe : public Model {
         }
     }
 
-    // Many symbols: the candidates in a heap, n log n. With dropout (Provilkov et al. 2020, arXiv:1910.13267) a candidate is passed
-    // over by chance, until the next one that is not.
+    // Many symbols: the candidates in a heap, n log n. With dropout (Provilkov et al. 2020, arXiv:1910.13267) a
+    // candidate is passed over by chance, until the next one that is not.
     void merge_by_heap(BpeWorkspace& work) const {
         auto& symbols = work.symbols;
         auto& links = work.links;
@@ -272,10 +281,12 @@ class Bpe : public Model {
         auto& skipped = work.skipped;
         const auto count = static_cast<std::int32_t>(symbols.size());
         heap.clear(), skipped.clear(), links.resize(symbols.size());
-        for (std::int32_t i = 0; i < count; ++i) links[static_cast<std::size_t>(i)] = {i - 1, i + 1 < count ? i + 1 : -1};
+        for (std::int32_t i = 0; i < count; ++i)
+            links[static_cast<std::size_t>(i)] = {i - 1, i + 1 < count ? i + 1 : -1};
         auto push = [&](std::int32_t left, std::int32_t right) {
             if (left < 0 || right < 0) return;
-            const Merge merge = table_.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
+            const Merge merge =
+                table_.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
             if (merge.rank == no_id) return;
             heap.push_back({merge.rank, static_cast<std::uint32_t>(left), merge.id});
             std::push_heap(heap.begin(), heap.end(), std::greater<>());
@@ -303,7 +314,8 @@ class Bpe : public Model {
             left = {top.id, left.size + right.size};
             right.size = 0;
             links[top.at].behind = links[static_cast<std::size_t>(behind)].behind;
-            if (links[top.at].behind >= 0) links[static_cast<std::size_t>(links[top.at].behind)].before = static_cast<std::int32_t>(top.at);
+            if (links[top.at].behind >= 0)
+                links[static_cast<std::size_t>(links[top.at].behind)].before = static_cast<std::int32_t>(top.at);
             push(links[top.at].before, static_cast<std::int32_t>(top.at));
             push(static_cast<std::int32_t>(top.at), links[top.at].behind);
         }
@@ -343,7 +355,8 @@ class Bpe : public Model {
 
 std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, const Merges& merges, BpeSettings settings) {
     if (settings.dropout && !(*settings.dropout >= 0 && *settings.dropout <= 1))
-        throw std::invalid_argument("dropout is " + std::to_string(*settings.dropout) + "; it is a chance, from 0 to 1.");
+        throw std::invalid_argument("dropout is " + std::to_string(*settings.dropout) +
+                                    "; it is a chance, from 0 to 1.");
     return std::make_shared<Bpe>(std::move(vocabulary), merges, std::move(settings));
 }
 

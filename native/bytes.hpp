@@ -1,4 +1,5 @@
-// The 256 characters that stand for bytes in a byte-level vocabulary (Radford et al. 2019): printable ones stand for themselves.
+// The 256 characters that stand for bytes in a byte-level vocabulary (Radford et al. 2019): printable ones stand for
+// themselves.
 #pragma once
 #include <array>
 #include <string>

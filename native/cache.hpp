@@ -11,7 +11,7 @@
 namespace bearhug {
 
 class PieceCache {
-   public:
+ public:
     static constexpr std::size_t longest = 15;  // bytes of a piece
     static constexpr std::size_t most = 4;      // ids
 
@@ -24,8 +24,16 @@ class PieceCache {
     static Key key(std::string_view piece) {
         const char* p = piece.data();
         const std::size_t size = piece.size();
-        auto load8 = [](const char* from) { std::uint64_t word; std::memcpy(&word, from, 8); return word; };
-        auto load4 = [](const char* from) { std::uint32_t word; std::memcpy(&word, from, 4); return std::uint64_t{word}; };
+        auto load8 = [](const char* from) {
+            std::uint64_t word;
+            std::memcpy(&word, from, 8);
+            return word;
+        };
+        auto load4 = [](const char* from) {
+            std::uint32_t word;
+            std::memcpy(&word, from, 4);
+            return std::uint64_t{word};
+        };
         auto byte = [&](std::size_t at) { return std::uint64_t{static_cast<unsigned char>(p[at])} << (8 * at); };
         Key key{0, std::uint64_t{size} << 56};
         if (size > 8) {
@@ -55,7 +63,7 @@ class PieceCache {
         for (std::size_t i = 0; i < most; ++i) pair[0].ids[i] = i < count ? ids[i] : no_id;
     }
 
-   private:
+ private:
     static constexpr int bits = 15;
     struct alignas(32) Entry {
         Key key{0, 0};

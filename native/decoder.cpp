@@ -28,8 +28,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 void clean_up(std::string& text) {
     static constexpr std::pair<std::string_view, std::string_view> rules[] = {
-        {" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
-        {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     for (const auto& [from, to] : rules) replace_all(text, from, to);
 }
 
@@ -46,7 +46,7 @@ class ByteLevel : public Decoder {
 };
 
 class WordPiece : public Decoder {
-   public:
+ public:
     WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleans_(cleanup) {}
     void apply(std::vector<std::string>& tokens) const override {
         for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -62,19 +62,20 @@ class WordPiece : public Decoder {
         }
     }
 
-   private:
+ private:
     std::string prefix_;
     bool cleans_;
 };
 
 class Bpe : public Decoder {
-   public:
+ public:
     explicit Bpe(std::string suffix) : suffix_(std::move(suffix)) {}
     void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], suffix_, i + 1 == tokens.size() ? "" : " ");
+        for (std::size_t i = 0; i < tokens.size(); ++i)
+            replace_all(tokens[i], suffix_, i + 1 == tokens.size() ? "" : " ");
     }
 
-   private:
+ private:
     std::string suffix_;
 };
 
@@ -116,7 +117,7 @@ class Fuse : public Decoder {
 };
 
 class Replace : public Decoder {
-   public:
+ public:
     Replace(Finder find, std::string content) : find_(std::move(find)), content_(std::move(content)) {}
     void apply(std::vector<std::string>& tokens) const override {
         std::vector<Span> matches;
@@ -135,14 +136,15 @@ class Replace : public Decoder {
         }
     }
 
-   private:
+ private:
     Finder find_;
     std::string content_;
 };
 
 class Strip : public Decoder {
-   public:
-    Strip(char32_t content, std::size_t start, std::size_t stop) : content_(unicode::utf8(content)), start_(start), stop_(stop) {}
+ public:
+    Strip(char32_t content, std::size_t start, std::size_t stop)
+        : content_(unicode::utf8(content)), start_(start), stop_(stop) {}
     void apply(std::vector<std::string>& tokens) const override {
         for (auto& token : tokens) {
             std::string_view rest = token;
@@ -152,26 +154,27 @@ class Strip : public Decoder {
         }
     }
 
-   private:
+ private:
     std::string content_;
     std::size_t start_, stop_;
 };
 
 class Metaspace : public Decoder {
-   public:
+ public:
     Metaspace(std::string replacement, bool prepends) : replacement_(std::move(replacement)), prepends_(prepends) {}
     void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], replacement_, i == 0 && prepends_ ? "" : " ");
+        for (std::size_t i = 0; i < tokens.size(); ++i)
+            replace_all(tokens[i], replacement_, i == 0 && prepends_ ? "" : " ");
     }
 
-   private:
+ private:
     std::string replacement_;
     bool prepends_;
 };
 
 // Connectionist temporal classification (Graves et al. 2006): repeats count once, blanks not at all.
 class Ctc : public Decoder {
-   public:
+ public:
     Ctc(std::string pad_token, std::string word_delimiter, bool cleanup)
         : pad_(std::move(pad_token)), delimiter_(std::move(word_delimiter)), cleans_(cleanup) {}
     void apply(std::vector<std::string>& tokens) const override {
@@ -185,38 +188,46 @@ class Ctc : public Decoder {
         std::erase(tokens, "");
     }
 
-   private:
+ private:
     std::string pad_, delimiter_;
     bool cleans_;
 };
 
 class Sequence : public Decoder {
-   public:
+ public:
     explicit Sequence(std::vector<DecoderPointer> parts) : parts_(std::move(parts)) {}
     void apply(std::vector<std::string>& tokens) const override {
         for (const auto& part : parts_) part->apply(tokens);
     }
 
-   private:
+ private:
     std::vector<DecoderPointer> parts_;
 };
 
 }  // namespace
 
 std::shared_ptr<Decoder> byte_level() { return std::make_shared<ByteLevel>(); }
-std::shared_ptr<Decoder> wordpiece(std::string prefix, bool cleanup) { return std::make_shared<WordPiece>(std::move(prefix), cleanup); }
+std::shared_ptr<Decoder> wordpiece(std::string prefix, bool cleanup) {
+    return std::make_shared<WordPiece>(std::move(prefix), cleanup);
+}
 std::shared_ptr<Decoder> bpe(std::string suffix) { return std::make_shared<Bpe>(std::move(suffix)); }
 std::shared_ptr<Decoder> byte_fallback() { return std::make_shared<ByteFallback>(); }
 std::shared_ptr<Decoder> fuse() { return std::make_shared<Fuse>(); }
-std::shared_ptr<Decoder> replace(Finder find, std::string content) { return std::make_shared<Replace>(std::move(find), std::move(content)); }
-std::shared_ptr<Decoder> strip(char32_t content, std::size_t start, std::size_t stop) { return std::make_shared<Strip>(content, start, stop); }
+std::shared_ptr<Decoder> replace(Finder find, std::string content) {
+    return std::make_shared<Replace>(std::move(find), std::move(content));
+}
+std::shared_ptr<Decoder> strip(char32_t content, std::size_t start, std::size_t stop) {
+    return std::make_shared<Strip>(content, start, stop);
+}
 std::shared_ptr<Decoder> metaspace(std::string replacement, bool prepends) {
     return std::make_shared<Metaspace>(std::move(replacement), prepends);
 }
 std::shared_ptr<Decoder> ctc(std::string pad_token, std::string word_delimiter, bool cleanup) {
     return std::make_shared<Ctc>(std::move(pad_token), std::move(word_delimiter), cleanup);
 }
-std::shared_ptr<Decoder> sequence(std::vector<DecoderPointer> parts) { return std::make_shared<Sequence>(std::move(parts)); }
+std::shared_ptr<Decoder> sequence(std::vector<DecoderPointer> parts) {
+    return std::make_shared<Sequence>(std::move(parts));
+}
 
 }  // namespace decoders
 }  // namespace bearhug

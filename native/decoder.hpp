@@ -9,7 +9,7 @@
 namespace bearhug {
 
 class Decoder {
-   public:
+ public:
     virtual ~Decoder() = default;
     // Changes the texts in place; in the end they are joined.
     virtual void apply(std::vector<std::string>& tokens) const = 0;
@@ -18,7 +18,8 @@ class Decoder {
 };
 using DecoderPointer = std::shared_ptr<const Decoder>;
 
-// Spaces before punctuation and in contractions go, as the reference's WordPiece decoder and clean_up_tokenization_spaces do.
+// Spaces before punctuation and in contractions go, as the reference's WordPiece decoder and
+// clean_up_tokenization_spaces do.
 void clean_up(std::string& text);
 
 namespace decoders {

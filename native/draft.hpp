@@ -15,10 +15,11 @@ struct Span {
     bool operator==(const Span&) const = default;
 };
 
-// Rewriting appends to a second buffer (put, keep) and makes it the text (commit). Until something is rewritten the text is a
-// view of the input. Origins are kept only when `tracking`: then every byte of a character has the origin of its character.
+// Rewriting appends to a second buffer (put, keep) and makes it the text (commit). Until something is rewritten the
+// text is a view of the input. Origins are kept only when `tracking`: then every byte of a character has the origin of
+// its character.
 class Draft {
-   public:
+ public:
     // `input` must outlive the draft; its first byte is byte `base` of what offsets count from.
     void start(std::string_view input, std::uint32_t base, bool tracking);
 
@@ -48,7 +49,7 @@ class Draft {
     // The reference's bookkeeping of a whole new text: `skipped` old code points are gone at its start.
     void transform(const std::vector<unicode::Changed>& changes, std::size_t skipped = 0);
 
-   private:
+ private:
     std::string_view text_;
     std::uint32_t base_ = 0;
     bool tracking_ = false;

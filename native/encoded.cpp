@@ -11,13 +11,22 @@ std::vector<std::int32_t> Encoded::column(Field field, std::size_t from, std::si
         const Run& run = runs[static_cast<std::size_t>(i)];
         std::int32_t value = 0;
         switch (field) {
-            case Field::type_ids: value = static_cast<std::int32_t>(run.type); break;
-            case Field::attention_mask: value = run.kind < Run::padding; break;
-            case Field::special_tokens_mask: value = run.kind >= Run::special; break;
-            case Field::sequence_ids:
-                value = run.kind == Run::first || run.kind == Run::padding_of_first ? 0 : run.kind == Run::second ? 1 : -1;
+            case Field::type_ids:
+                value = static_cast<std::int32_t>(run.type);
                 break;
-            default: break;
+            case Field::attention_mask:
+                value = run.kind < Run::padding;
+                break;
+            case Field::special_tokens_mask:
+                value = run.kind >= Run::special;
+                break;
+            case Field::sequence_ids:
+                value = run.kind == Run::first || run.kind == Run::padding_of_first ? 0
+                        : run.kind == Run::second                                   ? 1
+                                                                                    : -1;
+                break;
+            default:
+                break;
         }
         out.insert(out.end(), run.count, value);
     }
@@ -29,7 +38,8 @@ Encoded Encoded::select(const std::vector<std::size_t>& wanted) const {
     out.tracked = tracked;
     for (const std::size_t row : wanted) {
         const auto start = starts[row], end = starts[row + 1];
-        for (auto text = texts.lower_bound(static_cast<std::size_t>(start)); text != texts.end() && text->first < static_cast<std::size_t>(end); ++text)
+        for (auto text = texts.lower_bound(static_cast<std::size_t>(start));
+             text != texts.end() && text->first < static_cast<std::size_t>(end); ++text)
             out.texts[out.ids.size() + text->first - static_cast<std::size_t>(start)] = text->second;
         out.ids.insert(out.ids.end(), ids.begin() + start, ids.begin() + end);
         if (tracked) {

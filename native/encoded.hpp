@@ -28,8 +28,8 @@ struct Encoded {
 
     // Only when tracked: in code points of the text or word; -1 where no word is meant.
     bool tracked = false;
-    std::vector<Span> offsets;          // (N,)
-    std::vector<std::int32_t> words;    // (N,)
+    std::vector<Span> offsets;                 // (N,)
+    std::vector<std::int32_t> words;           // (N,)
     std::map<std::size_t, std::string> texts;  // of tokens whose text is not the vocabulary's
 
     std::size_t rows() const { return samples.size(); }

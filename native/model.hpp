@@ -26,10 +26,11 @@ struct Workspace {
 };
 
 class Model {
-   public:
+ public:
     virtual ~Model() = default;
-    // Adds the tokens of a piece that is not empty. bytes: each byte of the piece stands for one of the characters of bytes.hpp;
-    // only where reads_bytes(). Throws std::invalid_argument where the model cannot say what an unknown piece is.
+    // Adds the tokens of a piece that is not empty. bytes: each byte of the piece stands for one of the characters of
+    // bytes.hpp; only where reads_bytes(). Throws std::invalid_argument where the model cannot say what an unknown
+    // piece is.
     virtual void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& work) const = 0;
     virtual bool reads_bytes() const { return false; }
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }
@@ -48,11 +49,13 @@ struct BpeSettings {
 };
 using Merges = std::vector<std::pair<std::string_view, std::string_view>>;
 
-// Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). Throws std::invalid_argument where a merge names an unknown token.
+// Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). Throws std::invalid_argument where a merge names an
+// unknown token.
 std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, const Merges& merges, BpeSettings settings);
 
 // Longest match first (Schuster and Nakajima 2012; Devlin et al. 2019).
-std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix, std::size_t max_chars);
+std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix,
+                                      std::size_t max_chars);
 
 // A piece is a token, or unknown.
 std::shared_ptr<Model> make_wordlevel(Vocabulary vocabulary, std::string unk_token);

@@ -42,10 +42,11 @@ void put_lowercased(Draft& draft, char32_t point, std::size_t at) {
     }
 }
 
-// BERT's basic cleaning (Devlin et al. 2019): control characters go, blanks become spaces, Chinese characters stand alone,
-// accents go, capitals become small. In the reference these are four passes; here they are one over each character.
+// BERT's basic cleaning (Devlin et al. 2019): control characters go, blanks become spaces, Chinese characters stand
+// alone, accents go, capitals become small. In the reference these are four passes; here they are one over each
+// character.
 class Bert : public Normalizer {
-   public:
+ public:
     explicit Bert(BertSettings settings)
         : settings_(settings), strips_(settings.strip_accents.value_or(settings.lowercase)) {
         for (int byte = 0; byte < 128; ++byte) {
@@ -87,7 +88,7 @@ class Bert : public Normalizer {
         draft.commit();
     }
 
-   private:
+ private:
     static constexpr unsigned char gone = 0xFF;
 
     bool in_place(Draft& draft) const {
@@ -103,7 +104,8 @@ class Bert : public Normalizer {
         return true;
     }
 
-    // Marks that are put in order but not stripped (a few spacing ones): then the order of the passes shows in the origins.
+    // Marks that are put in order but not stripped (a few spacing ones): then the order of the passes shows in the
+    // origins.
     static bool has_marks_that_stay(std::string_view text) {
         bool found = false;
         const char* end = text.data() + text.size();
@@ -147,14 +149,14 @@ class Bert : public Normalizer {
 };
 
 class NormalForm : public Normalizer {
-   public:
+ public:
     explicit NormalForm(Form form) : form_(form) {}
     void apply(Draft& draft) const override {
         std::vector<Changed> changes;
         if (unicode::normal_form(draft.text(), form_, changes)) draft.transform(changes);
     }
 
-   private:
+ private:
     Form form_;
 };
 
@@ -182,7 +184,7 @@ class StripAccents : public Normalizer {
 };
 
 class Strip : public Normalizer {
-   public:
+ public:
     Strip(bool left, bool right) : left_(left), right_(right) {}
     void apply(Draft& draft) const override {
         const auto text = draft.text();
@@ -197,12 +199,12 @@ class Strip : public Normalizer {
         draft.commit();
     }
 
-   private:
+ private:
     bool left_, right_;
 };
 
 class Replace : public Normalizer {
-   public:
+ public:
     Replace(Finder find, std::string content) : find_(std::move(find)), content_(std::move(content)) {}
     void apply(Draft& draft) const override {
         std::vector<Span> matches;
@@ -218,13 +220,13 @@ class Replace : public Normalizer {
         draft.commit();
     }
 
-   private:
+ private:
     Finder find_;
     std::string content_;
 };
 
 class Prepend : public Normalizer {
-   public:
+ public:
     explicit Prepend(std::string text) : text_(std::move(text)) {}
     void apply(Draft& draft) const override {
         if (draft.text().empty()) return;
@@ -233,7 +235,7 @@ class Prepend : public Normalizer {
         draft.commit();
     }
 
-   private:
+ private:
     std::string text_;
 };
 
@@ -246,13 +248,13 @@ class ByteLevel : public Normalizer {
 };
 
 class Sequence : public Normalizer {
-   public:
+ public:
     explicit Sequence(std::vector<NormalizerPointer> parts) : parts_(std::move(parts)) {}
     void apply(Draft& draft) const override {
         for (const auto& part : parts_) part->apply(draft);
     }
 
-   private:
+ private:
     std::vector<NormalizerPointer> parts_;
 };
 

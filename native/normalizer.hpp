@@ -17,7 +17,7 @@ using Finder = std::function<void(std::string_view text, std::vector<Span>& matc
 Finder literal(std::string pattern);
 
 class Normalizer {
-   public:
+ public:
     virtual ~Normalizer() = default;
     virtual void apply(Draft& draft) const = 0;
     std::string json;  // how tokenizer.json describes it

@@ -6,11 +6,14 @@
 namespace bearhug::post_processors {
 namespace {
 
-Item special(const Special& token, std::uint32_t type) { return {Item::special, type, type, {token.second}, {token.first}}; }
+Item special(const Special& token, std::uint32_t type) {
+    return {Item::special, type, type, {token.second}, {token.first}};
+}
 
 Layout without_special(const Layout& layout) {
     Layout out;
-    std::copy_if(layout.items.begin(), layout.items.end(), std::back_inserter(out.items), [](const Item& item) { return item.kind != Item::special; });
+    std::copy_if(layout.items.begin(), layout.items.end(), std::back_inserter(out.items),
+                 [](const Item& item) { return item.kind != Item::special; });
     return out;
 }
 
@@ -44,7 +47,8 @@ const PostProcessor& none() {
 }
 
 std::shared_ptr<PostProcessor> from_template(std::vector<Item> single, std::vector<Item> pair) {
-    if (has(single, Item::second)) throw std::invalid_argument("the template for a single sequence holds $B; only $A is there.");
+    if (has(single, Item::second))
+        throw std::invalid_argument("the template for a single sequence holds $B; only $A is there.");
     if (!has(pair, Item::first) || !has(pair, Item::second))
         throw std::invalid_argument("the template for a pair must hold both sequences, $A and $B.");
     auto made = std::make_shared<PostProcessor>();
@@ -59,11 +63,13 @@ std::shared_ptr<PostProcessor> from_template(std::vector<Item> single, std::vect
 }
 
 std::shared_ptr<PostProcessor> bert(const Special& sep, const Special& cls) {
-    return from_template({special(cls, 0), {Item::first, 0, 0}, special(sep, 0)},
-                         {special(cls, 0), {Item::first, 0, 0}, special(sep, 0), {Item::second, 1, 1}, special(sep, 1)});
+    return from_template(
+        {special(cls, 0), {Item::first, 0, 0}, special(sep, 0)},
+        {special(cls, 0), {Item::first, 0, 0}, special(sep, 0), {Item::second, 1, 1}, special(sep, 1)});
 }
 
-std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets, bool add_prefix_space) {
+std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets,
+                                       bool add_prefix_space) {
     const std::vector<Item> single = {special(cls, 0), {Item::first, 0, 0}, special(sep, 0)};
     const std::vector<Item> second = {special(sep, 0), {Item::second, 0, 0}, special(sep, 0)};
     std::vector<Item> pair = single;
@@ -87,7 +93,8 @@ std::shared_ptr<PostProcessor> sequence(const std::vector<PostProcessorPointer>&
     set_plain_layouts(*made);
     for (const auto& part : parts) {
         if (part->has_layout) {
-            if (made->has_layout) throw std::invalid_argument("two post-processors of the sequence add special tokens; one may.");
+            if (made->has_layout)
+                throw std::invalid_argument("two post-processors of the sequence add special tokens; one may.");
             made->has_layout = true;
             made->layouts = part->layouts;
             made->added = part->added;

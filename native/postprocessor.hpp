@@ -29,8 +29,8 @@ struct PostProcessor {
     std::array<std::array<Layout, 2>, 2> layouts;
     std::array<std::size_t, 2> added{};  // special tokens of a single sequence and of a pair
     bool has_layout = false;             // else the sequences follow one another as they are
-    // One entry for each time that white space at tokens' ends is taken out of their offsets: is the first space one that
-    // was added (add_prefix_space)?
+    // One entry for each time that white space at tokens' ends is taken out of their offsets: is the first space one
+    // that was added (add_prefix_space)?
     std::vector<bool> trims;
 
     const Layout& layout(bool is_pair, bool special) const { return layouts[is_pair][special]; }
@@ -45,7 +45,8 @@ const PostProcessor& none();
 // Throws std::invalid_argument where `single` holds the second sequence, or `pair` lacks one of the two.
 std::shared_ptr<PostProcessor> from_template(std::vector<Item> single, std::vector<Item> pair);
 std::shared_ptr<PostProcessor> bert(const Special& sep, const Special& cls);
-std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets, bool add_prefix_space);
+std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets,
+                                       bool add_prefix_space);
 std::shared_ptr<PostProcessor> byte_level(bool trim_offsets, bool add_prefix_space);
 // Throws std::invalid_argument where more than one part adds special tokens.
 std::shared_ptr<PostProcessor> sequence(const std::vector<PostProcessorPointer>& parts);

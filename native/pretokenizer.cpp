@@ -119,7 +119,7 @@ void scan_all(scan::Next next, std::string_view text, Span within, std::vector<S
 }
 
 class ByteLevel : public PreTokenizer {
-   public:
+ public:
     ByteLevel(bool add_prefix_space, bool use_regex) : adds_(add_prefix_space), scans_(use_regex) {}
 
     void split(Draft& draft, Pieces& pieces) const override {
@@ -134,7 +134,7 @@ class ByteLevel : public PreTokenizer {
     Scan only_scans() const override { return {scans_ && !adds_ ? scan::gpt2 : nullptr, true}; }
     bool spells_bytes() const override { return !adds_ && !scans_; }
 
-   private:
+ private:
     static void add_spaces(Draft& draft, std::vector<Span>& spans) {
         const auto text = draft.text();
         bool all = true;
@@ -199,7 +199,7 @@ class Whitespace : public PreTokenizer {
 };
 
 class Property : public PreTokenizer {
-   public:
+ public:
     Property(int property, Behavior behavior) : property_(property), behavior_(behavior) {}
     void split(Draft& draft, Pieces& pieces) const override {
         std::vector<Span> cut;
@@ -211,13 +211,13 @@ class Property : public PreTokenizer {
         pieces.spans.swap(cut);
     }
 
-   private:
+ private:
     int property_;
     Behavior behavior_;
 };
 
 class Metaspace : public PreTokenizer {
-   public:
+ public:
     Metaspace(std::string replacement, Prepend scheme, bool split)
         : replacement_(std::move(replacement)), scheme_(scheme), splits_(split) {}
 
@@ -236,7 +236,8 @@ class Metaspace : public PreTokenizer {
             // A replacement starts a new piece, and is the first of its piece (merged_with_next).
             for (auto at = span.start; at < span.end;) {
                 auto plain = at;
-                while (plain < span.end && text[plain] != ' ' && !text.substr(plain, span.end - plain).starts_with(replacement_))
+                while (plain < span.end && text[plain] != ' ' &&
+                       !text.substr(plain, span.end - plain).starts_with(replacement_))
                     ++plain;
                 draft.keep(at, plain);
                 if (plain == span.end) break;
@@ -255,14 +256,14 @@ class Metaspace : public PreTokenizer {
         pieces.spans.swap(cut);
     }
 
-   private:
+ private:
     std::string replacement_;
     Prepend scheme_;
     bool splits_;
 };
 
 class Found : public PreTokenizer {
-   public:
+ public:
     Found(Finder find, Behavior behavior, bool invert) : find_(std::move(find)), behavior_(behavior), invert_(invert) {}
     void split(Draft& draft, Pieces& pieces) const override {
         std::vector<Span> cut_pieces, matches;
@@ -275,14 +276,14 @@ class Found : public PreTokenizer {
         pieces.spans.swap(cut_pieces);
     }
 
-   private:
+ private:
     Finder find_;
     Behavior behavior_;
     bool invert_;
 };
 
 class Scanned : public PreTokenizer {
-   public:
+ public:
     Scanned(scan::Next next, Behavior behavior, bool invert) : next_(next), behavior_(behavior), invert_(invert) {}
     void split(Draft& draft, Pieces& pieces) const override {
         std::vector<Span> cut, matches;
@@ -302,8 +303,10 @@ class Scanned : public PreTokenizer {
     }
     Scan only_scans() const override { return {keeps_matches() ? next_ : nullptr, false}; }
 
-   private:
-    bool keeps_matches() const { return behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_); }
+ private:
+    bool keeps_matches() const {
+        return behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_);
+    }
 
     scan::Next next_;
     Behavior behavior_;
@@ -311,7 +314,7 @@ class Scanned : public PreTokenizer {
 };
 
 class Sequence : public PreTokenizer {
-   public:
+ public:
     explicit Sequence(std::vector<PreTokenizerPointer> parts) : parts_(std::move(parts)) {}
     void split(Draft& draft, Pieces& pieces) const override {
         for (const auto& part : parts_) {
@@ -331,7 +334,7 @@ class Sequence : public PreTokenizer {
         return {};
     }
 
-   private:
+ private:
     std::vector<PreTokenizerPointer> parts_;
 };
 
@@ -343,7 +346,9 @@ std::shared_ptr<PreTokenizer> byte_level(bool add_prefix_space, bool use_regex) 
 std::shared_ptr<PreTokenizer> bert() { return std::make_shared<Bert>(); }
 std::shared_ptr<PreTokenizer> whitespace() { return std::make_shared<Whitespace>(); }
 std::shared_ptr<PreTokenizer> whitespace_split() { return std::make_shared<Property>(space, Behavior::removed); }
-std::shared_ptr<PreTokenizer> punctuation(Behavior behavior) { return std::make_shared<Property>(unicode::punctuation, behavior); }
+std::shared_ptr<PreTokenizer> punctuation(Behavior behavior) {
+    return std::make_shared<Property>(unicode::punctuation, behavior);
+}
 std::shared_ptr<PreTokenizer> digits(bool individual) {
     return std::make_shared<Property>(digit, individual ? Behavior::isolated : Behavior::contiguous);
 }

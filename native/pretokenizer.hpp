@@ -16,15 +16,15 @@ enum class Behavior { removed, isolated, merged_with_previous, merged_with_next,
 // Pieces of a draft's text, none of them empty.
 struct Pieces {
     std::vector<Span> spans;
-    // The model is to see each byte of a piece as one of the 256 characters of bytes.hpp. They are written out only when
-    // something needs to read them (spell_bytes); a byte-level model does not.
+    // The model is to see each byte of a piece as one of the 256 characters of bytes.hpp. They are written out only
+    // when something needs to read them (spell_bytes); a byte-level model does not.
     bool bytes = false;
 };
 
 void spell_bytes(Draft& draft, Pieces& pieces);
 
 class PreTokenizer {
-   public:
+ public:
     virtual ~PreTokenizer() = default;
     // Cuts the pieces further, and may rewrite the text below them.
     virtual void split(Draft& draft, Pieces& pieces) const = 0;

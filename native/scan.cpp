@@ -14,7 +14,8 @@ using unicode::letter, unicode::lower, unicode::number, unicode::space, unicode:
 
 constexpr auto ascii = [] {
     std::array<std::uint16_t, 128> table{};
-    for (std::size_t c = 0; c < 128; ++c) table[c] = unicode::kinds[unicode::kind_in_block[unicode::block_of[0] * 128 + c]];
+    for (std::size_t c = 0; c < 128; ++c)
+        table[c] = unicode::kinds[unicode::kind_in_block[unicode::block_of[0] * 128 + c]];
     return table;
 }();
 
@@ -78,7 +79,8 @@ inline const char* contraction(const char* p, const char* end) {
     if (first == 's' || first == 't' || first == 'm' || first == 'd') return p + 2;
     if (end - p < 3) return nullptr;
     const char second = low(p[2]);
-    if ((first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l')) return p + 3;
+    if ((first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l'))
+        return p + 3;
     if (any_case && p[1] == '\xC5' && p[2] == '\xBF') return p + 3;
     return nullptr;
 }
@@ -110,7 +112,8 @@ inline const char* cl100k_like(const char* p, const char* end) {
     return lines_or_blanks(p, end);
 }
 
-// o200k's words: capitals, then small letters (letters without case and marks are both), then a contraction. Null: no word.
+// o200k's words: capitals, then small letters (letters without case and marks are both), then a contraction. Null: no
+// word.
 inline const char* cased_word(const char* p, const char* end) {
     const char* capitals = run(p, end, upper);
     const char* word = run(capitals, end, lower);
@@ -182,7 +185,8 @@ Next by_name(std::string_view name) {
     if (name == "cl100k" || name == "llama3") return cl100k;
     if (name == "qwen2") return qwen2;
     if (name == "o200k") return o200k;
-    throw std::invalid_argument("no split pattern is named '" + std::string(name) + "'; there are gpt2, cl100k, llama3, qwen2, o200k.");
+    throw std::invalid_argument("no split pattern is named '" + std::string(name) +
+                                "'; there are gpt2, cl100k, llama3, qwen2, o200k.");
 }
 
 }  // namespace bearhug::scan

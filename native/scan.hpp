@@ -1,6 +1,6 @@
-// The split patterns of the well-known tokenizers, each compiled by hand to one function: where does the pre-token that starts
-// at `p` end? Every pattern covers every text without gaps, so pre-tokens follow one another. Regular expressions are as in
-// tokenizer.json; what \p{L}, \p{N} and \s hold is in unicode_tables.hpp.
+// The split patterns of the well-known tokenizers, each compiled by hand to one function: where does the pre-token that
+// starts at `p` end? Every pattern covers every text without gaps, so pre-tokens follow one another. Regular
+// expressions are as in tokenizer.json; what \p{L}, \p{N} and \s hold is in unicode_tables.hpp.
 #pragma once
 #include <string_view>
 

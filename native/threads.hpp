@@ -35,7 +35,8 @@ inline std::size_t threads_for(std::size_t bytes) {
     return std::min(processors(), bytes / worth_a_thread);
 }
 
-// Calls work(index, thread) for every index below count. The first exception is thrown again when all threads have ended.
+// Calls work(index, thread) for every index below count. The first exception is thrown again when all threads have
+// ended.
 template <class Work>
 void in_threads(std::size_t count, std::size_t threads, Work work) {
     threads = std::min(threads, count);

@@ -9,7 +9,7 @@
 namespace bearhug {
 
 class Bench {
-   public:
+ public:
     explicit Bench(const Model& model) : workspace(model.workspace()) {}
     std::unique_ptr<Workspace> workspace;
     Draft draft, part;
@@ -57,11 +57,12 @@ struct Stream {
     Tokens tokens;
     std::vector<Span> offsets;
     std::vector<std::int32_t> words;
-    std::vector<std::pair<std::size_t, std::string>> texts;  // of added tokens that stand in the text otherwise than in the vocabulary
+    std::vector<std::pair<std::size_t, std::string>>
+        texts;  // of added tokens that stand in the text otherwise than in the vocabulary
 };
 
 class Encoder {
-   public:
+ public:
     Encoder(const Parts& parts, const Options& options, Bench& bench, Stream& out)
         : parts_(parts), options_(options), bench_(bench), out_(out) {
         out.tokens.tracking = options.tracking;
@@ -70,7 +71,8 @@ class Encoder {
             if (scan.next && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
         }
         // Metaspace may ask whether a piece stands at the very start of the input.
-        draft_tracks_ = options.tracking || (parts.normalizer && parts.pre_tokenizer && parts.pre_tokenizer->reads_origins());
+        draft_tracks_ =
+            options.tracking || (parts.normalizer && parts.pre_tokenizer && parts.pre_tokenizer->reads_origins());
     }
 
     // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
@@ -95,7 +97,7 @@ class Encoder {
         }
     }
 
-   private:
+ private:
     void segment(std::string_view text, std::uint32_t base) {
         Draft& draft = bench_.draft;
         draft.start(text, base, draft_tracks_);
@@ -110,7 +112,8 @@ class Encoder {
                 bench_.part.start(draft, part.span);
                 pieces(bench_.part);
             } else {
-                put_added(part.id, draft.text().substr(part.span.start, part.span.size()), options_.tracking ? draft.origin(part.span) : Span{});
+                put_added(part.id, draft.text().substr(part.span.start, part.span.size()),
+                          options_.tracking ? draft.origin(part.span) : Span{});
             }
         }
     }
@@ -123,7 +126,8 @@ class Encoder {
             const char* const last = first + size;
             for (const char* p = first; p < last;) {
                 const char* after = scan_.next(p, last);
-                piece(draft, {static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)}, scan_.bytes);
+                piece(draft, {static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)},
+                      scan_.bytes);
                 p = after;
             }
             return;
@@ -211,7 +215,8 @@ void windows(Extent whole, std::size_t most, const Truncation& truncation, std::
         return;
     }
     if (truncation.stride >= most)
-        throw std::invalid_argument("stride=" + std::to_string(truncation.stride) + " tokens would be repeated in rows that hold only " + std::to_string(most) +
+        throw std::invalid_argument("stride=" + std::to_string(truncation.stride) +
+                                    " tokens would be repeated in rows that hold only " + std::to_string(most) +
                                     " tokens of the text (max_length=" + std::to_string(truncation.max_length) +
                                     " counts the special tokens too); make stride smaller or max_length larger.");
     const std::size_t step = most - truncation.stride;
@@ -231,16 +236,19 @@ void windows(Extent whole, std::size_t most, const Truncation& truncation, std::
 }
 
 // How many tokens of each sequence may stay.
-std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit, const Truncation& truncation) {
+std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit,
+                                          const Truncation& truncation) {
     const std::size_t total = first + second;
     if (total <= limit) return {first, second};
     if (limit == 0) return {0, 0};
     const std::size_t excess = total - limit;
     auto too_short = [&](const char* which, std::size_t size) {
-        return std::invalid_argument("truncation " + std::string(truncation.strategy == Truncation::only_first ? "'only_first'" : "'only_second'") +
-                                     " has to take " + std::to_string(excess) + " tokens from the " + which + " sequence, which has " +
-                                     std::to_string(size) + ", to reach max_length=" + std::to_string(truncation.max_length) +
-                                     ".\nUse truncation='longest_first', or a larger max_length.");
+        return std::invalid_argument(
+            "truncation " +
+            std::string(truncation.strategy == Truncation::only_first ? "'only_first'" : "'only_second'") +
+            " has to take " + std::to_string(excess) + " tokens from the " + which + " sequence, which has " +
+            std::to_string(size) + ", to reach max_length=" + std::to_string(truncation.max_length) +
+            ".\nUse truncation='longest_first', or a larger max_length.");
     };
     switch (truncation.strategy) {
         case Truncation::only_first:
@@ -248,11 +256,13 @@ std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second,
             return {first - excess, second};
         case Truncation::only_second:
             if (!is_pair)
-                throw std::invalid_argument("truncation 'only_second' needs a second sequence, and a text of " + std::to_string(first) +
-                                            " tokens has none.\nUse truncation=True ('longest_first') for single texts.");
+                throw std::invalid_argument(
+                    "truncation 'only_second' needs a second sequence, and a text of " + std::to_string(first) +
+                    " tokens has none.\nUse truncation=True ('longest_first') for single texts.");
             if (second <= excess) throw too_short("second", second);
             return {first, second - excess};
-        case Truncation::longest_first: break;
+        case Truncation::longest_first:
+            break;
     }
     if (!is_pair) return {limit, 0};
     std::size_t shorter = std::min(first, second);
@@ -267,12 +277,15 @@ std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second,
 // One row: which window of its sequence each item of the layout holds (item -> index of a window).
 using Choice = std::vector<std::size_t>;
 
-// The rows of a sample in the reference's order: the kept windows together, then every combination with an overflowing one.
+// The rows of a sample in the reference's order: the kept windows together, then every combination with an overflowing
+// one.
 void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool overflow, std::vector<Choice>& out) {
     Choice main;
     std::vector<Choice> others;
     for (const auto& item : layout.items) {
-        const std::size_t count = item.kind == Item::special || !overflow ? 1 : item.kind == Item::first ? firsts : seconds;
+        const std::size_t count = item.kind == Item::special || !overflow ? 1
+                                  : item.kind == Item::first              ? firsts
+                                                                          : seconds;
         std::vector<Choice> next;
         auto extended = [](Choice choice, std::size_t window) {
             choice.push_back(window);
@@ -288,7 +301,8 @@ void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool
     out.insert(out.end(), others.begin(), others.end());
 }
 
-// White space at both ends of a token, in characters; the character for a space in a byte-level vocabulary counts as one.
+// White space at both ends of a token, in characters; the character for a space in a byte-level vocabulary counts as
+// one.
 std::pair<std::uint32_t, std::uint32_t> blanks(std::string_view token) {
     auto blank = [](char32_t point) { return point == bytes::to_char(' ') || unicode::is(point, unicode::space); };
     const char* const first = token.data();
@@ -311,9 +325,11 @@ void trim(Span& offsets, std::string_view token, bool is_first, bool add_prefix_
 
 // Puts the rows together out of what the threads have encoded.
 class Assembler {
-   public:
+ public:
     Assembler(const Parts& parts, const Options& options)
-        : parts_(parts), options_(options), post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
+        : parts_(parts),
+          options_(options),
+          post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
         out_.tracked = options.tracking;
     }
 
@@ -325,10 +341,12 @@ class Assembler {
             const auto& truncation = *options_.truncation;
             const std::size_t special = options_.add_special_tokens ? post_.added[is_pair] : 0;
             if (truncation.max_length < special)
-                throw std::invalid_argument("max_length=" + std::to_string(truncation.max_length) + " leaves no room for the " + std::to_string(special) +
-                                            " special tokens; use max_length=" + std::to_string(special + 1) + " or more, or add_special_tokens=False.");
-            const auto [first, second] =
-                share(sequences.first.size(), sequences.second.size(), is_pair, truncation.max_length - special, truncation);
+                throw std::invalid_argument("max_length=" + std::to_string(truncation.max_length) +
+                                            " leaves no room for the " + std::to_string(special) +
+                                            " special tokens; use max_length=" + std::to_string(special + 1) +
+                                            " or more, or add_special_tokens=False.");
+            const auto [first, second] = share(sequences.first.size(), sequences.second.size(), is_pair,
+                                               truncation.max_length - special, truncation);
             windows(sequences.first, first, truncation, firsts_);
             windows(sequences.second, second, truncation, seconds_);
         }
@@ -346,7 +364,7 @@ class Assembler {
         return std::move(out_);
     }
 
-   private:
+ private:
     void put_row(const Layout& layout, const Choice* choice, std::size_t sample, const Stream& stream) {
         std::size_t size = 0;
         for (std::size_t i = 0; i < layout.items.size(); ++i) {
@@ -360,7 +378,8 @@ class Assembler {
             const Extent extent = (item.kind == Item::first ? firsts_ : seconds_)[window];
             put_tokens(extent, stream);
             size += extent.size();
-            out_.runs.push_back({item.kind == Item::first ? Run::first : Run::second, window == 0 ? item.type : item.overflow_type,
+            out_.runs.push_back({item.kind == Item::first ? Run::first : Run::second,
+                                 window == 0 ? item.type : item.overflow_type,
                                  static_cast<std::uint32_t>(extent.size())});
         }
         const bool is_main = out_.samples.empty() || out_.samples.back() != static_cast<std::int64_t>(sample);
@@ -390,12 +409,15 @@ class Assembler {
         if (!out_.tracked) return;
         out_.offsets.insert(out_.offsets.end(), stream.offsets.begin() + begin, stream.offsets.begin() + end);
         out_.words.insert(out_.words.end(), stream.words.begin() + begin, stream.words.begin() + end);
-        auto text = std::lower_bound(stream.texts.begin(), stream.texts.end(), extent.begin, [](const auto& entry, std::size_t at) { return entry.first < at; });
-        for (; text != stream.texts.end() && text->first < extent.end; ++text) out_.texts[before + text->first - extent.begin] = text->second;
+        auto text = std::lower_bound(stream.texts.begin(), stream.texts.end(), extent.begin,
+                                     [](const auto& entry, std::size_t at) { return entry.first < at; });
+        for (; text != stream.texts.end() && text->first < extent.end; ++text)
+            out_.texts[before + text->first - extent.begin] = text->second;
         for (const bool add_prefix_space : post_.trims) {
             for (std::size_t i = 0; i < extent.size(); ++i) {
                 const auto own = out_.texts.find(before + i);
-                const auto token = own != out_.texts.end() ? std::string_view(own->second) : parts_.token(out_.ids[before + i]).value_or("");
+                const auto token = own != out_.texts.end() ? std::string_view(own->second)
+                                                           : parts_.token(out_.ids[before + i]).value_or("");
                 trim(out_.offsets[before + i], token, i == 0, add_prefix_space);
             }
         }
@@ -403,7 +425,8 @@ class Assembler {
 
     void pad(const Padding& padding) {
         std::size_t length = padding.length.value_or(longest_);
-        if (padding.multiple && *padding.multiple > 0) length = (length + *padding.multiple - 1) / *padding.multiple * *padding.multiple;
+        if (padding.multiple && *padding.multiple > 0)
+            length = (length + *padding.multiple - 1) / *padding.multiple * *padding.multiple;
         Encoded padded;
         padded.tracked = out_.tracked;
         padded.samples = std::move(out_.samples);
@@ -414,7 +437,8 @@ class Assembler {
             const std::size_t missing = length > size ? length - size : 0;
             const bool alone = out_.run_starts[row + 1] - out_.run_starts[row] == 1;
             const bool unmarked = alone && post_.layout(false, true).padding_is_first_sequence;
-            const Run run{unmarked ? Run::padding_of_first : Run::padding, padding.type, static_cast<std::uint32_t>(missing)};
+            const Run run{unmarked ? Run::padding_of_first : Run::padding, padding.type,
+                          static_cast<std::uint32_t>(missing)};
             auto fill = [&] {
                 if (own_text)
                     for (std::size_t i = 0; i < missing; ++i) padded.texts[padded.ids.size() + i] = padding.token;
@@ -426,14 +450,16 @@ class Assembler {
                 if (missing > 0) padded.runs.push_back(run);
             };
             if (padding.left) fill();
-            for (auto text = out_.texts.lower_bound(static_cast<std::size_t>(start)); text != out_.texts.end() && text->first < static_cast<std::size_t>(end); ++text)
+            for (auto text = out_.texts.lower_bound(static_cast<std::size_t>(start));
+                 text != out_.texts.end() && text->first < static_cast<std::size_t>(end); ++text)
                 padded.texts[padded.ids.size() + text->first - static_cast<std::size_t>(start)] = text->second;
             padded.ids.insert(padded.ids.end(), out_.ids.begin() + start, out_.ids.begin() + end);
             if (padded.tracked) {
                 padded.offsets.insert(padded.offsets.end(), out_.offsets.begin() + start, out_.offsets.begin() + end);
                 padded.words.insert(padded.words.end(), out_.words.begin() + start, out_.words.begin() + end);
             }
-            padded.runs.insert(padded.runs.end(), out_.runs.begin() + out_.run_starts[row], out_.runs.begin() + out_.run_starts[row + 1]);
+            padded.runs.insert(padded.runs.end(), out_.runs.begin() + out_.run_starts[row],
+                               out_.runs.begin() + out_.run_starts[row + 1]);
             if (!padding.left) fill();
             padded.starts.push_back(static_cast<std::int64_t>(padded.ids.size()));
             padded.run_starts.push_back(static_cast<std::int64_t>(padded.runs.size()));
@@ -481,7 +507,8 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
         auto encode_words = [&](std::size_t begin, std::size_t end) {
             const std::size_t start = stream.tokens.ids.size();
             for (std::size_t word = begin; word < end; ++word)
-                encoder.encode(batch.words[word], batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
+                encoder.encode(batch.words[word],
+                               batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
             return Extent{start, stream.tokens.ids.size()};
         };
         for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
@@ -527,7 +554,9 @@ std::uint32_t Parts::find(std::string_view token) const {
     return id != no_id ? id : model->vocabulary.find(token);
 }
 
-std::size_t Parts::size(bool with_added) const { return model->vocabulary.size() + (with_added ? added.outside(*model) : 0); }
+std::size_t Parts::size(bool with_added) const {
+    return model->vocabulary.size() + (with_added ? added.outside(*model) : 0);
+}
 
 std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
     std::string text;
@@ -538,8 +567,10 @@ std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip
         if (known && known->special && skip_special_tokens) continue;
         const auto token = this->token(ids[i]);
         if (!token) {
-            const auto limit = std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
-            throw std::invalid_argument("the id " + std::to_string(ids[i]) + " belongs to no token of this vocabulary, whose ids run from 0 to " +
+            const auto limit =
+                std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
+            throw std::invalid_argument("the id " + std::to_string(ids[i]) +
+                                        " belongs to no token of this vocabulary, whose ids run from 0 to " +
                                         std::to_string(limit - 1) + "; decode ids that came from this tokenizer.");
         }
         if (joins_bytes) {

@@ -52,7 +52,7 @@ struct Options {
     bool overflow = true;               // rows of what truncation cuts off are wanted
     std::optional<Truncation> truncation;
     std::optional<Padding> padding;
-    std::size_t threads = 0;            // 0: by the size of the batch and the machine
+    std::size_t threads = 0;  // 0: by the size of the batch and the machine
 };
 
 class Bench;  // what one thread works with
@@ -74,14 +74,15 @@ struct Parts {
     // All throw std::invalid_argument for what the settings or the vocabulary do not allow.
     Encoded encode(const Batch& batch, const Options& options) const;
     std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
-    // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for training).
+    // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
+    // training).
     void each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const;
 
     std::optional<std::string_view> token(std::uint32_t id) const;
     std::uint32_t find(std::string_view token) const;
     std::size_t size(bool with_added) const;
 
-   private:
+ private:
     struct Benches;
     std::unique_ptr<Bench> take_bench() const;
     void put_back(std::unique_ptr<Bench> bench) const;

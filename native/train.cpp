@@ -49,7 +49,7 @@ Pair pair_of(std::uint32_t left, std::uint32_t right) { return Pair{left} << 32 
 
 // Pairs -> how often they stand in the words, each word as often as it was seen.
 class PairCounts {
-   public:
+ public:
     std::int64_t& operator[](Pair pair) {
         if (2 * (used_ + 1) > cells_.size()) grow();
         Cell& cell = cells_[slot(pair)];
@@ -60,7 +60,7 @@ class PairCounts {
         return cell.count;
     }
 
-   private:
+ private:
     static constexpr Pair none = ~Pair{0};
     struct Cell {
         Pair pair = none;
@@ -94,16 +94,19 @@ struct Word {
     std::int64_t times;
 };
 
-// A pair that may be merged next, in the words where it was found. The most frequent comes first; of equals, that of older symbols.
+// A pair that may be merged next, in the words where it was found. The most frequent comes first; of equals, that of
+// older symbols.
 struct Candidate {
     std::int64_t count;
     Pair pair;
     std::uint32_t words;  // index of the list of words
-    bool operator<(const Candidate& other) const { return count != other.count ? count < other.count : pair > other.pair; }
+    bool operator<(const Candidate& other) const {
+        return count != other.count ? count < other.count : pair > other.pair;
+    }
 };
 
 class BpeTrainer {
-   public:
+ public:
     BpeTrainer(const WordCounts& counts, const BpeTraining& settings, const Watch& watch)
         : settings_(settings), watch_(watch), counted_(counts.sorted()) {}
 
@@ -119,7 +122,7 @@ class BpeTrainer {
         return out;
     }
 
-   private:
+ private:
     std::uint32_t id_of(const std::string& token) {
         const auto [at, is_new] = ids_.try_emplace(token, static_cast<std::uint32_t>(tokens_.size()));
         if (is_new) tokens_.push_back(token);
@@ -143,7 +146,9 @@ class BpeTrainer {
         std::vector<std::pair<char32_t, std::uint64_t>> kept(seen.begin(), seen.end());
         if (settings_.limit_alphabet && kept.size() > *settings_.limit_alphabet) {
             // Of equally frequent characters those with lower code points stay (in the reference it is chance).
-            std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+            std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) {
+                return a.second != b.second ? a.second > b.second : a.first < b.first;
+            });
             kept.resize(*settings_.limit_alphabet);
         }
         std::sort(kept.begin(), kept.end());
@@ -167,7 +172,8 @@ class BpeTrainer {
                 if (p == last && suffix) token += *suffix;
                 symbols_.push_back({id_of(token), 1});
             }
-            words_.push_back({start, static_cast<std::uint32_t>(symbols_.size() - start), static_cast<std::int64_t>(times)});
+            words_.push_back(
+                {start, static_cast<std::uint32_t>(symbols_.size() - start), static_cast<std::int64_t>(times)});
             tell("read words", words_.size(), counted_.size());
         }
     }
@@ -209,7 +215,8 @@ class BpeTrainer {
             const Candidate best = top;
             queue_.pop_back();
             if (best.count < 1 || static_cast<std::uint64_t>(best.count) < settings_.min_frequency) break;
-            const auto left = static_cast<std::uint32_t>(best.pair >> 32), right = static_cast<std::uint32_t>(best.pair);
+            const auto left = static_cast<std::uint32_t>(best.pair >> 32),
+                       right = static_cast<std::uint32_t>(best.pair);
             const std::uint32_t whole = id_of(joined(left, right));
             merges_.emplace_back(left, right);
             found.clear();
@@ -224,13 +231,14 @@ class BpeTrainer {
 
     std::string joined(std::uint32_t left, std::uint32_t right) const {
         std::string_view tail = tokens_[right];
-        if (const auto& prefix = settings_.continuing_subword_prefix; prefix && tail.starts_with(*prefix)) tail.remove_prefix(prefix->size());
+        if (const auto& prefix = settings_.continuing_subword_prefix; prefix && tail.starts_with(*prefix))
+            tail.remove_prefix(prefix->size());
         return tokens_[left] + std::string(tail);
     }
 
     // Merges the pair wherever it stands in a word, and notes the pairs that this makes.
-    void merge_in(std::uint32_t index, std::uint32_t left, std::uint32_t right, std::uint32_t whole, std::size_t longest,
-                  std::unordered_map<Pair, std::vector<std::uint32_t>>& found) {
+    void merge_in(std::uint32_t index, std::uint32_t left, std::uint32_t right, std::uint32_t whole,
+                  std::size_t longest, std::unordered_map<Pair, std::vector<std::uint32_t>>& found) {
         Word& word = words_[index];
         Symbol* const symbols = symbols_.data() + word.start;
         auto made = [&](Pair pair) {
@@ -276,6 +284,8 @@ class BpeTrainer {
 
 }  // namespace
 
-Trained train_bpe(const WordCounts& counts, const BpeTraining& settings, const Watch& watch) { return BpeTrainer(counts, settings, watch).train(); }
+Trained train_bpe(const WordCounts& counts, const BpeTraining& settings, const Watch& watch) {
+    return BpeTrainer(counts, settings, watch).train();
+}
 
 }  // namespace bearhug

@@ -15,7 +15,7 @@ namespace bearhug {
 
 // Pre-tokens and how often each was seen.
 class WordCounts {
-   public:
+ public:
     // parts: its normalizer and pre-tokenizer cut what is fed; null: a text is one pre-token.
     explicit WordCounts(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
     void feed(const std::vector<std::string_view>& texts, std::size_t threads);
@@ -24,7 +24,7 @@ class WordCounts {
     // In the order of the words' bytes, so that training does not depend on the order of texts or threads.
     std::vector<std::pair<std::string_view, std::uint64_t>> sorted() const;
 
-   private:
+ private:
     struct Hash {
         using is_transparent = void;
         std::size_t operator()(std::string_view text) const { return hash_bytes(text); }

@@ -11,7 +11,7 @@ namespace bearhug {
 
 // One or two sets of texts, each with a number; finds the longest of a set that a text starts with.
 class Trie {
-   public:
+ public:
     // bytes: of all texts together, at most.
     void reserve(std::size_t bytes) {
         cells_.assign(std::bit_ceil(bytes * 2 + 64), {});
@@ -49,13 +49,15 @@ class Trie {
         return match;
     }
 
-   private:
+ private:
     static constexpr std::uint64_t none = ~std::uint64_t{0};
     struct Cell {
         std::uint64_t edge = none;
         std::uint32_t node = 0;
     };
-    static std::uint64_t edge_of(std::uint32_t node, char byte) { return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte); }
+    static std::uint64_t edge_of(std::uint32_t node, char byte) {
+        return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte);
+    }
     std::size_t slot_of(std::uint64_t edge) const {
         const std::uint64_t hash = edge * 0x9E3779B97F4A7C15u;
         std::size_t at = (hash ^ hash >> 32) & mask_;

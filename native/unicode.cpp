@@ -31,7 +31,8 @@ std::string utf8(char32_t point) {
 }
 
 std::size_t count(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) { return !continues(byte); }));
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char byte) { return !continues(byte); }));
 }
 
 bool is_ascii(std::string_view text) {
@@ -49,7 +50,8 @@ bool is_ascii(std::string_view text) {
 
 namespace {
 
-// Bytes of the well-formed character at `p`; 0 where there is none. `bad` is then the length of the maximal ill-formed part.
+// Bytes of the well-formed character at `p`; 0 where there is none. `bad` is then the length of the maximal ill-formed
+// part.
 int well_formed(const unsigned char* p, const unsigned char* end, int& bad) {
     const unsigned char first = p[0];
     if (first < 0x80) return 1;
@@ -104,7 +106,8 @@ std::string lossy(std::string_view bytes) {
 namespace {
 
 template <std::size_t N, std::size_t M, std::size_t K>
-std::u32string_view find(char32_t point, const char32_t (&points)[N], const std::uint16_t (&starts)[M], const char32_t (&texts)[K]) {
+std::u32string_view find(char32_t point, const char32_t (&points)[N], const std::uint16_t (&starts)[M],
+                         const char32_t (&texts)[K]) {
     const auto* at = std::lower_bound(std::begin(points), std::end(points), point);
     if (at == std::end(points) || *at != point) return {};
     const std::size_t index = static_cast<std::size_t>(at - std::begin(points));
@@ -168,7 +171,8 @@ void decompose(std::string_view text, bool compatibly, std::vector<Mark>& out) {
         }
         std::u32string_view parts;
         if (compatibly) parts = find(point, compatible_points, compatible_starts, compatible_texts);
-        if (parts.empty() && is(point, moves_nfd)) parts = find(point, canonical_points, canonical_starts, canonical_texts);
+        if (parts.empty() && is(point, moves_nfd))
+            parts = find(point, canonical_points, canonical_starts, canonical_texts);
         if (parts.empty()) {
             push(point, 0);
         } else {
@@ -214,7 +218,9 @@ void recompose(const std::vector<Mark>& marks, std::vector<Changed>& out) {
 
 }  // namespace
 
-std::u32string_view lowercased(char32_t point) { return find(point, lowercase_points, lowercase_starts, lowercase_texts); }
+std::u32string_view lowercased(char32_t point) {
+    return find(point, lowercase_points, lowercase_starts, lowercase_texts);
+}
 
 bool normal_form(std::string_view text, Form form, std::vector<Changed>& out) {
     out.clear();

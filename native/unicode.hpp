@@ -11,7 +11,9 @@
 namespace bearhug::unicode {
 
 // An index of at most 255 distinct sets of properties; scanners map it to their own classes.
-inline std::uint8_t kind(char32_t point) { return kind_in_block[block_of[point / block_size] * block_size + point % block_size]; }
+inline std::uint8_t kind(char32_t point) {
+    return kind_in_block[block_of[point / block_size] * block_size + point % block_size];
+}
 inline std::uint16_t properties(char32_t point) { return kinds[kind(point)]; }
 inline bool is(char32_t point, int wanted) { return (properties(point) & wanted) != 0; }
 
@@ -26,7 +28,8 @@ inline char32_t next(const char*& p) {
     if (b[0] < 0x80) return p += 1, b[0];
     if (b[0] < 0xE0) return p += 2, static_cast<char32_t>((b[0] & 0x1F) << 6 | (b[1] & 0x3F));
     if (b[0] < 0xF0) return p += 3, static_cast<char32_t>((b[0] & 0x0F) << 12 | (b[1] & 0x3F) << 6 | (b[2] & 0x3F));
-    return p += 4, static_cast<char32_t>((b[0] & 0x07) << 18 | (b[1] & 0x3F) << 12 | (b[2] & 0x3F) << 6 | (b[3] & 0x3F));
+    return p += 4,
+           static_cast<char32_t>((b[0] & 0x07) << 18 | (b[1] & 0x3F) << 12 | (b[2] & 0x3F) << 6 | (b[3] & 0x3F));
 }
 
 // The code point that ends before `p`; moves to its start.
@@ -47,7 +50,7 @@ std::string lossy(std::string_view bytes);
 
 // Byte positions of a text, asked for mostly in rising order, as counts of code points.
 class CodePoints {
-   public:
+ public:
     explicit CodePoints(std::string_view text) : text_(text), ascii_(is_ascii(text)) {}
     std::uint32_t at(std::uint32_t byte) {
         if (ascii_) return byte;
@@ -57,7 +60,7 @@ class CodePoints {
         return points_;
     }
 
-   private:
+ private:
     std::string_view text_;
     bool ascii_;
     std::uint32_t byte_ = 0, points_ = 0;
@@ -74,7 +77,8 @@ struct Changed {
     int change;
 };
 
-// The normal form of a text. False, and nothing in `out`, where a quick look shows that the text is in this form already.
+// The normal form of a text. False, and nothing in `out`, where a quick look shows that the text is in this form
+// already.
 bool normal_form(std::string_view text, Form form, std::vector<Changed>& out);
 
 }  // namespace bearhug::unicode

@@ -31,10 +31,10 @@ inline std::uint64_t hash_bytes(std::string_view text) {
     return hash ^ hash >> 32;
 }
 
-// Texts -> ids, in one block of memory and an open-addressing table. Ids may have holes; two texts may share an id (then the
-// last one added is the id's text).
+// Texts -> ids, in one block of memory and an open-addressing table. Ids may have holes; two texts may share an id
+// (then the last one added is the id's text).
 class Vocabulary {
-   public:
+ public:
     void reserve(std::size_t tokens, std::size_t bytes);
     void add(std::string_view token, std::uint32_t id);  // replaces the id of a token that it has
     std::uint32_t find(std::string_view token) const;    // no_id: it has no such token
@@ -48,7 +48,7 @@ class Vocabulary {
         for (const auto& entry : entries_) visit(text(entry), entry.id);
     }
 
-   private:
+ private:
     struct Entry {
         std::uint64_t start;
         std::uint32_t size, id;
@@ -60,9 +60,9 @@ class Vocabulary {
 
     std::string block_;
     std::vector<Entry> entries_;
-    std::vector<std::uint32_t> slots_;                               // index of an entry, no_id: free
-    std::vector<std::uint32_t> by_id_;                               // entry of an id, as long as ids are not far apart
-    std::unordered_map<std::uint32_t, std::uint32_t> by_far_id_;     // the ids beyond
+    std::vector<std::uint32_t> slots_;                            // index of an entry, no_id: free
+    std::vector<std::uint32_t> by_id_;                            // entry of an id, as long as ids are not far apart
+    std::unordered_map<std::uint32_t, std::uint32_t> by_far_id_;  // the ids beyond
     std::uint32_t id_limit_ = 0;
 };
 

@@ -16,7 +16,7 @@ struct WordPieceWorkspace : Workspace {
 };
 
 class WordPiece : public Model {
-   public:
+ public:
     WordPiece(Vocabulary given, std::string unk_token, std::string prefix, std::size_t max_chars)
         : unk_token_(std::move(unk_token)), prefix_(std::move(prefix)), max_chars_(max_chars) {
         vocabulary = std::move(given);
@@ -48,7 +48,7 @@ class WordPiece : public Model {
         if (remembers && work.ids.size() <= PieceCache::most) work.cache.add(key, work.ids.data(), work.ids.size());
     }
 
-   private:
+ private:
     static constexpr std::uint32_t first = 0, behind = 1;
 
     void cut(std::string_view piece, WordPieceWorkspace& work) const {
@@ -63,8 +63,10 @@ class WordPiece : public Model {
         }
         if (known) return;
         if (unk_id_ == no_id)
-            throw std::invalid_argument("'" + std::string(piece) + "' is not in the vocabulary, and neither is the WordPiece model's unk_token '" +
-                                        unk_token_ + "'; add that token to the vocabulary or set unk_token to one that it has.");
+            throw std::invalid_argument("'" + std::string(piece) +
+                                        "' is not in the vocabulary, and neither is the WordPiece model's unk_token '" +
+                                        unk_token_ +
+                                        "'; add that token to the vocabulary or set unk_token to one that it has.");
         work.ids.assign(1, unk_id_);
         work.ends.assign(1, static_cast<std::uint32_t>(piece.size()));
     }
@@ -87,7 +89,7 @@ class WordPiece : public Model {
 };
 
 class WordLevel : public Model {
-   public:
+ public:
     WordLevel(Vocabulary given, std::string unk_token) : unk_token_(std::move(unk_token)) {
         vocabulary = std::move(given);
         unk_id_ = vocabulary.find(unk_token_);
@@ -98,20 +100,23 @@ class WordLevel : public Model {
         std::uint32_t id = vocabulary.find(piece);
         if (id == no_id) id = unk_id_;
         if (id == no_id)
-            throw std::invalid_argument("'" + std::string(piece) + "' is not in the vocabulary, and neither is the WordLevel model's unk_token '" +
-                                        unk_token_ + "'; add that token to the vocabulary or set unk_token to one that it has.");
+            throw std::invalid_argument("'" + std::string(piece) +
+                                        "' is not in the vocabulary, and neither is the WordLevel model's unk_token '" +
+                                        unk_token_ +
+                                        "'; add that token to the vocabulary or set unk_token to one that it has.");
         out.ids.push_back(id);
         if (out.tracking) out.ends.push_back(static_cast<std::uint32_t>(piece.size()));
     }
 
-   private:
+ private:
     std::string unk_token_;
     std::uint32_t unk_id_;
 };
 
 }  // namespace
 
-std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix, std::size_t max_chars) {
+std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix,
+                                      std::size_t max_chars) {
     return std::make_shared<WordPiece>(std::move(vocabulary), std::move(unk_token), std::move(prefix), max_chars);
 }
 
