@@ -333,8 +333,8 @@ def test_a_bare_name_is_ones_own_in_the_card_too(as_bear, api):
 
     rows = Dataset.from_dict({"text": ["a", "b"]})
     rows.push_to_hub("own-rows")
-    api.upload_file(path_or_fileobj=b"---\nlicense: mit\n---\n# Mine\n", path_in_repo="README.md", repo_id="bear/own-rows",
-                    repo_type="dataset")  # fmt: skip
+    where = {"repo_id": "bear/own-rows", "repo_type": "dataset"}
+    api.upload_file(path_or_fileobj=b"---\nlicense: mit\n---\n# Mine\n", path_in_repo="README.md", **where)
     rows.push_to_hub("own-rows")
     card = open_repo("bear/own-rows", repo_type="dataset", force_download=True).path("README.md")
 
