@@ -56,12 +56,15 @@ class Items {
 };
 
 std::uint32_t to_id(nb::handle value) {
-    const unsigned long long id = PyLong_Check(value.ptr())
-                                      ? PyLong_AsUnsignedLongLong(value.ptr())
-                                      : PyLong_AsUnsignedLongLong(nb::object(nb::int_(nb::borrow(value))).ptr());
-    if (id == static_cast<unsigned long long>(-1) && PyErr_Occurred()) PyErr_Clear();
+    const nb::object whole = nb::steal(PyNumber_Index(value.ptr()));
+    if (!whole.is_valid()) {
+        PyErr_Clear();
+        type_error("an id is of the type " + class_name(value) + "; expected int.");
+    }
+    const unsigned long long id = PyLong_AsUnsignedLongLong(whole.ptr());
+    if (PyErr_Occurred()) PyErr_Clear();
     if (id >= no_id)
-        throw std::invalid_argument(nb::cast<std::string>(nb::str(value)) +
+        throw std::invalid_argument(nb::cast<std::string>(nb::str(whole)) +
                                     " is no token id; ids run from 0 to 4294967294.");
     return static_cast<std::uint32_t>(id);
 }

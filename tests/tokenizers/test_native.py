@@ -403,6 +403,15 @@ def test_tokenizers_and_encodings_can_be_pickled(name):
     parity.assert_rows_equal(encoded, expected, "pickled")
 
 
+def test_ids_may_come_as_arrays():
+    ours, _ = both("gpt2")
+    ids = ours.encode_batch(["some text"]).row(0, "ids")
+
+    assert ours.decode(np.array(ids)) == ours.decode(tuple(ids)) == ours.decode(list(np.array(ids))) == "some text"
+    assert ours.decode_batch(np.array([ids, ids])) == ["some text"] * 2
+    assert ours.ids_to_tokens(np.array(ids)) == ours.ids_to_tokens(ids)
+
+
 def test_special_tokens_can_be_read_as_text():
     ours, theirs = both("roberta")
     theirs.encode_special_tokens = True
@@ -573,6 +582,9 @@ def test_errors_say_what_to_do():
         ours.decode([123456])
     with pytest.raises(ValueError, match=r"-1 is no token id"):
         ours.decode([-1])
+    for wrong in ([1.5], ["5"], [None]):
+        with pytest.raises(TypeError, match=r"an id is of the type (float|str|NoneType); expected int"):
+            ours.decode(wrong)
     with pytest.raises(IndexError, match="row 3 of a batch of 1 rows"):
         ours.encode_batch(["a"]).row(3, "ids")
     with pytest.raises(ValueError, match=r"strategy is 'first'; it is one of 'longest_first'"):
