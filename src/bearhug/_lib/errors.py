@@ -11,7 +11,7 @@ from difflib import get_close_matches
 def near(given: str, known: Iterable[str], most: int = 3) -> str:
     """` Did you mean 'a', 'b' or 'c'?` for what was given, or an empty string where nothing is near."""
     folded: dict[str, list[str]] = {}
-    for name in known:
+    for name in dict.fromkeys(known):  # each once
         folded.setdefault(name.lower(), []).append(name)
     alike = get_close_matches(given.lower(), folded, n=most, cutoff=0.6)
     # among names that differ in case alone, the one written like what was given comes first
