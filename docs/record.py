@@ -25,7 +25,7 @@ def recorded(page: Path) -> str:
         printed = StringIO()
         with redirect_stdout(printed):
             exec(compile(match[1], page.name, "exec"), names)
-        text = printed.getvalue().replace(os.getcwd(), "").rstrip()
+        text = printed.getvalue().replace(f"{os.getcwd()}/home", "~/.cache/huggingface").rstrip()
         return f"```python\n{match[1]}```\n" + (f"\n```text\n{text}\n```\n" if text else "")
 
     return BLOCK.sub(run, page.read_text())
