@@ -298,7 +298,7 @@ def test_stratified_split(seed, sizes):
         {"stratify_by_column": "nope"}, {"shuffle": False, "stratify_by_column": "number"}, {"test_size": 0.99},
         {"seed": 1, "generator": np.random.default_rng(1)},
     ],
-    ids=str,
+    ids=lambda options: " ".join(options),
 )  # fmt: skip
 def test_split_errors(options):
     if "generator" in options:

@@ -158,7 +158,7 @@ def test_functions_of_ones_own_modules_are_followed(tmp_path):
         (range(3), range(4)),
         (type("A", (), {"x": 1}), type("A", (), {"x": 2})),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_things_that_differ_have_different_keys(one, two):
     assert key_of(one) != key_of(two)
