@@ -131,6 +131,16 @@ def test_batches_hold_rows_of_like_lengths(pipe):
     assert answers[:4] == answers[4:8]
 
 
+@pytest.mark.parametrize("name", ["bert-classifier", "bert-mask", "bert-ner", "bert-base", "gpt2"])
+def test_every_task_takes_its_input_first_and_as_inputs(folder, name):
+    """Complaint A1."""
+    pipe = pipeline("ner" if name == "bert-ner" else None, model=folder(name))
+    if name == "gpt2":
+        pipe = pipeline(model=folder(name), max_new_tokens=2, do_sample=False)
+
+    assert pipe(inputs="the [MASK] sat") == pipe("the [MASK] sat")
+
+
 def test_the_reference_s_keyword_for_the_input(folder):
     classifier, writer = pipeline(model=folder("bert-classifier")), pipeline(model=folder("gpt2"), max_new_tokens=2)
 
