@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from bearhug.hub import push_folder, snapshot_download
+from bearhug.hub.client import NURSERY
 from bearhug.hub.server import local
 
 GUARD = """
@@ -79,3 +80,24 @@ def test_the_guard_sees_a_socket(home):
     done = run("open_repo('bear/partly').path('weights.bin')", home)
 
     assert "a socket was opened" in done.stderr
+
+
+@pytest.mark.reference
+def test_what_transformers_has_cached_opens_no_socket(tmp_path, monkeypatch):
+    """It fetches file by file and keeps no list; what belongs together was fetched together."""
+    fill = """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+AutoModelForCausalLM.from_pretrained("bear/writer"), AutoTokenizer.from_pretrained("bear/writer")
+"""
+    with local() as hub:
+        env = os.environ | {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": hub.token}
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        push_folder(NURSERY / "storyteller", "bear/writer", token=hub.token)
+        subprocess.run([sys.executable, "-c", fill], env=env, check=True, capture_output=True)
+    done = run(
+        "from bearhug import pipeline; print(pipeline('text-generation', 'bear/writer')('Once', max_new_tokens=3))",
+        tmp_path,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "generated_text" in done.stdout

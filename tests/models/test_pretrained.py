@@ -463,6 +463,7 @@ def test_a_push_is_one_folder_with_weights_tokenizer_and_card(model, monkeypatch
             Path(folder, "tokenizer.json").write_text("{}")
 
     monkeypatch.setattr(client, "push_folder", push_folder)
+    monkeypatch.setattr(client, "full_name", lambda repo_id, token=None: repo_id)
     made = model.push_to_hub(
         "ada/gpt", Tokenizer(), dataset="ada/texts", metrics={"loss": 1.5}, private=True, token="hf_x"
     )
@@ -485,6 +486,7 @@ def test_saving_can_push_too(model, tmp_path, monkeypatch):
 
     names = []
     monkeypatch.setattr(client, "push_folder", lambda folder, repo_id, **options: names.append(repo_id))
+    monkeypatch.setattr(client, "full_name", lambda repo_id, token=None: repo_id)
     model.save_pretrained(tmp_path / "gpt", push_to_hub=True)
     model.save_pretrained(tmp_path / "gpt", push_to_hub=True, repo_id="ada/other", commit_message="second")
 

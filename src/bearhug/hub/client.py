@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 NURSERY = Path(__file__).parent.parent / "nursery"
 NAME = re.compile(r"\w[\w.\-]{0,95}(/\w[\w.\-]{0,95})?")  # `owner/name`, or an old bare `name`
+# What is fetched together: where one of the first is in a cached snapshot, others that are not there are absent.
+KINDS = (
+    (re.compile(r"(tokenizer|vocab|merges|spiece|sentencepiece|tekken)[\w.\-]*\.(json|txt|model|bpe)$"),
+     re.compile(r"(tokenizer|vocab|merges|spiece|sentencepiece|tekken|special_tokens|added_tokens|chat_template)|\.jinja$")),
+    (re.compile(r"\.(safetensors|bin|gguf)$"), re.compile(r"\.(safetensors|bin|gguf)$|\.index\.json$")),
+    (re.compile(r"^config\.json$"), re.compile(r"config\.json$|^README\.md$")),
+)  # fmt: skip
 NEVER_PUSHED = (".git/*", "*/.git/*", ".cache/huggingface/*", "*/.cache/huggingface/*", "*.DS_Store", "*/__pycache__/*")
 
 __all__ = [
@@ -103,13 +110,16 @@ class Repo:
             return sorted(path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file())
         names = self._known_listing()
         if names is None:
+            names = self._snapshot_names()
             if self.local_files_only or offline():
-                snapshot = self._snapshot()
-                if snapshot is None:
+                if names is None:
                     raise self._missing("no cached copy, and the network is not to be used")
-                names = [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
-            else:
-                names = self._asked()
+            elif names is None or self.repo_type != "model":
+                try:
+                    names = self._asked()
+                except HubUnreachable as error:
+                    if names is None:
+                        raise self._missing(str(error), HubUnreachable) from None
         prefix = f"{self.subfolder}/" if self.subfolder else ""
         return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
@@ -144,7 +154,22 @@ class Repo:
             return path, True
         listing = self._known_listing()
         absent = listing is not None and filename not in listing
-        return None, absent or _at(self._storage / ".no_exist" / commit, filename).exists()
+        absent = absent or _at(self._storage / ".no_exist" / commit, filename).exists()
+        return None, absent or (listing is None and self._others_of_its_kind(filename))
+
+    def _others_of_its_kind(self, filename: str) -> bool:
+        """Whether a snapshot that another program fetched, and kept no list of, holds what belongs with this file."""
+        if self.repo_type != "model":
+            return False
+        folder, _, name = filename.rpartition("/")
+        beside = [path.rpartition("/")[2] for path in self._snapshot_names() or () if path.rpartition("/")[0] == folder]
+        return any(belongs.search(name) and any(map(main.search, beside)) for main, belongs in KINDS)
+
+    def _snapshot_names(self) -> list[str] | None:
+        snapshot = self._snapshot()
+        if snapshot is None or self.force_download:
+            return None
+        return [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*") if path.is_file()]
 
     def _known_listing(self) -> dict[str, dict] | None:
         if self._listing is None and not self.force_download and (commit := self._commit or self._cached_commit()):
