@@ -131,13 +131,15 @@ def test_another_shape_fails_the_load_unless_it_may_be_made_anew(task, tmp_path)
 def test_another_number_of_labels_names_both(tmp_path):
     tiny.reference_model("bert", "sequence-classification", tmp_path)
     with pytest.raises(
-        ValueError, match=r"classifier\.weight has the shape \(2, 32\), but the model expects \(7, 32\)"
+        ValueError,
+        match=r"classifier\.weight has the shape \(2, 32\), but the model expects \(7, 32\).*\n.*new_head=True",
     ):
         auto("sequence-classification").from_pretrained(tmp_path, num_labels=7)
-    model = auto("sequence-classification").from_pretrained(tmp_path, num_labels=7, ignore_mismatched_sizes=True)
+    for consent in ({"ignore_mismatched_sizes": True}, {"new_head": True}):
+        model = auto("sequence-classification").from_pretrained(tmp_path, num_labels=7, **consent)
 
-    assert model(tiny.ids()).logits.shape == (2, 7)
-    assert model.fresh_weights == ["head.out.weight", "head.out.bias"]
+        assert model(tiny.ids()).logits.shape == (2, 7)
+        assert model.fresh_weights == ["head.out.weight", "head.out.bias"]
 
 
 @pytest.mark.parametrize(

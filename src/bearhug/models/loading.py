@@ -174,8 +174,9 @@ def settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool,
             log.info("%s has no pooler, and the model goes without.", source)
             model.head = None
             report.missing = {ours: theirs for ours, theirs in report.missing.items() if ours not in own}
-    if report.mismatched and not resize:
-        raise ValueError(_mismatched(report, source))
+    refused = [name for name in report.mismatched if not (new_head and name.startswith("head."))]
+    if refused and not resize:
+        raise ValueError(_mismatched(report, refused, source))
     missing = list(dict.fromkeys(report.missing.values()))
     lost = [theirs for ours, theirs in report.missing.items() if ours.startswith("model.") or model.task == "base"]
     if lost:
@@ -223,13 +224,14 @@ def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:
         model.tie_weights()
 
 
-def _mismatched(report: Report, source: str) -> str:
-    name, given, expected = next(iter(report.mismatched.values()))
-    more = f" (and {len(report.mismatched) - 1} more)" if len(report.mismatched) > 1 else ""
+def _mismatched(report: Report, refused: list[str], source: str) -> str:
+    name, given, expected = report.mismatched[refused[0]]
+    more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+    consent = "new_head=True" if all(name.startswith("head.") for name in refused) else "ignore_mismatched_sizes=True"
     return (
         f"{source}: {name} has the shape {given}, but the model expects {expected}{more}.\n"
         "Leave the checkpoint's own sizes as they are (num_labels, vocab_size, ...), or make these weights anew and "
-        "train them: ignore_mismatched_sizes=True."
+        f"train them: {consent}."
     )
 
 

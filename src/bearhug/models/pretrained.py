@@ -250,7 +250,8 @@ class PreTrainedModel(nn.Module):
             torch_dtype: version 4's name of dtype.
             device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device}.
             attn_implementation: "sdpa" (torch's fused kernels) or "eager".
-            new_head: allow a head that the checkpoint has no weights for; it starts from random values, to be trained.
+            new_head: allow a head that the checkpoint has no weights for, or has of another size; it starts from random
+                values, to be trained.
             ignore_mismatched_sizes: make anew what has another shape in the checkpoint.
             output_loading_info: return (model, {"missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"}).
             state_dict: these weights instead of the checkpoint's.

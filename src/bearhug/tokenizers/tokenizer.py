@@ -424,7 +424,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
             )
 
     def _warn_once(self, message: str) -> None:
-        about = message[:24]
+        about = "".join(filter(str.isalpha, message))[:24]  # not the numbers in it
         if about not in self.deprecation_warnings:
             self.deprecation_warnings[about] = True
             logger.warning(message)
