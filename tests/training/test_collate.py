@@ -94,6 +94,17 @@ def test_padding_is_the_references(ours, theirs, side, padding, kind):
 
 
 @pytest.mark.reference
+def test_padding_takes_what_a_slice_of_a_data_set_gives(ours, theirs):
+    """A dict of lists, as well as a list of dicts."""
+    columns = [
+        {name: [row[name] for row in rows] for name in rows[0]}
+        for rows in (examples(tokenizer, lambda ids: {"label": len(ids) % 2}) for tokenizer in (ours, theirs))
+    ]
+
+    assert_same(DataCollatorWithPadding(ours)(columns[0]), theirs_named("DataCollatorWithPadding")(theirs)(columns[1]))
+
+
+@pytest.mark.reference
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("padding", PADDING, ids=str)
 @pytest.mark.parametrize("name", ["labels", "label"])

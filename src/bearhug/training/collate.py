@@ -74,9 +74,13 @@ class DataCollatorWithPadding:
     pad_to_multiple_of: int | None = None
     return_tensors: str = "pt"
 
-    def __call__(self, features: Sequence[Mapping[str, Any]]) -> Any:
-        """Examples -> a batch; `label` and `label_ids` become `labels`."""
-        batch = _padded(self, list(features), self.return_tensors)
+    def __call__(self, features: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> Any:
+        """Examples (a list of dicts, or the dict of lists that a slice gives) -> a batch.
+
+        `label` and `label_ids` become `labels`.
+        """
+        rows = features if isinstance(features, Mapping) else list(features)
+        batch = _padded(self, rows, self.return_tensors)
         for name in ("label", "label_ids"):
             if name in batch:
                 batch["labels"] = batch.pop(name)
@@ -279,7 +283,7 @@ def _words(offsets: Tensor | None, never: Tensor) -> tuple[Tensor, Tensor]:
     return first.cumsum(1), first
 
 
-def _padded(collator: Any, rows: Sequence[Mapping[str, Any]], return_tensors: str) -> Any:
+def _padded(collator: Any, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], return_tensors: str) -> Any:
     return collator.tokenizer.pad(
         rows,
         padding=collator.padding,
