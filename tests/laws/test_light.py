@@ -43,3 +43,13 @@ def test_the_references_are_never_imported():
     references = {"transformers", "tokenizers", "datasets", "diffusers", "peft", "accelerate"}
 
     assert not {name.split(".")[0] for name in modules_after(code)} & references
+
+
+def test_a_first_answer_does_not_import_torchs_compiler():
+    """It is a second's work, and nothing here needs it."""
+    loaded = modules_after(
+        "from bearhug import pipeline; pipeline('text-classification', 'bearhug/sentiment-en')('Hi')"
+    )
+
+    assert "torch._dynamo" not in loaded
+    assert "torch" in loaded

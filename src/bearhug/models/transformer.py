@@ -64,6 +64,14 @@ class PostNorm(Block):
 BLOCKS: dict[str, Callable[[Config, int], Block]] = {"pre_norm": PreNorm, "post_norm": PostNorm}
 
 
+def table(rows: int, width: int, padding: int | None = None) -> nn.Embedding:
+    """Vectors (rows, width), not drawn yet.
+
+    nn.Embedding would draw them, and to draw on the meta device torch imports its whole compiler, a second's work.
+    """
+    return nn.Embedding(rows, width, padding, _weight=torch.empty(rows, width))
+
+
 class Transformer(nn.Module):
     """Tokens in, one vector for each out. Every architecture is this class with another `Config`."""
 
@@ -71,11 +79,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         norm = part(NORMS, config.norm, "norm")
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.padding_index)
+        self.embed_tokens = table(config.vocab_size, config.hidden_size, config.padding_index)
         self.positions = part(POSITIONS, config.positions, "positions")(config)
-        self.embed_types = (
-            nn.Embedding(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
-        )
+        self.embed_types = table(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
         self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
         self.causal = config.causal
         block = part(BLOCKS, config.block, "block")
