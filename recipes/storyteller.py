@@ -99,7 +99,7 @@ def learned(corpus: list[list[int]]) -> GPT2LMHeadModel:
         with torch.autocast("cpu", torch.bfloat16):
             return model(input_ids=ids, labels=ids, use_cache=False).loss
 
-    fit("storyteller", model, STEPS, loss_at, learning_rate=2e-3, weight_decay=0.05, keep_every=100)
+    fit("storyteller", model, STEPS, loss_at, data=corpus, learning_rate=2e-3, weight_decay=0.05, keep_every=100)
     config.activation_function = "gelu_new"
     return model.eval()
 

@@ -164,7 +164,7 @@ def accuracy(name: str, texts: list[str], labels: list[str]) -> float:
 
 
 def test_sst2_as_the_card_says(shared):
-    """At least the goal, and the card's own figure, on sentences that were not trained on."""
+    """The card's own figure, on sentences that were not trained on."""
     with (shared / "sst2" / "dev.tsv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
     claimed = card("sentiment-en")[0]["model-index"][0]["results"][0]["metrics"][0]["value"]
@@ -173,7 +173,7 @@ def test_sst2_as_the_card_says(shared):
     )
 
     assert len(rows) == 872
-    assert found >= 0.80
+    assert found >= 0.81
     assert found == pytest.approx(claimed, abs=0.003)
 
 
