@@ -177,7 +177,6 @@ def test_sst2_as_the_card_says(shared):
     assert found == pytest.approx(claimed, abs=0.003)
 
 
-@pytest.mark.skipif("sentiment-de" not in MODELS, reason="only its recipe ships")
 def test_german_as_the_card_says(shared):
     """Clearly over the majority class on tweets that were not trained on, and the tutorial's sentence."""
     with (shared / "german_sentiment" / "dev.tsv").open(encoding="utf-8") as file:
