@@ -17,7 +17,7 @@ def ship(folder: Path, model, tokenizer, tokenizer_class: str, facts: dict) -> N
         model.half().save_pretrained(new)
         tokenizer.save_pretrained(new)
         settings = json.loads((new / "config.json").read_text(encoding="utf-8"))
-        # stored in half precision, computed in single: a story takes 1.5 times as long in half on the CPU it was tried on
+        # stored in half precision, computed in single: a story took 1.5 times as long in half where it was tried
         settings["dtype"] = "float32"
         (new / "config.json").write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         settings = json.loads((new / "tokenizer_config.json").read_text(encoding="utf-8"))
