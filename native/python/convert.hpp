@@ -1,0 +1,93 @@
+// Between Python's values and the core's: what every file of this folder uses.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/vector.h>
+
+#include "../tokenizer.hpp"
+
+namespace bearhug::python {
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+[[noreturn]] void type_error(const std::string& message);
+
+std::string class_name(nb::handle value);
+
+// The bytes of a str, which must be kept alive. Throws UnicodeEncodeError for a lone surrogate.
+std::string_view utf8(nb::handle text);
+
+inline nb::str to_str(std::string_view text) { return nb::str(text.data(), text.size()); }
+
+// A list or tuple whose items can be read while `owner` lives.
+class Items {
+ public:
+    Items(nb::handle sequence, const char* what) {
+        if (PyUnicode_Check(sequence.ptr())) type_error(std::string(what) + " is a str; expected a list: [text].");
+        PyObject* fast = PySequence_Fast(sequence.ptr(), "");
+        if (!fast) {
+            PyErr_Clear();
+            type_error(std::string(what) + " is of the type " + class_name(sequence) + "; expected a list.");
+        }
+        // A tuple of its own: the caller's list may change while the lock is released.
+        owner = nb::steal(PySequence_Tuple(fast));
+        Py_DECREF(fast);
+    }
+    std::size_t size() const { return static_cast<std::size_t>(PyTuple_Size(owner.ptr())); }
+    nb::handle operator[](std::size_t i) const { return PyTuple_GetItem(owner.ptr(), static_cast<Py_ssize_t>(i)); }
+    nb::object owner;
+};
+
+std::uint32_t to_id(nb::handle value);
+
+std::vector<std::uint32_t> to_ids(nb::handle given);
+
+template <class T>
+nb::object array(std::vector<T>&& values, std::vector<std::size_t> shape) {
+    auto* kept = new std::vector<T>(std::move(values));
+    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), shape.size(), shape.data(), owner));
+}
+
+template <class T>
+nb::object array(std::vector<T>&& values) {
+    const std::size_t size = values.size();
+    return array(std::move(values), {size});
+}
+
+// An array over memory that `owner` keeps alive; nobody may write to it.
+template <class T>
+nb::object view(const void* data, std::vector<std::size_t> shape, nb::handle owner) {
+    return nb::cast(nb::ndarray<nb::numpy, const T>(data, shape.size(), shape.data(), owner));
+}
+// A literal text, or a Python callable text -> [start, end, start, end, ...] in code points.
+Finder finder(nb::handle pattern);
+
+template <class T>
+T choice(std::string_view given, std::initializer_list<std::pair<std::string_view, T>> known, const char* what) {
+    std::string names;
+    for (const auto& [name, value] : known) {
+        if (name == given) return value;
+        names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
+    }
+    throw std::invalid_argument(std::string(what) + " is '" + std::string(given) + "'; it is one of " + names + ".");
+}
+
+Behavior behavior(std::string_view name);
+pre_tokenizers::Prepend prepend_scheme(std::string_view name);
+bool is_left(std::string_view name);
+
+// What each file of this folder adds to the module.
+void bind_settings(nb::module_& m);
+void bind_encoded(nb::module_& m);
+void bind_components(nb::module_& m);
+void bind_tokenizer(nb::module_& m);
+void bind_training(nb::module_& m);
+
+}  // namespace bearhug::python

@@ -1,0 +1,248 @@
+// Encoded: a batch as arrays, and as Python lists where somebody asks.
+#include "encoded.hpp"
+
+namespace bearhug::python {
+
+namespace {
+
+Field field(std::string_view name) {
+    return choice<Field>(name,
+                         {{"ids", Field::ids},
+                          {"type_ids", Field::type_ids},
+                          {"attention_mask", Field::attention_mask},
+                          {"special_tokens_mask", Field::special_tokens_mask},
+                          {"offsets", Field::offsets},
+                          {"word_ids", Field::word_ids},
+                          {"sequence_ids", Field::sequence_ids}},
+                         "field");
+}
+
+nb::list int_list(const std::uint32_t* values, std::size_t count) {
+    nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
+    for (std::size_t i = 0; i < count; ++i)
+        PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i), PyLong_FromUnsignedLong(values[i]));
+    return out;
+}
+
+// -1 stands for None where the field has that.
+nb::list int_list(const std::int32_t* values, std::size_t count, bool none) {
+    nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
+    for (std::size_t i = 0; i < count; ++i)
+        PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i),
+                       none && values[i] < 0 ? nb::none().release().ptr() : PyLong_FromLong(values[i]));
+    return out;
+}
+
+nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
+    const Encoded& data = encoded.data;
+    if (field == Field::offsets || field == Field::word_ids) encoded.track();
+    const auto start = static_cast<std::size_t>(data.starts[row]);
+    const std::size_t count = static_cast<std::size_t>(data.starts[row + 1]) - start;
+    switch (field) {
+        case Field::ids:
+            return int_list(data.ids.data() + start, count);
+        case Field::word_ids:
+            return int_list(data.words.data() + start, count, true);
+        case Field::offsets: {
+            nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
+            for (std::size_t i = 0; i < count; ++i) {
+                const Span span = data.offsets[start + i];
+                PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i),
+                               nb::make_tuple(span.start, span.end).release().ptr());
+            }
+            return out;
+        }
+        default: {
+            const auto column = data.column(field, row, row + 1);
+            return int_list(column.data(), count, field == Field::sequence_ids);
+        }
+    }
+}
+
+nb::object rectangle(PyEncoded& encoded, Field field) {
+    const Encoded& data = encoded.data;
+    const std::size_t rows = data.rows();
+    const std::size_t width = rows == 0 ? 0 : static_cast<std::size_t>(data.starts[1]);
+    for (std::size_t row = 0; row < rows; ++row) {
+        const auto here = static_cast<std::size_t>(data.starts[row + 1] - data.starts[row]);
+        if (here != width)
+            throw std::invalid_argument("the rows have different lengths (row 0 has " + std::to_string(width) +
+                                        " tokens, row " + std::to_string(row) + " has " + std::to_string(here) +
+                                        "), and an array needs one length.\nUse padding=True, and truncation=True "
+                                        "where there is a max_length.");
+    }
+    if (field == Field::offsets || field == Field::word_ids) encoded.track();
+    std::vector<std::int64_t> out;
+    switch (field) {
+        case Field::ids:
+            out.assign(data.ids.begin(), data.ids.end());
+            break;
+        case Field::word_ids:
+            out.assign(data.words.begin(), data.words.end());
+            break;
+        case Field::offsets:
+            out.reserve(data.offsets.size() * 2);
+            for (const Span span : data.offsets) out.push_back(span.start), out.push_back(span.end);
+            return array(std::move(out), {rows, width, 2});
+        default: {
+            const auto column = data.column(field, 0, rows);
+            out.assign(column.begin(), column.end());
+        }
+    }
+    return array(std::move(out), {rows, width});
+}
+
+nb::object column_array(PyEncoded& encoded, Field field) {
+    auto column = encoded.data.column(field, 0, encoded.data.rows());
+    if (field == Field::sequence_ids) return array(std::move(column));
+    return array(std::vector<std::uint32_t>(column.begin(), column.end()));
+}
+
+template <class T>
+nb::bytes raw(const std::vector<T>& values) {
+    return nb::bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+template <class T>
+std::vector<T> unraw(nb::handle state) {
+    const auto bytes = nb::cast<nb::bytes>(state);
+    std::vector<T> out(bytes.size() / sizeof(T));
+    std::memcpy(out.data(), bytes.c_str(), out.size() * sizeof(T));
+    return out;
+}
+
+nb::tuple encoded_state(PyEncoded& self) {
+    self.track();
+    nb::dict texts, names;
+    for (const auto& [at, text] : self.data.texts) texts[nb::int_(at)] = to_str(text);
+    for (const auto id : self.data.ids) {
+        const nb::int_ key(id);
+        if (names.contains(key)) continue;
+        const auto known = self.names.find(id);
+        names[key] = to_str(known != self.names.end() ? known->second
+                            : self.parts              ? self.parts->token(id).value_or("")
+                                                      : "");
+    }
+    const Encoded& data = self.data;
+    return nb::make_tuple(raw(data.ids), raw(data.starts), raw(data.samples), raw(data.runs), raw(data.run_starts),
+                          raw(data.offsets), raw(data.words), texts, names);
+}
+
+void set_encoded_state(PyEncoded& self, nb::tuple state) {
+    new (&self) PyEncoded();
+    Encoded& data = self.data;
+    data.ids = unraw<std::uint32_t>(state[0]);
+    data.starts = unraw<std::int64_t>(state[1]);
+    data.samples = unraw<std::int64_t>(state[2]);
+    data.runs = unraw<Run>(state[3]);
+    data.run_starts = unraw<std::int64_t>(state[4]);
+    data.offsets = unraw<Span>(state[5]);
+    data.words = unraw<std::int32_t>(state[6]);
+    for (auto [at, text] : nb::cast<nb::dict>(state[7]))
+        data.texts[nb::cast<std::size_t>(at)] = nb::cast<std::string>(text);
+    for (auto [id, text] : nb::cast<nb::dict>(state[8]))
+        self.names[nb::cast<std::uint32_t>(id)] = nb::cast<std::string>(text);
+    data.tracked = true;
+}
+
+nb::list token_list(PyEncoded& self, Py_ssize_t which) {
+    const std::size_t row = self.row(which);
+    self.track();
+    nb::list out;
+    for (auto i = static_cast<std::size_t>(self.data.starts[row]);
+         i < static_cast<std::size_t>(self.data.starts[row + 1]); ++i) {
+        const std::uint32_t id = self.data.ids[i];
+        if (const auto own = self.data.texts.find(i); own != self.data.texts.end()) {
+            out.append(to_str(own->second));
+        } else if (const auto name = self.names.find(id); name != self.names.end()) {
+            out.append(to_str(name->second));
+        } else {
+            out.append(to_str(self.parts ? self.parts->token(id).value_or("") : ""));
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+void bind_encoded(nb::module_& m) {
+    nb::class_<PyEncoded>(m, "Encoded", "A batch of encoded texts: rows of tokens, one after another.")
+        .def_prop_ro("starts",
+                     [](nb::object self) {
+                         const auto& data = nb::cast<PyEncoded&>(self).data;
+                         return view<std::int64_t>(data.starts.data(), {data.starts.size()}, self);
+                     })
+        .def_prop_ro("ids",
+                     [](nb::object self) {
+                         const auto& data = nb::cast<PyEncoded&>(self).data;
+                         return view<std::uint32_t>(data.ids.data(), {data.ids.size()}, self);
+                     })
+        .def_prop_ro("sample_mapping",
+                     [](nb::object self) {
+                         const auto& data = nb::cast<PyEncoded&>(self).data;
+                         return view<std::int64_t>(data.samples.data(), {data.samples.size()}, self);
+                     })
+        .def_prop_ro("offsets",
+                     [](nb::object self) {
+                         auto& encoded = nb::cast<PyEncoded&>(self);
+                         encoded.track();
+                         return view<std::uint32_t>(encoded.data.offsets.data(), {encoded.data.offsets.size(), 2},
+                                                    self);
+                     })
+        .def_prop_ro("word_ids",
+                     [](nb::object self) {
+                         auto& encoded = nb::cast<PyEncoded&>(self);
+                         encoded.track();
+                         return view<std::int32_t>(encoded.data.words.data(), {encoded.data.words.size()}, self);
+                     })
+        .def_prop_ro("type_ids", [](PyEncoded& self) { return column_array(self, Field::type_ids); })
+        .def_prop_ro("attention_mask", [](PyEncoded& self) { return column_array(self, Field::attention_mask); })
+        .def_prop_ro("special_tokens_mask",
+                     [](PyEncoded& self) { return column_array(self, Field::special_tokens_mask); })
+        .def_prop_ro("sequence_ids", [](PyEncoded& self) { return column_array(self, Field::sequence_ids); })
+        .def("__len__", [](const PyEncoded& self) { return self.data.rows(); })
+        .def(
+            "length",
+            [](const PyEncoded& self, Py_ssize_t row) {
+                const std::size_t at = self.row(row);
+                return self.data.starts[at + 1] - self.data.starts[at];
+            },
+            "row"_a)
+        .def(
+            "row",
+            [](PyEncoded& self, Py_ssize_t row, std::string_view name) {
+                return row_list(self, self.row(row), field(name));
+            },
+            "row"_a, "field"_a)
+        .def(
+            "lists",
+            [](PyEncoded& self, std::string_view name) {
+                const Field which = field(name);
+                const std::size_t rows = self.data.rows();
+                nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(rows)));
+                for (std::size_t row = 0; row < rows; ++row)
+                    PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(row), row_list(self, row, which).release().ptr());
+                return out;
+            },
+            "field"_a)
+        .def("tokens", &token_list, "row"_a)
+        .def(
+            "rectangle", [](PyEncoded& self, std::string_view name) { return rectangle(self, field(name)); }, "field"_a)
+        .def(
+            "select",
+            [](PyEncoded& self, const std::vector<Py_ssize_t>& rows) {
+                self.track();
+                std::vector<std::size_t> wanted;
+                for (const auto row : rows) wanted.push_back(self.row(row));
+                PyEncoded out;
+                out.data = self.data.select(wanted);
+                out.parts = self.parts;
+                out.names = self.names;
+                return out;
+            },
+            "rows"_a)
+        .def("__getstate__", &encoded_state)
+        .def("__setstate__", &set_encoded_state);
+}
+
+}  // namespace bearhug::python

@@ -1,0 +1,90 @@
+// A call's texts on their way in, and its rows of tokens on their way out.
+#pragma once
+#include "convert.hpp"
+
+namespace bearhug::python {
+
+// The texts of a call, kept alive with the Python strings that they are views of.
+struct Texts {
+    Batch batch;
+    std::vector<nb::object> owners;
+
+    Texts(nb::handle texts, nb::handle pairs, bool split_into_words) {
+        batch.split_into_words = split_into_words;
+        Items first(texts, "texts");
+        std::optional<Items> second;
+        if (!pairs.is_none()) {
+            second.emplace(pairs, "pairs");
+            if (second->size() != first.size())
+                throw std::invalid_argument(std::to_string(first.size()) + " texts and " +
+                                            std::to_string(second->size()) +
+                                            " second texts; each text needs the second one of its pair.");
+        }
+        batch.samples.reserve(first.size());
+        batch.words.reserve(first.size() * (second ? 2 : 1));
+        for (std::size_t i = 0; i < first.size(); ++i) {
+            Batch::Sample sample{};
+            sample.first_begin = batch.words.size();
+            add(first[i], i, "text ");
+            sample.first_end = sample.second_begin = batch.words.size();
+            if (second && !(*second)[i].is_none()) {
+                add((*second)[i], i, "second text ");
+                sample.is_pair = true;
+            }
+            sample.second_end = batch.words.size();
+            batch.samples.push_back(sample);
+        }
+        owners.push_back(std::move(first.owner));
+        if (second) owners.push_back(std::move(second->owner));
+    }
+
+ private:
+    void add(nb::handle text, std::size_t i, const char* what) {
+        if (!batch.split_into_words) return add_text(text, i, what);
+        Items words(text, "a pre-split text");
+        for (std::size_t word = 0; word < words.size(); ++word) add_text(words[word], i, "a word of text ");
+        owners.push_back(std::move(words.owner));
+    }
+    void add_text(nb::handle text, std::size_t i, const char* what) {
+        if (!PyUnicode_Check(text.ptr()))
+            type_error(what + std::to_string(i) + " is of the type " + class_name(text) + "; expected str." +
+                       (PyList_Check(text.ptr()) ? " For lists of words, pass is_split_into_words=True." : ""));
+        batch.words.push_back(utf8(text));
+    }
+};
+
+struct PyEncoded {
+    Encoded data;
+    // Until offsets are asked for:
+    std::shared_ptr<const Parts> parts;
+    std::shared_ptr<Texts> texts;
+    Options options;
+    std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
+
+    void track() {
+        if (data.tracked) return;
+        Encoded again;
+        options.tracking = true;
+        {
+            const nb::gil_scoped_release unlocked;
+            again = parts->encode(texts->batch, options);
+        }
+        if (again.ids != data.ids)
+            throw std::runtime_error(
+                "offsets cannot be worked out afterwards with BPE dropout; encode with offsets=True.");
+        data.offsets = std::move(again.offsets);  // what arrays already look at stays where it is
+        data.words = std::move(again.words);
+        data.texts = std::move(again.texts);
+        data.tracked = true;
+        texts.reset();
+    }
+    std::size_t row(Py_ssize_t row) const {
+        const auto rows = static_cast<Py_ssize_t>(data.rows());
+        if (row < -rows || row >= rows)
+            throw nb::index_error(
+                ("row " + std::to_string(row) + " of a batch of " + std::to_string(rows) + " rows.").c_str());
+        return static_cast<std::size_t>(row < 0 ? row + rows : row);
+    }
+};
+
+}  // namespace bearhug::python

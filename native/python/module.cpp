@@ -1,0 +1,22 @@
+// The module: the files of this folder are the only ones that know of Python. Flat arrays cross here, once per batch, and
+// the interpreter's lock is released meanwhile.
+#include "convert.hpp"
+
+using namespace bearhug;
+using namespace bearhug::python;
+
+NB_MODULE(_native, m) {
+    m.doc() = "The tokenizer's compiled core.";
+    bind_settings(m);
+    bind_encoded(m);
+    bind_components(m);
+    bind_tokenizer(m);
+    bind_training(m);
+    m.def(
+        "clean_up_tokenization",
+        [](std::string text) {
+            clean_up(text);
+            return to_str(text);
+        },
+        "text"_a, "Spaces before punctuation and contractions removed (`clean_up_tokenization_spaces`).");
+}

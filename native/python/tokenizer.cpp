@@ -1,0 +1,233 @@
+// Tokenizer: parts and added tokens, encode, decode.
+#include "tokenizer.hpp"
+#include "../threads.hpp"
+#include "encoded.hpp"
+
+namespace bearhug::python {
+
+namespace {
+
+AddedToken added_token(nb::handle token, bool special) {
+    AddedToken out;
+    if (PyUnicode_Check(token.ptr())) {
+        out.content = std::string(utf8(token));
+        out.special = special;
+        out.normalized = !special;
+    } else {
+        out = nb::cast<AddedToken>(token);
+        out.special = out.special || special;
+    }
+    return out;
+}
+
+PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pairs, bool is_split_into_words,
+                       bool add_special_tokens, bool split_special_tokens, std::optional<Truncation> truncation,
+                       std::optional<Padding> padding, bool offsets, bool overflow, std::size_t threads) {
+    PyEncoded out;
+    out.parts = self.parts;
+    out.texts = std::make_shared<Texts>(texts, pairs, is_split_into_words);
+    out.options = {add_special_tokens,    split_special_tokens, offsets, overflow,
+                   std::move(truncation), std::move(padding),   threads};
+    {
+        const nb::gil_scoped_release unlocked;
+        out.data = out.parts->encode(out.texts->batch, out.options);
+    }
+    if (offsets) out.texts.reset();
+    return out;
+}
+
+}  // namespace
+
+void bind_tokenizer(nb::module_& m) {
+    nb::class_<PyTokenizer>(m, "Tokenizer", "Text -> rows of tokens, and back.")
+        .def(
+            "__init__",
+            [](PyTokenizer* self, std::shared_ptr<Model> model, std::shared_ptr<Normalizer> normalizer,
+               std::shared_ptr<PreTokenizer> pre_tokenizer, std::shared_ptr<PostProcessor> post_processor,
+               std::shared_ptr<Decoder> decoder) {
+                auto parts = std::make_shared<Parts>();
+                parts->model = std::move(model);
+                parts->normalizer = std::move(normalizer);
+                parts->pre_tokenizer = std::move(pre_tokenizer);
+                parts->post_processor = std::move(post_processor);
+                parts->decoder = std::move(decoder);
+                new (self) PyTokenizer{std::move(parts)};
+            },
+            "model"_a, nb::kw_only(), "normalizer"_a = nb::none(), "pre_tokenizer"_a = nb::none(),
+            "post_processor"_a = nb::none(), "decoder"_a = nb::none())
+        .def_prop_rw(
+            "model", [](const PyTokenizer& self) { return std::const_pointer_cast<Model>(self.parts->model); },
+            [](PyTokenizer& self, std::shared_ptr<Model> part) {
+                self.change([&](Parts& parts) { parts.model = part; });
+            })
+        .def_prop_rw(
+            "normalizer",
+            [](const PyTokenizer& self) { return std::const_pointer_cast<Normalizer>(self.parts->normalizer); },
+            [](PyTokenizer& self, std::shared_ptr<Normalizer> part) {
+                self.change([&](Parts& parts) {
+                    parts.normalizer = part;
+                    parts.added.refresh(part.get());
+                });
+            },
+            nb::arg().none())
+        .def_prop_rw(
+            "pre_tokenizer",
+            [](const PyTokenizer& self) { return std::const_pointer_cast<PreTokenizer>(self.parts->pre_tokenizer); },
+            [](PyTokenizer& self, std::shared_ptr<PreTokenizer> part) {
+                self.change([&](Parts& parts) { parts.pre_tokenizer = part; });
+            },
+            nb::arg().none())
+        .def_prop_rw(
+            "post_processor",
+            [](const PyTokenizer& self) { return std::const_pointer_cast<PostProcessor>(self.parts->post_processor); },
+            [](PyTokenizer& self, std::shared_ptr<PostProcessor> part) {
+                self.change([&](Parts& parts) { parts.post_processor = part; });
+            },
+            nb::arg().none())
+        .def_prop_rw(
+            "decoder", [](const PyTokenizer& self) { return std::const_pointer_cast<Decoder>(self.parts->decoder); },
+            [](PyTokenizer& self, std::shared_ptr<Decoder> part) {
+                self.change([&](Parts& parts) { parts.decoder = part; });
+            },
+            nb::arg().none())
+        .def("copy", [](const PyTokenizer& self) { return self; })
+        .def("__reduce__",
+             [](nb::object self) {
+                 const auto file = nb::module_::import_("bearhug.tokenizers.file");
+                 return nb::make_tuple(file.attr("loads"), nb::make_tuple(file.attr("dumps")(self)));
+             })
+        .def(
+            "add_tokens",
+            [](PyTokenizer& self, nb::object tokens, bool special) {
+                const Items items(tokens, "tokens");
+                std::vector<AddedToken> added;
+                for (std::size_t i = 0; i < items.size(); ++i) added.push_back(added_token(items[i], special));
+                return self.change(
+                    [&](Parts& parts) { return parts.added.add(added, *parts.model, parts.normalizer.get()); });
+            },
+            "tokens"_a, "special"_a = false)
+        .def(
+            "load_added_tokens",
+            [](PyTokenizer& self, const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens) {
+                self.change([&](Parts& parts) { parts.added.load(tokens, *parts.model, parts.normalizer.get()); });
+            },
+            "tokens"_a)
+        .def(
+            "remove_added_tokens",
+            [](PyTokenizer& self, const std::vector<std::string>& contents) {
+                self.change([&](Parts& parts) { parts.added.remove(contents, *parts.model, parts.normalizer.get()); });
+            },
+            "contents"_a)
+        .def("added_tokens",
+             [](const PyTokenizer& self) {
+                 nb::dict out;
+                 for (const auto& [id, token] : self.parts->added.tokens()) out[nb::int_(id)] = nb::cast(token);
+                 return out;
+             })
+        .def(
+            "vocab",
+            [](const PyTokenizer& self, bool with_added_tokens) {
+                nb::dict out;
+                self.parts->model->vocabulary.each(
+                    [&](std::string_view token, std::uint32_t id) { out[to_str(token)] = nb::int_(id); });
+                if (with_added_tokens)
+                    for (const auto& [id, token] : self.parts->added.tokens())
+                        out[to_str(token.content)] = nb::int_(id);
+                return out;
+            },
+            "with_added_tokens"_a = true)
+        .def(
+            "vocab_size",
+            [](const PyTokenizer& self, bool with_added_tokens) { return self.parts->size(with_added_tokens); },
+            "with_added_tokens"_a = true)
+        .def(
+            "token_to_id",
+            [](const PyTokenizer& self, nb::str token) -> std::optional<std::uint32_t> {
+                const std::uint32_t id = self.parts->find(utf8(token));
+                return id == no_id ? std::nullopt : std::optional(id);
+            },
+            "token"_a)
+        .def(
+            "id_to_token",
+            [](const PyTokenizer& self, nb::int_ id) -> nb::object {
+                const auto token = self.parts->token(to_id(id));
+                return token ? nb::object(to_str(*token)) : nb::object(nb::none());
+            },
+            "id"_a)
+        .def(
+            "tokens_to_ids",
+            [](const PyTokenizer& self, nb::object tokens) {
+                const Items items(tokens, "tokens");
+                nb::list out;
+                for (std::size_t i = 0; i < items.size(); ++i) {
+                    if (!PyUnicode_Check(items[i].ptr()))
+                        type_error("token " + std::to_string(i) + " is of the type " + class_name(items[i]) +
+                                   "; expected str.");
+                    const std::uint32_t id = self.parts->find(utf8(items[i]));
+                    out.append(id == no_id ? nb::object(nb::none()) : nb::object(nb::int_(id)));
+                }
+                return out;
+            },
+            "tokens"_a)
+        .def(
+            "ids_to_tokens",
+            [](const PyTokenizer& self, nb::object ids) {
+                nb::list out;
+                for (const auto id : to_ids(ids)) {
+                    const auto token = self.parts->token(id);
+                    out.append(token ? nb::object(to_str(*token)) : nb::object(nb::none()));
+                }
+                return out;
+            },
+            "ids"_a)
+        .def_prop_ro("unk_id",
+                     [](const PyTokenizer& self) -> std::optional<std::uint32_t> {
+                         const std::uint32_t id = self.parts->model->unk_id();
+                         return id == no_id ? std::nullopt : std::optional(id);
+                     })
+        .def(
+            "num_special_tokens_to_add",
+            [](const PyTokenizer& self, bool is_pair) {
+                return self.parts->post_processor ? self.parts->post_processor->added[is_pair] : 0;
+            },
+            "is_pair"_a = false)
+        .def("encode_batch", &encode_batch, "texts"_a, "pairs"_a = nb::none(), nb::kw_only(),
+             "is_split_into_words"_a = false, "add_special_tokens"_a = true, "split_special_tokens"_a = false,
+             "truncation"_a = nb::none(), "padding"_a = nb::none(), "offsets"_a = false, "overflow"_a = true,
+             "threads"_a = 0)
+        .def(
+            "decode",
+            [](const PyTokenizer& self, nb::object given, bool skip_special_tokens) {
+                const auto ids = to_ids(given);
+                return to_str(unicode::lossy(self.parts->decode(ids.data(), ids.size(), skip_special_tokens)));
+            },
+            "ids"_a, "skip_special_tokens"_a = true)
+        .def(
+            "decode_batch",
+            [](const PyTokenizer& self, nb::object given, bool skip_special_tokens, std::size_t threads) {
+                nb::object rows = nb::borrow(given);
+                if (nb::hasattr(rows, "tolist")) rows = rows.attr("tolist")();
+                const Items items(rows, "ids");
+                std::vector<std::vector<std::uint32_t>> ids;
+                std::size_t count = 0;
+                for (std::size_t i = 0; i < items.size(); ++i) {
+                    ids.push_back(to_ids(items[i]));
+                    count += ids.back().size();
+                }
+                std::vector<std::string> texts(ids.size());
+                {
+                    const nb::gil_scoped_release unlocked;
+                    in_threads(
+                        ids.size(), threads > 0 ? threads : threads_for(count * 4), [&](std::size_t i, std::size_t) {
+                            texts[i] =
+                                unicode::lossy(self.parts->decode(ids[i].data(), ids[i].size(), skip_special_tokens));
+                        });
+                }
+                nb::list out;
+                for (const auto& text : texts) out.append(to_str(text));
+                return out;
+            },
+            "ids"_a, "skip_special_tokens"_a = true, "threads"_a = 0);
+}
+
+}  // namespace bearhug::python
