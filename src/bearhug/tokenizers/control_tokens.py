@@ -12,12 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast
+    from bearhug.tokenizers.conversation import Conversations
 
 START, END = "\U000f0000", "\U000f0001"  # private characters around a marked token; taken out of what users write
 
 
-def control_tokens(tokenizer: PreTrainedTokenizerFast, template: str) -> list[str]:
+def control_tokens(tokenizer: Conversations, template: str) -> list[str]:
     """The special tokens, and the added ones that the template writes itself (or those that the files name)."""
     from bearhug.tokenizers.sandbox import literal_text
 
@@ -49,13 +49,13 @@ def _mark(value: Any, pattern: re.Pattern[str]) -> Any:
     return [_mark(item, pattern) for item in value] if isinstance(value, list | tuple) else value
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+def encode(tokenizer: Conversations, text: str) -> list[int]:
     """The ids of a rendered text in which the marked tokens are ordinary text.
 
     Raises:
         ValueError: the vocabulary gives such a token even to plain text.
     """
-    core = tokenizer.backend_tokenizer
+    core = tokenizer._core
     plain = core.copy()  # finds no added token at all
     plain.remove_added_tokens([token.content for token in core.added_tokens().values()])
     marked = re.compile(f"{START}({_pattern(list(tokenizer.added_tokens_encoder))}){END}|[{START}{END}]")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bearhug._lib.errors import either, near
 from bearhug.tokenizers.chat import ChatText
 
+LARGE = int(1e20)  # beyond it, a length is no limit
 PADDINGS = ("longest", "max_length", "do_not_pad")
 TRUNCATIONS = ("longest_first", "only_first", "only_second", "do_not_truncate")
 FORMS = "a text, a list of texts, or, with is_split_into_words=True, a list of words or a list of such lists"

@@ -12,27 +12,25 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
-from bearhug.tokenizers import chat, classes, control_tokens, file, inputs
+from bearhug.tokenizers import classes, file, inputs
 from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
-from bearhug.tokenizers.around import around, cut_ids
-from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
-from bearhug.tokenizers.padding import padded
-from bearhug.tokenizers.special_tokens import FLAGS, SpecialTokens, content
+from bearhug.tokenizers.conversation import Conversations
+from bearhug.tokenizers.encoding import BatchEncoding
+from bearhug.tokenizers.special_tokens import FLAGS, content
 
 logger = logging.getLogger(__name__)
 
 NO_LIMIT = int(1e30)  # model_max_length of a model that says none
-LARGE = int(1e20)  # beyond it, a length is no limit
 # Keywords of a call that have no parameter of their own.
 CALL_OPTIONS = ("max_target_length", "split_special_tokens")
 
 
-class PreTrainedTokenizerFast(SpecialTokens):
+class PreTrainedTokenizerFast(Conversations):
     """A tokenizer with the names and results of Hugging Face's fast tokenizers.
 
     >>> from bearhug import AutoTokenizer
@@ -341,7 +339,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
             out["length"] = out.lengths()
         if return_overflowing_tokens:
             out["overflow_to_sample_mapping"] = encoded.sample_mapping.tolist()
-        if max_length is None and verbose and self.model_max_length < LARGE:
+        if max_length is None and verbose and self.model_max_length < inputs.LARGE:
             self._warn_too_long(out)
         if return_tensors is not None and return_tensors is not False:
             return out.convert_to_tensors(return_tensors)
@@ -364,7 +362,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
                 'For rows of max_length tokens: padding="max_length", truncation=True.'
             )
         if max_length is None and (fill == "max_length" or cut != "do_not_truncate"):
-            if self.model_max_length < LARGE:
+            if self.model_max_length < inputs.LARGE:
                 max_length = self.model_max_length
             else:
                 fill = "do_not_pad" if fill == "max_length" else fill
@@ -580,163 +578,6 @@ class PreTrainedTokenizerFast(SpecialTokens):
         """Take out the spaces before punctuation and English contractions that splitting has put there."""
         return clean_up_tokenization(text)
 
-    # -- special tokens around ids
-
-    def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """How many tokens a call adds around a text, or a pair."""
-        return self._core.num_special_tokens_to_add(pair)
-
-    @property
-    def max_len_single_sentence(self) -> int:
-        """Tokens of a text that the model reads, without those added around it."""
-        return self.model_max_length - self.num_special_tokens_to_add(False)
-
-    @property
-    def max_len_sentences_pair(self) -> int:
-        """Tokens of both texts of a pair that the model reads, without those added around them."""
-        return self.model_max_length - self.num_special_tokens_to_add(True)
-
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """Ids of a text, or of a pair's two texts, with the tokens around them that a call would add."""
-        return [id for id, _, _ in around(self._core, token_ids_0, token_ids_1)]
-
-    def create_token_type_ids_from_sequences(
-        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
-    ) -> list[int]:
-        """The token_type_ids of `build_inputs_with_special_tokens`."""
-        return [type_id for _, type_id, _ in around(self._core, token_ids_0, token_ids_1)]
-
-    def get_special_tokens_mask(
-        self,
-        token_ids_0: Sequence[int],
-        token_ids_1: Sequence[int] | None = None,
-        already_has_special_tokens: bool = False,
-    ) -> list[int]:
-        """1 where `build_inputs_with_special_tokens` adds a token; or where a special token stands already.
-
-        Raises:
-            ValueError: two sequences that have their special tokens already.
-        """
-        if not already_has_special_tokens:
-            return [special for _, _, special in around(self._core, token_ids_0, token_ids_1)]
-        if token_ids_1 is not None:
-            raise ValueError(
-                "with already_has_special_tokens=True the ids of a pair are one sequence; leave token_ids_1 away."
-            )
-        special = set(self.all_special_ids)
-        return [int(int(id) in special) for id in token_ids_0]
-
-    def prepare_for_model(
-        self,
-        ids: list[int],
-        pair_ids: list[int] | None = None,
-        add_special_tokens: bool = True,
-        padding: bool | str = False,
-        truncation: bool | str | None = None,
-        max_length: int | None = None,
-        stride: int = 0,
-        pad_to_multiple_of: int | None = None,
-        padding_side: str | None = None,
-        return_tensors: str | None = None,
-        return_token_type_ids: bool | None = None,
-        return_attention_mask: bool | None = None,
-        return_overflowing_tokens: bool = False,
-        return_special_tokens_mask: bool = False,
-        return_length: bool = False,
-        prepend_batch_axis: bool = False,
-        **kwargs: Any,
-    ) -> BatchEncoding:
-        """Ids of a text (and of its pair) -> what a call gives: cut, with special tokens around them, padded.
-
-        Raises:
-            ValueError: no padding token; a strategy that cannot reach max_length.
-        """
-        cut, _ = self._limits(False, truncation, max_length, stride, None, None)
-        added = self.num_special_tokens_to_add(pair_ids is not None) if add_special_tokens else 0
-        first, second, overflowing = list(ids), None if pair_ids is None else list(pair_ids), []
-        too_many = 0
-        if cut is not None and (too_many := len(first) + len(second or ()) + added - cut.max_length) > 0:
-            first, second, overflowing = cut_ids(first, second, too_many, cut)
-        out: dict[str, Any] = {}
-        if return_overflowing_tokens:
-            out |= {"overflowing_tokens": overflowing, "num_truncated_tokens": too_many}
-        if add_special_tokens:
-            rows = list(around(self._core, first, second))
-        else:
-            rows = [(id, i, 0) for i, sequence in enumerate((first, second or [])) for id in sequence]
-        out["input_ids"] = [id for id, _, _ in rows]
-        if return_token_type_ids or (return_token_type_ids is None and "token_type_ids" in self.model_input_names):
-            out["token_type_ids"] = [type_id for _, type_id, _ in rows]
-        if return_special_tokens_mask:
-            out["special_tokens_mask"] = [special for _, _, special in rows]
-        if padding or return_attention_mask is not False:
-            out = dict(
-                self.pad(
-                    out,
-                    padding=padding,
-                    max_length=max_length,
-                    pad_to_multiple_of=pad_to_multiple_of,
-                    padding_side=padding_side,
-                    return_attention_mask=return_attention_mask,
-                )
-            )
-        if return_length:
-            out["length"] = len(out["input_ids"])
-        return BatchEncoding(
-            out,
-            tensor_type=return_tensors,
-            prepend_batch_axis=prepend_batch_axis,
-            n_sequences=1 if second is None else 2,
-        )
-
-    def pad(
-        self,
-        encoded_inputs: Any,
-        padding: bool | str = True,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        padding_side: str | None = None,
-        return_attention_mask: bool | None = None,
-        return_tensors: str | None = None,
-        verbose: bool = True,
-    ) -> BatchEncoding:
-        """Make the rows of a batch equally long; what was given is not changed.
-
-        input_ids get the padding token, attention_mask 0, token_type_ids 0, special_tokens_mask 1; anything else
-        (labels, say) stays as it is.
-
-        Args:
-            encoded_inputs: a list of dicts (rows), a dict of lists, or an encoding; lists or tensors.
-            return_tensors: None: as the values came.
-
-        Raises:
-            ValueError: no input_ids, no padding token, or rows that cannot become tensors.
-        """
-        fill = inputs.padding_strategy(padding)
-        if fill == "max_length" and max_length is None:
-            if self.model_max_length < LARGE:
-                max_length = self.model_max_length
-            else:
-                fill = "do_not_pad"
-        if return_attention_mask is None:
-            return_attention_mask = "attention_mask" in self.model_input_names
-        side = self.padding_side if padding_side is None else inputs.side(padding_side, "padding_side")
-        pad_id = self._pad()[0] if fill != "do_not_pad" else 0
-        kind = None if return_tensors is None else tensor_kind(return_tensors)
-        return padded(
-            encoded_inputs,
-            name=self.model_input_names[0],
-            fill=fill,
-            length=max_length,
-            multiple=pad_to_multiple_of,
-            side=side,
-            pad_id=pad_id,
-            with_mask=return_attention_mask,
-            kind=kind,
-        )
-
     # -- the vocabulary
 
     @property
@@ -796,149 +637,6 @@ class PreTrainedTokenizerFast(SpecialTokens):
             id = None if token is None else self._id_of(content(token))
             around.append((content(token), id) if wanted and token is not None and id is not None else None)
         self._core.post_processor = file.post_processor(classes.bos_eos_template(*around))
-
-    # -- conversations
-
-    def apply_chat_template(
-        self,
-        conversation: Any,
-        tools: Sequence[dict | Callable] | None = None,
-        documents: Sequence[dict[str, str]] | None = None,
-        chat_template: str | None = None,
-        add_generation_prompt: bool = False,
-        continue_final_message: bool | str = False,
-        tokenize: bool = True,
-        sanitize_control_tokens: bool = False,
-        padding: bool | str = False,
-        truncation: bool | str = False,
-        max_length: int | None = None,
-        return_tensors: str | None = None,
-        return_dict: bool = True,
-        return_assistant_tokens_mask: bool = False,
-        tokenizer_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """A conversation as the model was trained to see it: its ids, or its text.
-
-        Args:
-            conversation: a list of messages, {"role": "user", "content": "Hello"}, or a list of such lists.
-            tools: Python functions with type hints and a docstring, or JSON schemas.
-            documents: [{"title": ..., "text": ...}] for models that answer from documents.
-            chat_template: another template, or the name of one of several.
-            add_generation_prompt: end with the words that begin an answer.
-            continue_final_message: end inside the last message, for the model to go on; or the name of the field to go
-                on in.
-            tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none
-                to it.
-            sanitize_control_tokens: special tokens that stand in messages, tools, documents and variables are read as
-                plain text.
-            return_dict: False: the ids alone.
-            return_assistant_tokens_mask: `assistant_masks`, 1 on what the template marks by {% generation %}.
-            tokenizer_kwargs: more arguments of the call that makes ids.
-            kwargs: variables of the template.
-
-        Returns:
-            An encoding; ids (return_dict=False) or text (tokenize=False); for several conversations, several.
-
-        Raises:
-            ValueError: no template, an empty conversation, or arguments that contradict each other.
-            TypeError: a message that is no dict.
-            jinja2.TemplateError: what the template raises, or why it was stopped.
-        """
-        return_dict = return_dict and tokenize
-        if return_assistant_tokens_mask and not return_dict:
-            raise ValueError("return_assistant_tokens_mask=True needs return_dict=True and tokenize=True.")
-        template = self.get_chat_template(chat_template, tools)
-        conversations, batched = chat.conversations_of(conversation)
-        if continue_final_message and add_generation_prompt:
-            raise ValueError(
-                "continue_final_message goes on in the last message, add_generation_prompt begins a new one: pass one "
-                "of them."
-            )
-        if continue_final_message and return_assistant_tokens_mask:
-            raise ValueError("continue_final_message and return_assistant_tokens_mask cannot go together.")
-        if sanitize_control_tokens:
-            if not tokenize or return_assistant_tokens_mask:
-                raise ValueError("sanitize_control_tokens=True needs tokenize=True, and knows no assistant masks.")
-            control = control_tokens.control_tokens(self, template)
-            conversations, documents, kwargs = control_tokens.mark([conversations, documents, kwargs], control)
-            tools = control_tokens.mark(chat.tool_schemas(tools), control)
-        texts, spans = chat.render(
-            conversations,
-            template,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            variables=self.special_tokens_map | kwargs,
-        )
-        if not tokenize:
-            return texts if batched else texts[0]
-        if return_assistant_tokens_mask and "generation" not in template:
-            self._warn_once("the chat template marks nothing by {% generation %}: assistant_masks will be all 0.")
-        options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(
-            tokenizer_kwargs or {}
-        )
-        if sanitize_control_tokens:
-            out = self._encode_sanitized(texts, batched, return_tensors, **options)
-        else:
-            out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
-        if not return_dict:
-            return out["input_ids"]
-        if return_assistant_tokens_mask:
-            masks = [chat.assistant_mask(out[row], row_spans) for row, row_spans in enumerate(spans)]
-            one = not batched and not return_tensors
-            kind = None if not return_tensors else tensor_kind(return_tensors)
-            out["assistant_masks"] = (
-                masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
-            )
-        return out
-
-    def _encode_sanitized(
-        self,
-        texts: Sequence[str],
-        batched: bool,
-        return_tensors: str | None,
-        padding: bool | str,
-        truncation: bool | str,
-        max_length: int | None,
-        **options: Any,
-    ) -> BatchEncoding:
-        rows = [control_tokens.encode(self, text) for text in texts]
-        cut, _ = self._limits(False, truncation, max_length, 0, None, None)
-        if cut is not None:
-            right = self.truncation_side == "right"
-            rows = [row[: cut.max_length] if right else row[-cut.max_length :] for row in rows]
-        given = rows if batched or return_tensors else rows[0]
-        return self.pad({"input_ids": given}, padding, max_length, return_tensors=return_tensors, **options)
-
-    def get_chat_template(self, chat_template: str | None = None, tools: Sequence | None = None) -> str:
-        """The template that `apply_chat_template` uses: the one named or given, else the tokenizer's own.
-
-        Raises:
-            ValueError: there is none, or several without a default.
-        """
-        return chat.choose(self.chat_template, chat_template, tools)
-
-    def encode_message_with_chat_template(
-        self, message: dict, conversation_history: Sequence[dict] | None = None, **kwargs: Any
-    ) -> list[int]:
-        """The ids that one more message adds to a conversation.
-
-        Raises:
-            ValueError: add_generation_prompt, which belongs to no message.
-        """
-        if "add_generation_prompt" in kwargs:
-            raise ValueError("a message has no generation prompt; ask for it in apply_chat_template.")
-        before = list(conversation_history or [])
-        ids = self.apply_chat_template([*before, message], return_dict=False, **kwargs)
-        if not before:
-            return ids
-        prefix = self.apply_chat_template(before, return_dict=False, **kwargs)
-        same = next(
-            (i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids))
-        )
-        return ids[same:]
 
     # -- keeping, training
 
@@ -1076,7 +774,7 @@ class PreTrainedTokenizerFast(SpecialTokens):
             "name_or_path": self.name_or_path or None,
             "model": self._core.model.kind,
             "tokens": f"{self.vocab_size:,} and {len(self) - self.vocab_size:,} added",
-            "model_max_length": self.model_max_length if self.model_max_length < LARGE else "no limit",
+            "model_max_length": self.model_max_length if self.model_max_length < inputs.LARGE else "no limit",
             "padding_side": self.padding_side,
             "truncation_side": self.truncation_side,
             **{name: repr(token) for name, token in self.special_tokens_map.items()},

@@ -1,0 +1,161 @@
+"""Conversations on the tokenizer: `apply_chat_template` and what belongs to it; how a template runs is in `chat`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bearhug.tokenizers import chat, control_tokens
+from bearhug.tokenizers.around import OfIds
+from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
+
+
+class Conversations(OfIds):
+    """The methods of a tokenizer that take a list of messages."""
+
+    __call__: Callable[..., BatchEncoding]
+    chat_template: Any
+    truncation_side: str
+    init_kwargs: dict[str, Any]
+    _warn_once: Callable[[str], None]
+
+    def apply_chat_template(
+        self,
+        conversation: Any,
+        tools: Sequence[dict | Callable] | None = None,
+        documents: Sequence[dict[str, str]] | None = None,
+        chat_template: str | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        tokenize: bool = True,
+        sanitize_control_tokens: bool = False,
+        padding: bool | str = False,
+        truncation: bool | str = False,
+        max_length: int | None = None,
+        return_tensors: str | None = None,
+        return_dict: bool = True,
+        return_assistant_tokens_mask: bool = False,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A conversation as the model was trained to see it: its ids, or its text.
+
+        Args:
+            conversation: a list of messages, {"role": "user", "content": "Hello"}, or a list of such lists.
+            tools: Python functions with type hints and a docstring, or JSON schemas.
+            documents: [{"title": ..., "text": ...}] for models that answer from documents.
+            chat_template: another template, or the name of one of several.
+            add_generation_prompt: end with the words that begin an answer.
+            continue_final_message: end inside the last message, for the model to go on; or the name of the field to go
+                on in.
+            tokenize: False: the text. Such a text remembers that it holds its special tokens: the tokenizer adds none
+                to it.
+            sanitize_control_tokens: special tokens that stand in messages, tools, documents and variables are read as
+                plain text.
+            return_dict: False: the ids alone.
+            return_assistant_tokens_mask: `assistant_masks`, 1 on what the template marks by {% generation %}.
+            tokenizer_kwargs: more arguments of the call that makes ids.
+            kwargs: variables of the template.
+
+        Returns:
+            An encoding; ids (return_dict=False) or text (tokenize=False); for several conversations, several.
+
+        Raises:
+            ValueError: no template, an empty conversation, or arguments that contradict each other.
+            TypeError: a message that is no dict.
+            jinja2.TemplateError: what the template raises, or why it was stopped.
+        """
+        return_dict = return_dict and tokenize
+        if return_assistant_tokens_mask and not return_dict:
+            raise ValueError("return_assistant_tokens_mask=True needs return_dict=True and tokenize=True.")
+        template = self.get_chat_template(chat_template, tools)
+        conversations, batched = chat.conversations_of(conversation)
+        if continue_final_message and add_generation_prompt:
+            raise ValueError(
+                "continue_final_message goes on in the last message, add_generation_prompt begins a new one: pass one "
+                "of them."
+            )
+        if continue_final_message and return_assistant_tokens_mask:
+            raise ValueError("continue_final_message and return_assistant_tokens_mask cannot go together.")
+        if sanitize_control_tokens:
+            if not tokenize or return_assistant_tokens_mask:
+                raise ValueError("sanitize_control_tokens=True needs tokenize=True, and knows no assistant masks.")
+            control = control_tokens.control_tokens(self, template)
+            conversations, documents, kwargs = control_tokens.mark([conversations, documents, kwargs], control)
+            tools = control_tokens.mark(chat.tool_schemas(tools), control)
+        texts, spans = chat.render(
+            conversations,
+            template,
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            variables=self.special_tokens_map | kwargs,
+        )
+        if not tokenize:
+            return texts if batched else texts[0]
+        if return_assistant_tokens_mask and "generation" not in template:
+            self._warn_once("the chat template marks nothing by {% generation %}: assistant_masks will be all 0.")
+        options = {"padding": padding, "truncation": truncation, "max_length": max_length} | dict(
+            tokenizer_kwargs or {}
+        )
+        if sanitize_control_tokens:
+            out = self._encode_sanitized(texts, batched, return_tensors, **options)
+        else:
+            out = self(texts if batched else texts[0], return_tensors=return_tensors, **options)
+        if not return_dict:
+            return out["input_ids"]
+        if return_assistant_tokens_mask:
+            masks = [chat.assistant_mask(out[row], row_spans) for row, row_spans in enumerate(spans)]
+            one = not batched and not return_tensors
+            kind = None if not return_tensors else tensor_kind(return_tensors)
+            out["assistant_masks"] = (
+                masks[0] if one else masks if kind is None else as_tensor("assistant_masks", masks, kind)
+            )
+        return out
+
+    def _encode_sanitized(
+        self,
+        texts: Sequence[str],
+        batched: bool,
+        return_tensors: str | None,
+        padding: bool | str,
+        truncation: bool | str,
+        max_length: int | None,
+        **options: Any,
+    ) -> BatchEncoding:
+        rows = [control_tokens.encode(self, text) for text in texts]
+        cut, _ = self._limits(False, truncation, max_length, 0, None, None)
+        if cut is not None:
+            right = self.truncation_side == "right"
+            rows = [row[: cut.max_length] if right else row[-cut.max_length :] for row in rows]
+        given = rows if batched or return_tensors else rows[0]
+        return self.pad({"input_ids": given}, padding, max_length, return_tensors=return_tensors, **options)
+
+    def get_chat_template(self, chat_template: str | None = None, tools: Sequence | None = None) -> str:
+        """The template that `apply_chat_template` uses: the one named or given, else the tokenizer's own.
+
+        Raises:
+            ValueError: there is none, or several without a default.
+        """
+        return chat.choose(self.chat_template, chat_template, tools)
+
+    def encode_message_with_chat_template(
+        self, message: dict, conversation_history: Sequence[dict] | None = None, **kwargs: Any
+    ) -> list[int]:
+        """The ids that one more message adds to a conversation.
+
+        Raises:
+            ValueError: add_generation_prompt, which belongs to no message.
+        """
+        if "add_generation_prompt" in kwargs:
+            raise ValueError("a message has no generation prompt; ask for it in apply_chat_template.")
+        before = list(conversation_history or [])
+        ids = self.apply_chat_template([*before, message], return_dict=False, **kwargs)
+        if not before:
+            return ids
+        prefix = self.apply_chat_template(before, return_dict=False, **kwargs)
+        same = next(
+            (i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids))
+        )
+        return ids[same:]
