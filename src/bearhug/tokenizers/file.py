@@ -202,8 +202,10 @@ def _part(name: str, kinds: Mapping[str, Callable[[str, Json], Any]], descriptio
     own = {key: value for key, value in description.items() if key not in ("vocab", "merges")}
     try:
         return kinds[kind](json.dumps(own, ensure_ascii=False), description)
-    except (KeyError, TypeError, AttributeError, IndexError) as problem:
+    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as problem:
         said = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem).splitlines()[0]
+        if said == "std::bad_cast":  # what the binding says of a value of another type within a list
+            said = "a value in it is of another type than it must be"
         raise ValueError(f"the {name} {kind!r} of the tokenizer.json does not hold together: {said}.") from problem
 
 
