@@ -17,6 +17,14 @@ namespace bearhug {
 struct Tokens {
     std::vector<std::uint32_t> ids;
     std::vector<std::uint32_t> ends;  // where each ends in its piece, in bytes; only when tracking
+    // Tokens that do not start where the one before ends, or whose text is the piece's and not the vocabulary's; only
+    // when tracking, emptied with `ends`.
+    struct Odd {
+        std::size_t at;
+        std::uint32_t start, end;  // in the piece
+        bool own_text;
+    };
+    std::vector<Odd> odd;
     bool tracking = false;
 };
 
@@ -37,6 +45,8 @@ class Model {
     virtual std::string_view kind() const = 0;
     virtual std::vector<std::pair<std::string, std::string>> merges() const { return {}; }
     virtual std::uint32_t unk_id() const { return no_id; }
+    virtual std::size_t size() const { return vocabulary.size(); }
+    virtual const std::vector<double>* scores() const { return nullptr; }  // of a Unigram model's ids
 
     Vocabulary vocabulary;
     std::string json;  // how tokenizer.json describes it, without vocabulary and merges
@@ -59,5 +69,10 @@ std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_tok
 
 // A piece is a token, or unknown.
 std::shared_ptr<Model> make_wordlevel(Vocabulary vocabulary, std::string unk_token);
+
+// The likeliest tokens (Kudo 2018, arXiv:1804.10959); a token's id is its place. Throws std::invalid_argument where
+// unk_id is the id of none.
+std::shared_ptr<Model> make_unigram(const std::vector<std::pair<std::string_view, double>>& pieces,
+                                    std::optional<std::uint32_t> unk_id, bool byte_fallback);
 
 }  // namespace bearhug

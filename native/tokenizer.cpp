@@ -58,7 +58,7 @@ struct Stream {
     std::vector<Span> offsets;
     std::vector<std::int32_t> words;
     std::vector<std::pair<std::size_t, std::string>>
-        texts;  // of added tokens that stand in the text otherwise than in the vocabulary
+        texts;  // of tokens that stand in the text otherwise than in the vocabulary
 };
 
 class Encoder {
@@ -147,7 +147,8 @@ class Encoder {
             parts_.model->tokenize(text, bytes, tokens, *bench_.workspace);
             return;
         }
-        tokens.ends.clear();
+        tokens.ends.clear(), tokens.odd.clear();
+        const std::size_t first = tokens.ids.size();
         parts_.model->tokenize(text, bytes, tokens, *bench_.workspace);
         std::uint32_t start = span.start;
         for (const auto size : tokens.ends) {
@@ -159,6 +160,11 @@ class Encoder {
                 out_.offsets.push_back({at, at});
             }
             start = end;
+        }
+        for (const auto& odd : tokens.odd) {
+            const Span here{span.start + odd.start, span.start + odd.end};
+            out_.offsets[out_.offsets.size() - tokens.ends.size() + odd.at - first] = at(draft.origin(here));
+            if (odd.own_text) out_.texts.emplace_back(odd.at, draft.text().substr(here.start, here.size()));
         }
         put_words(tokens.ends.size());
     }
@@ -555,7 +561,7 @@ std::uint32_t Parts::find(std::string_view token) const {
 }
 
 std::size_t Parts::size(bool with_added) const {
-    return model->vocabulary.size() + (with_added ? added.outside(*model) : 0);
+    return model->size() + (with_added ? added.outside(*model) : 0);
 }
 
 std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {

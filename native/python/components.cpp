@@ -57,6 +57,27 @@ Merges merges(const Items& given) {
     return out;
 }
 
+std::vector<std::pair<std::string_view, double>> scored(const Items& given) {
+    std::vector<std::pair<std::string_view, double>> out;
+    out.reserve(given.size());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const nb::handle piece = given[i];
+        const bool is_list = PyList_Check(piece.ptr());
+        auto part = [&](Py_ssize_t at) -> nb::handle {
+            return is_list ? PyList_GetItem(piece.ptr(), at) : PyTuple_GetItem(piece.ptr(), at);
+        };
+        const bool is_pair = (is_list || PyTuple_Check(piece.ptr())) && PySequence_Size(piece.ptr()) == 2;
+        if (!is_pair || !PyUnicode_Check(part(0).ptr()) || !(PyFloat_Check(part(1).ptr()) || PyLong_Check(part(1).ptr())))
+            throw std::invalid_argument("token " + std::to_string(i) + " of the Unigram model is " +
+                                        nb::cast<std::string>(nb::repr(piece)) +
+                                        "; a token is a pair of its text and its score, ['a', -2.5].");
+        const double score = PyFloat_AsDouble(part(1).ptr());
+        if (PyErr_Occurred()) throw nb::python_error();
+        out.emplace_back(utf8(part(0)), score);
+    }
+    return out;
+}
+
 template <class T, class Component>
 std::shared_ptr<T> described(std::string json, std::shared_ptr<Component> component) {
     component->json = std::move(json);
@@ -302,6 +323,23 @@ void bind_components(nb::module_& m) {
                                                                         std::move(prefix), max_chars));
             },
             "json"_a, "vocab"_a, "unk_token"_a, "continuing_subword_prefix"_a, "max_input_chars_per_word"_a)
+        .def(
+            "pieces",
+            [](const Model& self) {
+                nb::list out;
+                const auto* scores = self.scores();
+                for (std::size_t id = 0; scores && id < scores->size(); ++id)
+                    out.append(nb::make_tuple(to_str(self.vocabulary.token(static_cast<std::uint32_t>(id))),
+                                              nb::float_((*scores)[id])));
+                return out;
+            })
+        .def_static(
+            "unigram",
+            [](std::string json, nb::object vocab, std::optional<std::uint32_t> unk_id, bool byte_fallback) -> M {
+                const Items items(vocab, "the vocabulary of a Unigram model");
+                return described<Model>(std::move(json), make_unigram(scored(items), unk_id, byte_fallback));
+            },
+            "json"_a, "vocab"_a, "unk_id"_a.none() = nb::none(), "byte_fallback"_a = false)
         .def_static(
             "wordlevel",
             [](std::string json, nb::dict vocab, std::string unk_token) -> M {

@@ -215,9 +215,12 @@ class Model:
     @property
     def json(self) -> str: ...
     @property
-    def kind(self) -> Literal["BPE", "WordPiece", "WordLevel"]: ...
+    def kind(self) -> Literal["BPE", "Unigram", "WordPiece", "WordLevel"]: ...
     def merges(self) -> list[tuple[str, str]]:
         """BPE's merges, first rank first; empty for the others."""
+
+    def pieces(self) -> list[tuple[str, float]]:
+        """Unigram's tokens and their scores, by id; empty for the others."""
 
     @staticmethod
     def bpe(
@@ -239,6 +242,10 @@ class Model:
         unk_token: str,
         continuing_subword_prefix: str,
         max_input_chars_per_word: int,
+    ) -> Model: ...
+    @staticmethod
+    def unigram(
+        json: str, vocab: Sequence[tuple[str, float]], unk_id: int | None = None, byte_fallback: bool = False
     ) -> Model: ...
     @staticmethod
     def wordlevel(json: str, vocab: Mapping[str, int], unk_token: str) -> Model: ...

@@ -60,13 +60,31 @@ def loads(text: str | bytes) -> Tokenizer:
 
 def dumps(core: Tokenizer) -> str:
     """The tokenizer.json of a core, on one line."""
-    return json.dumps(describe(core), ensure_ascii=False)
+    return _as_the_reference_writes(json.dumps(describe(core), ensure_ascii=False))
 
 
 def to_json(core: Tokenizer, truncation: Json | None = None, padding: Json | None = None) -> str:
     """The tokenizer.json of a core, for a file; truncation and padding as the file has them."""
     description = describe(core) | {"truncation": truncation, "padding": padding}
-    return json.dumps(description, ensure_ascii=False, indent=2)
+    return _as_the_reference_writes(json.dumps(description, ensure_ascii=False, indent=2))
+
+
+def _as_the_reference_writes(text: str) -> str:
+    """JSON with its smallest numbers spelled in Rust's way: 1e-7 for Python's 1e-07, 0.00001 for 1e-05."""
+    if "e-0" not in text:
+        return text
+
+    def spelled(found: re.Match) -> str:
+        number = found[0]
+        if number.startswith('"') or "e-0" not in number:
+            return number
+        digits, exponent = number.split("e-0")
+        if exponent != "5":
+            return f"{digits}e-{exponent}"
+        sign = "-" if digits.startswith("-") else ""
+        return f"{sign}0.0000{digits.lstrip('-').replace('.', '')}"
+
+    return re.sub(r'"(?:[^"\\]|\\.)*"|[-+.\de]+', spelled, text)
 
 
 def save(core: Tokenizer, path: str | os.PathLike) -> None:
@@ -108,6 +126,8 @@ def describe(core: Tokenizer) -> Json:
     described_model = json.loads(core.model.json) | {"vocab": vocab}
     if core.model.kind == "BPE":
         described_model["merges"] = [list(pair) for pair in core.model.merges()]
+    if core.model.kind == "Unigram":
+        described_model["vocab"] = [list(piece) for piece in core.model.pieces()]
     return {
         "version": "1.0",
         "truncation": None,
@@ -277,6 +297,10 @@ def _wordpiece(text: str, part: Json) -> Model:
     )
 
 
+def _unigram(text: str, part: Json) -> Model:
+    return Model.unigram(text, part["vocab"], part.get("unk_id"), part.get("byte_fallback", False))
+
+
 NORMALIZERS: dict[str, Callable[[str, Json], Normalizer]] = {
     "BertNormalizer": lambda text, part: Normalizer.bert(
         text,
@@ -349,6 +373,7 @@ DECODERS: dict[str, Callable[[str, Json], Decoder]] = {
 MODELS: dict[str, Callable[[str, Json], Model]] = {
     "BPE": _bpe,
     "WordPiece": _wordpiece,
+    "Unigram": _unigram,
     "WordLevel": lambda text, part: Model.wordlevel(text, part["vocab"], part.get("unk_token", "<unk>")),
 }
 
