@@ -284,6 +284,19 @@ class BpeTrainer {
 
 }  // namespace
 
+std::vector<std::string> train_word_level(const WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+                                          std::vector<std::string> special_tokens) {
+    auto words = counts.sorted();
+    std::stable_sort(words.begin(), words.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    auto vocabulary = std::move(special_tokens);
+    for (const auto& [word, times] : words) {
+        if (times < min_frequency || vocabulary.size() >= vocab_size) break;
+        vocabulary.emplace_back(word);
+    }
+    if (vocabulary.size() > vocab_size) vocabulary.resize(vocab_size);
+    return vocabulary;
+}
+
 Trained train_bpe(const WordCounts& counts, const BpeTraining& settings, const Watch& watch) {
     return BpeTrainer(counts, settings, watch).train();
 }

@@ -54,6 +54,11 @@ struct Trained {
 // Called now and then with (stage, done, total); an exception from it stops the training.
 using Watch = std::function<void(std::string_view stage, std::size_t done, std::size_t total)>;
 
+// The most frequent words behind the special tokens; of equally frequent ones the smaller bytes come first. A text may
+// come twice: a later id replaces an earlier one.
+std::vector<std::string> train_word_level(const WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+                                          std::vector<std::string> special_tokens);
+
 Trained train_bpe(const WordCounts& counts, const BpeTraining& settings, const Watch& watch);
 
 }  // namespace bearhug

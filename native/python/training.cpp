@@ -55,6 +55,18 @@ void bind_training(nb::module_& m) {
         });
 
     m.def(
+        "train_word_level",
+        [](const PyWordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+           std::vector<std::string> special_tokens) {
+            nb::list vocabulary;
+            for (const auto& token :
+                 train_word_level(counts.counts, vocab_size, min_frequency, std::move(special_tokens)))
+                vocabulary.append(to_str(token));
+            return vocabulary;
+        },
+        "counts"_a, nb::kw_only(), "vocab_size"_a, "min_frequency"_a, "special_tokens"_a);
+
+    m.def(
         "train_bpe",
         [](const PyWordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
            std::vector<std::string> special_tokens, std::optional<std::size_t> limit_alphabet,

@@ -30,8 +30,8 @@ def theirs_and_ours(texts, pre_tokenizer, normalizer=None, model="BPE", **settin
     if normalizer is not None:
         theirs.normalizer = normalizer
     description = json.loads(theirs.to_str())
-    trainer = {"BPE": "BpeTrainer", "WordPiece": "WordPieceTrainer"}[model]
-    theirs.train_from_iterator(texts, getattr(tokenizers.trainers, trainer)(show_progress=False, **settings))
+    trainer = getattr(tokenizers.trainers, model.replace("BPE", "Bpe") + "Trainer")
+    theirs.train_from_iterator(texts, trainer(show_progress=False, **settings))
     return json.loads(theirs.to_str()), file.describe(train.train(description, texts, **settings))
 
 
@@ -91,6 +91,17 @@ def test_wordpiece_is_the_references():
     ]
     assert single[0] == single[1]
     assert len(ours["model"]["vocab"]) == len(theirs["model"]["vocab"])
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "settings", [{}, {"vocab_size": 9}, {"min_frequency": 4}, {"special_tokens": ["the", "<s>", "the"]}]
+)
+def test_wordlevel_is_the_references(settings):
+    cut = pytest.importorskip("tokenizers").pre_tokenizers.Whitespace()
+    theirs, ours = theirs_and_ours(TEXTS, cut, model="WordLevel", **settings)
+
+    assert ours == theirs
 
 
 @pytest.mark.reference
@@ -161,8 +172,8 @@ def test_a_new_vocabulary_for_an_old_tokenizer_is_the_references(make):
 def test_unknown_settings_are_refused():
     with pytest.raises(TypeError, match=r"'min_freq'.* Did you mean 'min_frequency'"):
         train.byte_level_bpe(SENTENCES, min_freq=2)
-    with pytest.raises(ValueError, match="a WordLevel model cannot be trained here"):
-        train.train({"model": {"type": "WordLevel", "vocab": {}}}, SENTENCES)
+    with pytest.raises(TypeError, match="a special token is 1; expected str or AddedToken"):
+        train.byte_level_bpe(SENTENCES, special_tokens=[1])  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="a text to learn from is 1; expected str"):
         train.byte_level_bpe([1, 2])  # pyright: ignore[reportArgumentType]
 

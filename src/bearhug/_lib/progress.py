@@ -15,7 +15,8 @@ def progress(
     """
     from tqdm.auto import tqdm
 
-    return tqdm(items, total=total, desc=desc, unit=unit, disable=not wanted(), leave=False, **options)
+    shown = not options.pop("disable", False) and wanted()
+    return tqdm(items, total=total, desc=desc, unit=unit, disable=not shown, leave=False, **options)
 
 
 def wanted() -> bool:

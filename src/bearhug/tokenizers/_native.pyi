@@ -410,6 +410,11 @@ class WordCounts:
 # (stage, done, total) -> None; it may raise to stop the training (Ctrl-C does)
 Watch = Callable[[str, int, int], None]
 
+def train_word_level(
+    counts: WordCounts, *, vocab_size: int, min_frequency: int, special_tokens: Sequence[str]
+) -> list[str]:
+    """-> vocabulary, equal to the reference's WordLevelTrainer; the later of two equal texts counts."""
+
 def train_bpe(
     counts: WordCounts,
     *,

@@ -1,25 +1,29 @@
-"""Learning a vocabulary from text: byte-pair encoding and WordPiece, as the reference's trainers do.
+"""Learning a vocabulary from text: BPE, WordPiece, Unigram and WordLevel, as the reference's trainers do.
 
-Counting the pre-tokens takes several threads, merging runs in the core; a progress bar shows both, Ctrl-C stops both.
-Where the reference leaves an order to chance (frequent characters beyond `limit_alphabet`, the ids of those
-with a prefix or suffix), the order here is that of the words' bytes: the same text always gives the same vocabulary.
+Two steps, and a progress bar for each: the words that the normalizer and the pre-tokenizer leave are counted, then a
+vocabulary is learnt from the counts. Ctrl-C stops both. Where the reference leaves an order to chance (frequent
+characters beyond `limit_alphabet`, the ids of those with a prefix or suffix), the order here is that of the words'
+bytes: the same text always gives the same vocabulary.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.progress import progress
 from bearhug.tokenizers import file
-from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe
+from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe, train_word_level
 from bearhug.tokenizers.convert import PLAIN_BPE, byte_characters
 
 Json = dict[str, Any]
+Texts = Iterable[str] | Iterable[Iterable[str]]
 
-# What the trainers take beside vocab_size and special_tokens, and its default.
-SETTINGS: Json = {
+_MERGES: Json = {
+    "vocab_size": 30_000,
     "min_frequency": 0,
     "limit_alphabet": None,
     "initial_alphabet": (),
@@ -27,88 +31,166 @@ SETTINGS: Json = {
     "end_of_word_suffix": None,
     "max_token_length": None,
 }
+# Kind of model -> what its trainer takes beside special_tokens, and the defaults.
+SETTINGS: dict[str, Json] = {
+    "BPE": _MERGES,
+    "WordPiece": _MERGES | {"continuing_subword_prefix": "##"},
+    "WordLevel": {"vocab_size": 30_000, "min_frequency": 0},
+}
 
 
 def train(
     description: Json,
-    texts: Iterable[str] | Iterable[Sequence[str]],
+    texts: Texts,
     *,
-    vocab_size: int = 30_000,
     special_tokens: Sequence[str | AddedToken] = (),
     length: int | None = None,
+    show_progress: bool = True,
+    threads: int = 0,
     **settings: Any,
 ) -> Tokenizer:
     """A tokenizer whose vocabulary is learnt; its other parts are those of `description`.
 
     Args:
-        description: a tokenizer.json; vocabulary and merges of its model, and its added tokens, are not looked at.
-        texts: texts, or batches of texts.
+        description: a tokenizer.json; vocabulary and merges of its model, its post-processor and its added tokens are
+            not looked at.
+        texts: texts, or batches of texts; `lines(files)` reads files.
         special_tokens: the first tokens of the vocabulary.
         length: how many texts come, for the progress bar.
-        settings: min_frequency, limit_alphabet, initial_alphabet, continuing_subword_prefix ("##" for WordPiece),
-            end_of_word_suffix, max_token_length; show_progress is accepted.
+        show_progress: False shows no bar (they are only shown on a terminal anyway).
+        threads: that count words; 0: as many as there are processors.
+        settings: of the model's kind, see `SETTINGS`.
 
     Raises:
-        ValueError: the model is of a kind that has no trainer here.
+        TypeError: a setting that the trainer does not have, or a text that is none.
+        ValueError: the model is of a kind that has no trainer.
     """
-    kind = description["model"]["type"]
-    if kind not in ("BPE", "WordPiece"):
-        raise ValueError(f"a {kind} model cannot be trained here; BPE and WordPiece can.")
-    settings.pop("show_progress", None)
-    for key in settings:
-        if key not in SETTINGS:
-            raise unexpected_keyword(f"the {kind} trainer", key, [*SETTINGS, "vocab_size", "special_tokens"])
-    settings = SETTINGS | {"continuing_subword_prefix": "##" if kind == "WordPiece" else None} | settings
-    options: Any = settings | {"initial_alphabet": list(settings["initial_alphabet"])}
-    tokens = [AddedToken(token, special=True) if isinstance(token, str) else token for token in special_tokens]
-
-    splitter = file.build(
+    core = file.build(
         description | {"model": _untrained(description["model"]), "added_tokens": [], "post_processor": None}
     )
-    counts = count(texts, splitter, length)
-    with progress(desc="merges", total=vocab_size, unit="token") as bar:
+    retrain(
+        core,
+        texts,
+        special_tokens=special_tokens,
+        length=length,
+        show_progress=show_progress,
+        threads=threads,
+        **settings,
+    )
+    return core
+
+
+def retrain(
+    core: Tokenizer,
+    texts: Texts,
+    *,
+    special_tokens: Sequence[str | AddedToken] = (),
+    length: int | None = None,
+    show_progress: bool = True,
+    threads: int = 0,
+    **settings: Any,
+) -> int:
+    """Give a tokenizer another vocabulary, as the reference's `Tokenizer.train_from_iterator` does: in place.
+
+    Arguments and errors are those of `train`. What the tokenizer is otherwise, its added tokens included, stays.
+
+    Returns:
+        How many different words were counted.
+    """
+    kind = core.model.kind
+    if kind not in SETTINGS:
+        raise ValueError(f"a {kind} model cannot be trained; {', '.join(SETTINGS)} can.")
+    for key in settings:
+        if key not in SETTINGS[kind]:
+            raise unexpected_keyword(f"the {kind} trainer", key, [*SETTINGS[kind], "special_tokens"])
+    settings = SETTINGS[kind] | settings
+    tokens = [_special(token) for token in special_tokens]
+    counts = count(texts, core, length=length, show_progress=show_progress, threads=threads)
+    described = (PLAIN_BPE if kind == "BPE" else {}) | json.loads(core.model.json)
+    model = file.model(described | learn(kind, counts, tokens, show_progress=show_progress, **settings))
+    present = list(core.added_tokens().values())
+    core.remove_added_tokens([token.content for token in present])
+    core.model = model
+    core.add_tokens(tokens, special=True)
+    core.add_tokens(present)
+    return len(counts)
+
+
+def learn(
+    kind: str, counts: WordCounts, special_tokens: Sequence[AddedToken], *, show_progress: bool, **settings: Any
+) -> Json:
+    """What counted words make of a model: the keys of its tokenizer.json description that training decides."""
+    contents = [token.content for token in special_tokens]
+    size = settings["vocab_size"]
+    if kind == "WordLevel":
+        return {"vocab": _numbered(train_word_level(counts, special_tokens=contents, **settings))}
+    settings["initial_alphabet"] = list(settings["initial_alphabet"])
+    with _bar(show_progress, desc="merges", total=size, unit="token") as bar:
 
         def watch(stage: str, done: int, total: int) -> None:
             if stage == "merge":
                 bar.update(done - bar.n)
 
-        vocabulary, merges = train_bpe(
-            counts,
-            vocab_size=vocab_size,
-            special_tokens=[token.content for token in tokens],
-            watch=watch,
-            **options,
-        )
-
-    model = (PLAIN_BPE if kind == "BPE" else {}) | description["model"]
-    prefix = settings["continuing_subword_prefix"]
-    model |= {"vocab": {token: id for id, token in enumerate(vocabulary)}}
-    if kind == "BPE":
-        suffix = settings["end_of_word_suffix"]
-        model |= {"continuing_subword_prefix": prefix, "end_of_word_suffix": suffix, "merges": merges}
-    else:
-        model |= {"continuing_subword_prefix": prefix or ""}
-    core = file.build(description | {"model": model, "added_tokens": [], "post_processor": None})
-    core.add_tokens(tokens, special=True)
-    return core
+        vocabulary, merges = train_bpe(counts, special_tokens=contents, watch=watch, **settings)
+    prefix, suffix = settings["continuing_subword_prefix"], settings["end_of_word_suffix"]
+    if kind == "WordPiece":
+        return {"vocab": _numbered(vocabulary), "continuing_subword_prefix": "##" if prefix is None else prefix}
+    affixes = {"continuing_subword_prefix": prefix, "end_of_word_suffix": suffix}
+    return {"vocab": _numbered(vocabulary), "merges": merges} | affixes
 
 
 def count(
-    texts: Iterable[str] | Iterable[Sequence[str]], splitter: Tokenizer | None, length: int | None = None
+    texts: Texts,
+    splitter: Tokenizer | None,
+    *,
+    length: int | None = None,
+    show_progress: bool = True,
+    threads: int = 0,
 ) -> WordCounts:
     """The pre-tokens of all texts and how often each is there, as `splitter` cuts them; None: a text is a pre-token."""
     counts = WordCounts(splitter)
-    with progress(desc="words", total=length, unit="text") as bar:
+    with _bar(show_progress, desc="words", total=length, unit="text") as bar:
         flat = _flat(texts)
         while batch := list(islice(flat, 1000)):
-            counts.feed(batch)
+            counts.feed(batch, threads)
             bar.update(len(batch))
     return counts
 
 
+def lines(files: str | os.PathLike | Sequence[str | os.PathLike]) -> Iterator[str]:
+    """The lines of text files, with their line ends, as the reference's `Tokenizer.train` reads them.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is not UTF-8.
+    """
+    for path in [files] if isinstance(files, str | os.PathLike) else files:
+        try:
+            with open(path, encoding="utf-8", newline="\n") as text:
+                yield from text
+        except UnicodeDecodeError:
+            raise _not_utf8(Path(path)) from None
+
+
+def _not_utf8(path: Path) -> ValueError:
+    start = 0
+    with open(path, "rb") as source:
+        for line in source:
+            try:
+                line.decode()
+            except UnicodeDecodeError as problem:
+                byte = start + problem.start
+                return ValueError(
+                    f"{str(path)!r} is not UTF-8: byte {byte} is 0x{line[problem.start]:02x} ({problem.reason}).\n"
+                    "Read it with the encoding that it has: train on open(path, encoding='latin-1')."
+                )
+            start += len(line)
+    return ValueError(f"{str(path)!r} is not UTF-8.")
+
+
 def train_like(
     core: Tokenizer,
-    texts: Iterable[str] | Iterable[Sequence[str]],
+    texts: Texts,
     *,
     vocab_size: int,
     length: int | None = None,
@@ -145,7 +227,7 @@ def train_like(
 
 
 def byte_level_bpe(
-    texts: Iterable[str] | Iterable[Sequence[str]],
+    texts: Texts,
     *,
     vocab_size: int = 30_000,
     special_tokens: Sequence[str | AddedToken] = (),
@@ -162,7 +244,7 @@ def byte_level_bpe(
 
 
 def wordpiece(
-    texts: Iterable[str] | Iterable[Sequence[str]],
+    texts: Texts,
     *,
     vocab_size: int = 30_000,
     special_tokens: Sequence[str | AddedToken] = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
@@ -190,7 +272,7 @@ def wordpiece(
     return core
 
 
-def _flat(texts: Iterable[str] | Iterable[Sequence[str]]) -> Iterator[str]:
+def _flat(texts: Texts) -> Iterator[str]:
     for item in texts:
         if isinstance(item, str):
             yield item
@@ -198,6 +280,22 @@ def _flat(texts: Iterable[str] | Iterable[Sequence[str]]) -> Iterator[str]:
             yield from item
         else:
             raise TypeError(f"a text to learn from is {item!r:.60}; expected str, or a list of str.")
+
+
+def _special(token: str | AddedToken) -> AddedToken:
+    if isinstance(token, AddedToken):
+        return token
+    if isinstance(token, str):
+        return AddedToken(token, special=True)
+    raise TypeError(f"a special token is {token!r:.60}; expected str or AddedToken.")
+
+
+def _numbered(vocabulary: Sequence[str]) -> dict[str, int]:
+    return {token: id for id, token in enumerate(vocabulary)}
+
+
+def _bar(shown: bool, **options: Any):
+    return progress(disable=True, **options) if not shown else progress(**options)
 
 
 def _untrained(model: Json) -> Json:
