@@ -113,6 +113,11 @@ def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
         ({"pre_tokenizer": {"type": "Splitt"}}, r"Did you mean 'Split'"),
         ({"pre_tokenizer": 5}, r"pre_tokenizer of the tokenizer.json must be an object with a 'type'; it is 5"),
         ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{}]}}, "must be an object with a 'type'"),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [None]}}, "one of its pretokenizers is null"),
+        (
+            {"pre_tokenizer": {"type": "Digits", "individual_digits": []}},
+            "pre_tokenizer 'Digits' of the tokenizer.json does not hold together",
+        ),
         ({"pre_tokenizer": {"type": "Split"}}, r"pre_tokenizer 'Split' .* it lacks '"),
         (
             {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}},

@@ -230,7 +230,12 @@ def _part(name: str, kinds: Mapping[str, Callable[[str, Json], Any]], descriptio
 
 
 def _parts(key: str, make: Callable[[Json], Any]) -> Callable[[Json], list]:
-    return lambda part: [make(inner) for inner in part[key]]
+    def made(part: Json) -> list:
+        if None in part[key]:
+            raise TypeError(f"one of its {key} is null")
+        return [make(inner) for inner in part[key]]
+
+    return made
 
 
 def _pattern(part: Json) -> Any:
