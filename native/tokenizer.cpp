@@ -572,21 +572,43 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
     return assembler.finish();
 }
 
-void Parts::encode_ids(std::string_view text, const Options& options,
-                       const std::function<void(const std::uint32_t*, std::size_t)>& visit) const {
+template <class Put>
+void Parts::encode_row(std::string_view text, const Options& options, Bench& bench, Put put) const {
     const auto& post = post_processor ? *post_processor : post_processors::none();
-    auto bench = take_bench();
-    auto& stream = bench->stream;
-    stream.clear();
-    auto& ids = stream.tokens.ids;
+    auto& ids = bench.stream.tokens.ids;
+    bench.stream.clear();
     for (const Item& item : post.layout(false, options.add_special_tokens).items) {
+        const std::size_t before = ids.size();
         if (item.kind == Item::special) {
             ids.insert(ids.end(), item.ids.begin(), item.ids.end());
         } else {
-            Encoder(*this, options, *bench, stream).encode(text, -1);
+            Encoder(*this, options, bench, bench.stream).encode(text, -1);
         }
+        put(item, static_cast<std::uint32_t>(ids.size() - before));
     }
-    visit(ids.data(), ids.size());
+}
+
+Encoded Parts::encode_one(std::string_view text, const Options& options) const {
+    auto bench = take_bench();
+    Encoded out;
+    out.runs.reserve(4);
+    encode_row(text, options, *bench, [&](const Item& item, std::uint32_t count) {
+        out.runs.push_back({item.kind == Item::special ? Run::special : Run::first, item.type, count});
+    });
+    const auto& ids = bench->stream.tokens.ids;
+    out.ids.assign(ids.begin(), ids.end());
+    out.starts = {0, static_cast<std::int64_t>(ids.size())};
+    out.run_starts = {0, static_cast<std::int64_t>(out.runs.size())};
+    out.samples = {0};
+    put_back(std::move(bench));
+    return out;
+}
+
+void Parts::encode_ids(std::string_view text, const Options& options,
+                       const std::function<void(const std::uint32_t*, std::size_t)>& visit) const {
+    auto bench = take_bench();
+    encode_row(text, options, *bench, [](const Item&, std::uint32_t) {});
+    visit(bench->stream.tokens.ids.data(), bench->stream.tokens.ids.size());
     put_back(std::move(bench));
 }
 

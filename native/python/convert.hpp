@@ -70,11 +70,10 @@ Finder finder(nb::handle pattern);
 
 template <class T>
 T choice(std::string_view given, std::initializer_list<std::pair<std::string_view, T>> known, const char* what) {
-    std::string names;
-    for (const auto& [name, value] : known) {
+    for (const auto& [name, value] : known)
         if (name == given) return value;
-        names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
-    }
+    std::string names;
+    for (const auto& [name, value] : known) names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
     throw std::invalid_argument(std::string(what) + " is '" + std::string(given) + "'; it is one of " + names + ".");
 }
 

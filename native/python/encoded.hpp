@@ -64,6 +64,7 @@ struct PyEncoded {
     // Until offsets are asked for:
     std::shared_ptr<const Parts> parts;
     std::shared_ptr<Texts> texts;
+    nb::object text;  // where it is only one: its Texts are made when they are needed
     Options options;
     std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
 
@@ -73,6 +74,7 @@ struct PyEncoded {
         {
             const nb::ft_lock_guard lock(tracking);
             if (data.tracked) return;
+            if (!texts) texts = std::make_shared<Texts>(nb::borrow<nb::str>(text));
             batch = texts;
         }
         Encoded again;
@@ -92,6 +94,7 @@ struct PyEncoded {
         data.texts = std::move(again.texts);
         data.tracked = true;
         texts.reset();
+        text.reset();
     }
     std::size_t row(Py_ssize_t row) const {
         const auto rows = static_cast<Py_ssize_t>(data.rows());

@@ -26,13 +26,14 @@ constexpr std::size_t worth_unlocking = 2048;
 // One text as encode_batch would encode it: without a batch's costs.
 PyEncoded encode(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
     PyEncoded out;
+    const auto bytes = utf8(text);
     out.parts = self.parts;
-    out.texts = std::make_shared<Texts>(std::move(text));
+    out.text = std::move(text);
     out.options.add_special_tokens = add_special_tokens;
     out.options.split_special_tokens = split_special_tokens;
     std::optional<nb::gil_scoped_release> unlocked;
-    if (out.texts->batch.words[0].size() >= worth_unlocking) unlocked.emplace();
-    out.data = out.parts->encode(out.texts->batch, out.options);
+    if (bytes.size() >= worth_unlocking) unlocked.emplace();
+    out.data = out.parts->encode_one(bytes, out.options);
     return out;
 }
 
