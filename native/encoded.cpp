@@ -4,33 +4,19 @@
 
 namespace bearhug {
 
-std::vector<std::int32_t> Encoded::column(Field field, std::size_t from, std::size_t to) const {
-    std::vector<std::int32_t> out;
-    out.reserve(static_cast<std::size_t>(starts[to] - starts[from]));
-    for (auto i = run_starts[from]; i < run_starts[to]; ++i) {
-        const Run& run = runs[static_cast<std::size_t>(i)];
-        std::int32_t value = 0;
-        switch (field) {
-            case Field::type_ids:
-                value = static_cast<std::int32_t>(run.type);
-                break;
-            case Field::attention_mask:
-                value = run.kind < Run::padding;
-                break;
-            case Field::special_tokens_mask:
-                value = run.kind >= Run::special;
-                break;
-            case Field::sequence_ids:
-                value = run.kind == Run::first || run.kind == Run::padding_of_first ? 0
-                        : run.kind == Run::second                                   ? 1
-                                                                                    : -1;
-                break;
-            default:
-                break;
-        }
-        out.insert(out.end(), run.count, value);
+std::int32_t Run::value(Field field) const {
+    switch (field) {
+        case Field::type_ids:
+            return static_cast<std::int32_t>(type);
+        case Field::attention_mask:
+            return kind < padding;
+        case Field::special_tokens_mask:
+            return kind >= special;
+        case Field::sequence_ids:
+            return kind == first || kind == padding_of_first ? 0 : kind == second ? 1 : -1;
+        default:
+            return 0;
     }
-    return out;
 }
 
 Encoded Encoded::select(const std::vector<std::size_t>& wanted) const {

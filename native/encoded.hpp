@@ -1,5 +1,6 @@
 // A batch of encoded texts: rows of tokens, one after another.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -11,12 +12,16 @@ namespace bearhug {
 
 enum class Field { ids, type_ids, attention_mask, special_tokens_mask, offsets, word_ids, sequence_ids };
 
+// Whether a field is worked out from the text, not from ids and runs.
+inline bool is_tracked(Field field) { return field == Field::offsets || field == Field::word_ids; }
+
 // Tokens of a row that are of one kind. Every field but ids, offsets and word_ids follows from these.
 struct Run {
     // padding_of_first: padding that the reference counts to the sequence, where no post-processor marks its end
     enum Kind : std::uint8_t { first, second, special, padding, padding_of_first } kind;
     std::uint32_t type;
     std::uint32_t count;
+    std::int32_t value(Field field) const;  // of a field that follows from the runs; -1 stands for None
 };
 
 struct Encoded {
@@ -33,8 +38,11 @@ struct Encoded {
     std::map<std::size_t, std::string> texts;  // of tokens whose text is not the vocabulary's
 
     std::size_t rows() const { return samples.size(); }
-    // One of the fields that follow from the runs, for the tokens of rows from to `to`; -1 stands for None.
-    std::vector<std::int32_t> column(Field field, std::size_t from, std::size_t to) const;
+    // A field of all tokens that follows from the runs, written to `out` (N,); -1 stands for None.
+    template <class T>
+    void write(Field field, T* out) const {
+        for (const Run& run : runs) out = std::fill_n(out, run.count, static_cast<T>(run.value(field)));
+    }
     Encoded select(const std::vector<std::size_t>& rows) const;
 };
 

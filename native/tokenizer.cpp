@@ -8,6 +8,25 @@
 
 namespace bearhug {
 
+namespace {
+
+// What one thread has encoded: tokens of sequences, one after another.
+struct Stream {
+    Tokens tokens;
+    std::vector<Span> offsets;
+    std::vector<std::int32_t> words;
+    std::vector<std::pair<std::size_t, std::string>>
+        texts;  // of added tokens that stand in the text otherwise than in the vocabulary
+
+    void clear() {
+        constexpr std::size_t most = 1 << 20;  // tokens that room is kept for
+        if (tokens.ids.capacity() > most || offsets.capacity() > most) *this = {};
+        tokens.ids.clear(), offsets.clear(), words.clear(), texts.clear();
+    }
+};
+
+}  // namespace
+
 class Bench {
  public:
     explicit Bench(const Model& model) : workspace(model.workspace()) {}
@@ -15,6 +34,7 @@ class Bench {
     Draft draft, part;
     Pieces pieces;
     std::vector<AddedVocabulary::Part> raw_parts, normalized_parts;
+    Stream stream;  // of a call that needs only one
 };
 
 // Benches wait here between calls. Nobody ever waits for the lock: who does not get it makes a new bench.
@@ -51,15 +71,6 @@ void Parts::put_back(std::unique_ptr<Bench> bench) const {
 }
 
 namespace {
-
-// What one thread has encoded: tokens of sequences, one after another.
-struct Stream {
-    Tokens tokens;
-    std::vector<Span> offsets;
-    std::vector<std::int32_t> words;
-    std::vector<std::pair<std::size_t, std::string>>
-        texts;  // of tokens that stand in the text otherwise than in the vocabulary
-};
 
 class Encoder {
  public:
@@ -365,6 +376,15 @@ class Assembler {
         longest_ = std::max(longest_, main_size_);
     }
 
+    void reserve(std::size_t tokens, std::size_t samples) {
+        const std::size_t special = options_.add_special_tokens ? std::max(post_.added[0], post_.added[1]) : 0;
+        tokens += samples * special;
+        out_.ids.reserve(tokens);
+        if (out_.tracked) out_.offsets.reserve(tokens), out_.words.reserve(tokens);
+        out_.starts.reserve(samples + 1), out_.samples.reserve(samples), out_.run_starts.reserve(samples + 1);
+        out_.runs.reserve(samples * post_.layout(false, options_.add_special_tokens).items.size());
+    }
+
     Encoded finish() {
         if (options_.padding) pad(*options_.padding);
         return std::move(out_);
@@ -504,12 +524,9 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
     }
     if (chunks.back() != batch.samples.size()) chunks.push_back(batch.samples.size());
 
-    std::vector<Stream> streams(chunks.size() - 1);
     std::vector<Sequences> sequences(batch.samples.size());
-    in_threads(streams.size(), threads, [&](std::size_t chunk, std::size_t) {
-        auto bench = take_bench();
-        Stream& stream = streams[chunk];
-        Encoder encoder(*this, options, *bench, stream);
+    auto encode_chunk = [&](std::size_t chunk, Bench& bench, Stream& stream) {
+        Encoder encoder(*this, options, bench, stream);
         auto encode_words = [&](std::size_t begin, std::size_t end) {
             const std::size_t start = stream.tokens.ids.size();
             for (std::size_t word = begin; word < end; ++word)
@@ -522,14 +539,77 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
             sequences[i].first = encode_words(sample.first_begin, sample.first_end);
             sequences[i].second = encode_words(sample.second_begin, sample.second_end);
         }
+    };
+    Assembler assembler(*this, options);
+    auto assemble_chunk = [&](std::size_t chunk, const Stream& stream) {
+        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i)
+            assembler.add(i, sequences[i], batch.samples[i].is_pair, stream);
+    };
+    if (chunks.size() <= 2) {
+        auto bench = take_bench();
+        bench->stream.clear();
+        if (chunks.size() == 2) {
+            encode_chunk(0, *bench, bench->stream);
+            assembler.reserve(bench->stream.tokens.ids.size(), batch.samples.size());
+            assemble_chunk(0, bench->stream);
+        }
+        put_back(std::move(bench));
+        return assembler.finish();
+    }
+    std::vector<Stream> streams(chunks.size() - 1);
+    in_threads(streams.size(), threads, [&](std::size_t chunk, std::size_t) {
+        auto bench = take_bench();
+        encode_chunk(chunk, *bench, streams[chunk]);
         put_back(std::move(bench));
     });
-
-    Assembler assembler(*this, options);
-    for (std::size_t chunk = 0; chunk < streams.size(); ++chunk)
-        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i)
-            assembler.add(i, sequences[i], batch.samples[i].is_pair, streams[chunk]);
+    std::size_t tokens = 0;
+    for (const auto& stream : streams) tokens += stream.tokens.ids.size();
+    assembler.reserve(tokens, batch.samples.size());
+    for (std::size_t chunk = 0; chunk < streams.size(); ++chunk) {
+        assemble_chunk(chunk, streams[chunk]);
+        streams[chunk] = {};  // its memory is free before the next one's copy is made
+    }
     return assembler.finish();
+}
+
+template <class Put>
+void Parts::encode_row(std::string_view text, const Options& options, Bench& bench, Put put) const {
+    const auto& post = post_processor ? *post_processor : post_processors::none();
+    auto& ids = bench.stream.tokens.ids;
+    bench.stream.clear();
+    for (const Item& item : post.layout(false, options.add_special_tokens).items) {
+        const std::size_t before = ids.size();
+        if (item.kind == Item::special) {
+            ids.insert(ids.end(), item.ids.begin(), item.ids.end());
+        } else {
+            Encoder(*this, options, bench, bench.stream).encode(text, -1);
+        }
+        put(item, static_cast<std::uint32_t>(ids.size() - before));
+    }
+}
+
+Encoded Parts::encode_one(std::string_view text, const Options& options) const {
+    auto bench = take_bench();
+    Encoded out;
+    out.runs.reserve(4);
+    encode_row(text, options, *bench, [&](const Item& item, std::uint32_t count) {
+        out.runs.push_back({item.kind == Item::special ? Run::special : Run::first, item.type, count});
+    });
+    const auto& ids = bench->stream.tokens.ids;
+    out.ids.assign(ids.begin(), ids.end());
+    out.starts = {0, static_cast<std::int64_t>(ids.size())};
+    out.run_starts = {0, static_cast<std::int64_t>(out.runs.size())};
+    out.samples = {0};
+    put_back(std::move(bench));
+    return out;
+}
+
+void Parts::encode_ids(std::string_view text, const Options& options,
+                       const std::function<void(const std::uint32_t*, std::size_t)>& visit) const {
+    auto bench = take_bench();
+    encode_row(text, options, *bench, [](const Item&, std::uint32_t) {});
+    visit(bench->stream.tokens.ids.data(), bench->stream.tokens.ids.size());
+    put_back(std::move(bench));
 }
 
 void Parts::each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const {

@@ -73,6 +73,11 @@ struct Parts {
 
     // All throw std::invalid_argument for what the settings or the vocabulary do not allow.
     Encoded encode(const Batch& batch, const Options& options) const;
+    // One text, neither cut nor padded nor tracked: what encode gives for a batch of it alone.
+    Encoded encode_one(std::string_view text, const Options& options) const;
+    // One text's ids, special tokens included; visit reads them before this returns.
+    void encode_ids(std::string_view text, const Options& options,
+                    const std::function<void(const std::uint32_t*, std::size_t)>& visit) const;
     std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
     // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
     // training).
@@ -84,6 +89,8 @@ struct Parts {
 
  private:
     struct Benches;
+    template <class Put>
+    void encode_row(std::string_view text, const Options& options, Bench& bench, Put put) const;
     std::unique_ptr<Bench> take_bench() const;
     void put_back(std::unique_ptr<Bench> bench) const;
     std::unique_ptr<Benches> benches_;

@@ -48,17 +48,16 @@ std::uint32_t to_id(nb::handle value);
 
 std::vector<std::uint32_t> to_ids(nb::handle given);
 
-template <class T>
-nb::object array(std::vector<T>&& values, std::vector<std::size_t> shape) {
-    auto* kept = new std::vector<T>(std::move(values));
-    nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-    return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), shape.size(), shape.data(), owner));
-}
-
-template <class T>
-nb::object array(std::vector<T>&& values) {
-    const std::size_t size = values.size();
-    return array(std::move(values), {size});
+// An array that `fill` writes.
+template <class T, class Fill>
+nb::object new_array(const std::vector<std::size_t>& shape, Fill fill) {
+    std::size_t size = 1;
+    for (const auto side : shape) size *= side;
+    auto values = std::make_unique_for_overwrite<T[]>(size);
+    fill(values.get());
+    T* const data = values.release();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, T>(data, shape.size(), shape.data(), owner));
 }
 
 // An array over memory that `owner` keeps alive; nobody may write to it.
@@ -71,11 +70,10 @@ Finder finder(nb::handle pattern);
 
 template <class T>
 T choice(std::string_view given, std::initializer_list<std::pair<std::string_view, T>> known, const char* what) {
-    std::string names;
-    for (const auto& [name, value] : known) {
+    for (const auto& [name, value] : known)
         if (name == given) return value;
-        names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
-    }
+    std::string names;
+    for (const auto& [name, value] : known) names += (names.empty() ? "'" : ", '") + std::string(name) + "'";
     throw std::invalid_argument(std::string(what) + " is '" + std::string(given) + "'; it is one of " + names + ".");
 }
 

@@ -1,6 +1,8 @@
 // Encoded: a batch as arrays, and as Python lists where somebody asks.
 #include "encoded.hpp"
 
+#include "ints.hpp"
+
 namespace bearhug::python {
 
 namespace {
@@ -17,45 +19,53 @@ Field field(std::string_view name) {
                          "field");
 }
 
-nb::list int_list(const std::uint32_t* values, std::size_t count) {
-    nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
+nb::list new_list(std::size_t count) { return nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count))); }
+
+void put(const nb::list& list, std::size_t at, PyObject* stolen) {
+    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(at), stolen);
+}
+
+nb::list word_list(const std::int32_t* words, std::size_t count) {
+    nb::list out = new_list(count);
     for (std::size_t i = 0; i < count; ++i)
-        PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i), PyLong_FromUnsignedLong(values[i]));
+        put(out, i, words[i] < 0 ? nb::none().release().ptr() : to_int(static_cast<std::uint32_t>(words[i])));
     return out;
 }
 
-// -1 stands for None where the field has that.
-nb::list int_list(const std::int32_t* values, std::size_t count, bool none) {
-    nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
-    for (std::size_t i = 0; i < count; ++i)
-        PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i),
-                       none && values[i] < 0 ? nb::none().release().ptr() : PyLong_FromLong(values[i]));
+nb::list offset_list(const Span* spans, std::size_t count) {
+    nb::list out = new_list(count);
+    for (std::size_t i = 0; i < count; ++i) put(out, i, to_pair(spans[i].start, spans[i].end));
+    return out;
+}
+
+// One of the fields that follow from the runs.
+nb::list run_list(const Encoded& data, std::size_t row, Field field, std::size_t count) {
+    nb::list out = new_list(count);
+    std::size_t at = 0;
+    for (auto i = data.run_starts[row]; i < data.run_starts[row + 1]; ++i) {
+        const Run& run = data.runs[static_cast<std::size_t>(i)];
+        const std::int32_t value = run.value(field);
+        const nb::object item =
+            value < 0 ? nb::none() : nb::steal<nb::object>(to_int(static_cast<std::uint32_t>(value)));
+        for (std::uint32_t end = run.count; end > 0; --end) put(out, at++, item.inc_ref().ptr());
+    }
     return out;
 }
 
 nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
     const Encoded& data = encoded.data;
-    if (field == Field::offsets || field == Field::word_ids) encoded.track();
+    if (is_tracked(field)) encoded.track();
     const auto start = static_cast<std::size_t>(data.starts[row]);
     const std::size_t count = static_cast<std::size_t>(data.starts[row + 1]) - start;
     switch (field) {
         case Field::ids:
             return int_list(data.ids.data() + start, count);
         case Field::word_ids:
-            return int_list(data.words.data() + start, count, true);
-        case Field::offsets: {
-            nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
-            for (std::size_t i = 0; i < count; ++i) {
-                const Span span = data.offsets[start + i];
-                PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(i),
-                               nb::make_tuple(span.start, span.end).release().ptr());
-            }
-            return out;
-        }
-        default: {
-            const auto column = data.column(field, row, row + 1);
-            return int_list(column.data(), count, field == Field::sequence_ids);
-        }
+            return word_list(data.words.data() + start, count);
+        case Field::offsets:
+            return offset_list(data.offsets.data() + start, count);
+        default:
+            return run_list(data, row, field, count);
     }
 }
 
@@ -71,31 +81,30 @@ nb::object rectangle(PyEncoded& encoded, Field field) {
                                         "), and an array needs one length.\nUse padding=True, and truncation=True "
                                         "where there is a max_length.");
     }
-    if (field == Field::offsets || field == Field::word_ids) encoded.track();
-    std::vector<std::int64_t> out;
-    switch (field) {
-        case Field::ids:
-            out.assign(data.ids.begin(), data.ids.end());
-            break;
-        case Field::word_ids:
-            out.assign(data.words.begin(), data.words.end());
-            break;
-        case Field::offsets:
-            out.reserve(data.offsets.size() * 2);
-            for (const Span span : data.offsets) out.push_back(span.start), out.push_back(span.end);
-            return array(std::move(out), {rows, width, 2});
-        default: {
-            const auto column = data.column(field, 0, rows);
-            out.assign(column.begin(), column.end());
+    if (is_tracked(field)) encoded.track();
+    std::vector<std::size_t> shape = {rows, width};
+    if (field == Field::offsets) shape.push_back(2);
+    return new_array<std::int64_t>(shape, [&](std::int64_t* out) {
+        const nb::gil_scoped_release unlocked;
+        switch (field) {
+            case Field::ids:
+                std::copy(data.ids.begin(), data.ids.end(), out);
+                break;
+            case Field::word_ids:
+                std::copy(data.words.begin(), data.words.end(), out);
+                break;
+            case Field::offsets:
+                for (const Span span : data.offsets) *out++ = span.start, *out++ = span.end;
+                break;
+            default:
+                data.write(field, out);
         }
-    }
-    return array(std::move(out), {rows, width});
+    });
 }
 
-nb::object column_array(PyEncoded& encoded, Field field) {
-    auto column = encoded.data.column(field, 0, encoded.data.rows());
-    if (field == Field::sequence_ids) return array(std::move(column));
-    return array(std::vector<std::uint32_t>(column.begin(), column.end()));
+template <class T>
+nb::object column_array(const PyEncoded& encoded, Field field) {
+    return new_array<T>({encoded.data.ids.size()}, [&](T* out) { encoded.data.write(field, out); });
 }
 
 template <class T>
@@ -165,6 +174,12 @@ nb::list token_list(PyEncoded& self, Py_ssize_t which) {
 
 }  // namespace
 
+nb::list int_list(const std::uint32_t* values, std::size_t count) {
+    nb::list out = new_list(count);
+    for (std::size_t i = 0; i < count; ++i) put(out, i, to_int(values[i]));
+    return out;
+}
+
 void bind_encoded(nb::module_& m) {
     nb::class_<PyEncoded>(m, "Encoded", "A batch of encoded texts: rows of tokens, one after another.")
         .def_prop_ro("starts",
@@ -195,11 +210,11 @@ void bind_encoded(nb::module_& m) {
                          encoded.track();
                          return view<std::int32_t>(encoded.data.words.data(), {encoded.data.words.size()}, self);
                      })
-        .def_prop_ro("type_ids", [](PyEncoded& self) { return column_array(self, Field::type_ids); })
-        .def_prop_ro("attention_mask", [](PyEncoded& self) { return column_array(self, Field::attention_mask); })
+        .def_prop_ro("type_ids", [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::type_ids); })
+        .def_prop_ro("attention_mask", [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::attention_mask); })
         .def_prop_ro("special_tokens_mask",
-                     [](PyEncoded& self) { return column_array(self, Field::special_tokens_mask); })
-        .def_prop_ro("sequence_ids", [](PyEncoded& self) { return column_array(self, Field::sequence_ids); })
+                     [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::special_tokens_mask); })
+        .def_prop_ro("sequence_ids", [](const PyEncoded& self) { return column_array<std::int32_t>(self, Field::sequence_ids); })
         .def("__len__", [](const PyEncoded& self) { return self.data.rows(); })
         .def(
             "length",
@@ -211,6 +226,7 @@ void bind_encoded(nb::module_& m) {
         .def(
             "row",
             [](PyEncoded& self, Py_ssize_t row, std::string_view name) {
+                const NoCollection quiet;
                 return row_list(self, self.row(row), field(name));
             },
             "row"_a, "field"_a)
@@ -219,9 +235,10 @@ void bind_encoded(nb::module_& m) {
             [](PyEncoded& self, std::string_view name) {
                 const Field which = field(name);
                 const std::size_t rows = self.data.rows();
-                nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(rows)));
+                const NoCollection quiet;
+                nb::list out = new_list(rows);
                 for (std::size_t row = 0; row < rows; ++row)
-                    PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(row), row_list(self, row, which).release().ptr());
+                    put(out, row, row_list(self, row, which).release().ptr());
                 return out;
             },
             "field"_a)

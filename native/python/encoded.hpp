@@ -9,6 +9,11 @@ struct Texts {
     Batch batch;
     std::vector<nb::object> owners;
 
+    explicit Texts(nb::str text) {
+        batch.words.push_back(utf8(text));
+        batch.samples.push_back({0, 1, 1, 1, false});
+        owners.push_back(std::move(text));
+    }
     Texts(nb::handle texts, nb::handle pairs, bool split_into_words) {
         batch.split_into_words = split_into_words;
         Items first(texts, "texts");
@@ -54,29 +59,42 @@ struct Texts {
 };
 
 struct PyEncoded {
+    static inline nb::ft_mutex tracking;
     Encoded data;
     // Until offsets are asked for:
     std::shared_ptr<const Parts> parts;
     std::shared_ptr<Texts> texts;
+    nb::object text;  // where it is only one: its Texts are made when they are needed
     Options options;
     std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
 
+    // Any number of threads may ask; the first one's answer stays, and arrays that look at it stay valid.
     void track() {
-        if (data.tracked) return;
+        std::shared_ptr<Texts> batch;
+        {
+            const nb::ft_lock_guard lock(tracking);
+            if (data.tracked) return;
+            if (!texts) texts = std::make_shared<Texts>(nb::borrow<nb::str>(text));
+            batch = texts;
+        }
         Encoded again;
-        options.tracking = true;
+        Options again_options = options;
+        again_options.tracking = true;
         {
             const nb::gil_scoped_release unlocked;
-            again = parts->encode(texts->batch, options);
+            again = parts->encode(batch->batch, again_options);
         }
+        const nb::ft_lock_guard lock(tracking);
+        if (data.tracked) return;
         if (again.ids != data.ids)
             throw std::runtime_error(
                 "offsets cannot be worked out afterwards with BPE dropout; encode with offsets=True.");
-        data.offsets = std::move(again.offsets);  // what arrays already look at stays where it is
+        data.offsets = std::move(again.offsets);
         data.words = std::move(again.words);
         data.texts = std::move(again.texts);
         data.tracked = true;
         texts.reset();
+        text.reset();
     }
     std::size_t row(Py_ssize_t row) const {
         const auto rows = static_cast<Py_ssize_t>(data.rows());
@@ -86,5 +104,7 @@ struct PyEncoded {
         return static_cast<std::size_t>(row < 0 ? row + rows : row);
     }
 };
+
+nb::list int_list(const std::uint32_t* values, std::size_t count);
 
 }  // namespace bearhug::python

@@ -20,6 +20,39 @@ AddedToken added_token(nb::handle token, bool special) {
     return out;
 }
 
+// Less text than this is encoded sooner than another thread could take over.
+constexpr std::size_t worth_unlocking = 2048;
+
+// One text as encode_batch would encode it: without a batch's costs.
+PyEncoded encode(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
+    PyEncoded out;
+    const auto bytes = utf8(text);
+    out.parts = self.parts;
+    out.text = std::move(text);
+    out.options.add_special_tokens = add_special_tokens;
+    out.options.split_special_tokens = split_special_tokens;
+    std::optional<nb::gil_scoped_release> unlocked;
+    if (bytes.size() >= worth_unlocking) unlocked.emplace();
+    out.data = out.parts->encode_one(bytes, out.options);
+    return out;
+}
+
+nb::list encode_ids(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
+    const auto parts = self.parts;
+    const auto bytes = utf8(text);
+    Options options;
+    options.add_special_tokens = add_special_tokens;
+    options.split_special_tokens = split_special_tokens;
+    nb::list out;
+    std::optional<nb::gil_scoped_release> unlocked;
+    if (bytes.size() >= worth_unlocking) unlocked.emplace();
+    parts->encode_ids(bytes, options, [&](const std::uint32_t* ids, std::size_t count) {
+        unlocked.reset();
+        out = int_list(ids, count);
+    });
+    return out;
+}
+
 PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pairs, bool is_split_into_words,
                        bool add_special_tokens, bool split_special_tokens, std::optional<Truncation> truncation,
                        std::optional<Padding> padding, bool offsets, bool overflow, std::size_t threads) {
@@ -195,6 +228,8 @@ void bind_tokenizer(nb::module_& m) {
              "is_split_into_words"_a = false, "add_special_tokens"_a = true, "split_special_tokens"_a = false,
              "truncation"_a = nb::none(), "padding"_a = nb::none(), "offsets"_a = false, "overflow"_a = true,
              "threads"_a = 0)
+        .def("encode", &encode, "text"_a, "add_special_tokens"_a = true, "split_special_tokens"_a = false)
+        .def("encode_ids", &encode_ids, "text"_a, "add_special_tokens"_a = true, "split_special_tokens"_a = false)
         .def(
             "decode",
             [](const PyTokenizer& self, nb::object given, bool skip_special_tokens) {

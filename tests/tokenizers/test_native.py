@@ -331,6 +331,45 @@ def test_arrays_and_lists_hold_the_same():
     assert encoded.starts.tolist() == [0, encoded.length(0), encoded.length(0) + encoded.length(-1)]
 
 
+@pytest.mark.parametrize("name", ["roberta", "llama3", "bert uncased", "sentencepiece-like", "added tokens"])
+def test_one_text_is_encoded_as_in_a_batch(name):
+    ours, _ = both(name)
+    for i, text in enumerate([*parity.texts(40, seed=3), "word " * 1000]):
+        options = {"add_special_tokens": i % 3 > 0, "split_special_tokens": i % 2 > 0}
+        one, batch = ours.encode(text, **options), ours.encode_batch([text], **options)
+        assert ours.encode_ids(text, **options) == batch.row(0, "ids")
+        assert len(one) == 1
+        assert one.tokens(0) == batch.tokens(0)
+        for field in parity.FIELDS:
+            assert one.lists(field) == batch.lists(field)
+        assert one.starts.tolist() == batch.starts.tolist()
+        assert one.sample_mapping.tolist() == [0]
+
+
+def test_offsets_asked_for_by_many_threads_are_one_array():
+    ours, _ = both("gpt2")
+    for _ in range(5):
+        encoded = ours.encode_batch(["some text that is long enough"] * 300)
+        found = []
+        threads = [threading.Thread(target=lambda e=encoded, f=found: f.append(e.offsets)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wanted = encoded.offsets
+        assert len(found) == 8
+        assert all(np.shares_memory(offsets, wanted) for offsets in found)
+
+
+def test_lists_hold_numbers_beyond_those_that_are_kept_ready():
+    core = Tokenizer(Model.wordlevel("{}", {"a": 3_000_000, "b": 7, "<unk>": 0}, "<unk>"))
+    core.pre_tokenizer = PreTokenizer.whitespace_split('{"type": "WhitespaceSplit"}')
+    text = "a b " + "x" * 600_000 + " a"
+    encoded = core.encode(text)
+    assert encoded.row(0, "ids") == [3_000_000, 7, 0, 3_000_000]
+    assert encoded.row(0, "offsets") == [(0, 1), (2, 3), (4, 600_004), (600_005, 600_006)]
+
+
 def test_arrays_outlive_their_encoding():
     ours, _ = both("gpt2")
     encoded = ours.encode_batch(["some text that is long enough"] * 50)

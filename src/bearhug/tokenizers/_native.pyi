@@ -354,6 +354,12 @@ class Tokenizer:
         """The id of the model's unknown token."""
 
     def num_special_tokens_to_add(self, is_pair: bool = False) -> int: ...
+    def encode(self, text: str, add_special_tokens: bool = True, split_special_tokens: bool = False) -> Encoded:
+        """`encode_batch([text])`, without what a batch costs."""
+
+    def encode_ids(self, text: str, add_special_tokens: bool = True, split_special_tokens: bool = False) -> list[int]:
+        """The ids of one text, and nothing else of it."""
+
     def encode_batch(
         self,
         texts: Sequence[str] | Sequence[Sequence[str]],

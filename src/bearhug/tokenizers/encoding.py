@@ -158,10 +158,14 @@ class Encoding:
 
 
 class _Unread:
-    """A field of the core's arrays that nobody has asked for as lists yet."""
+    """Stands for a field of the core's arrays that nobody has asked for as lists yet."""
 
-    def __init__(self, field: Field):
-        self.field: Field = field
+
+class _UnreadRow(_Unread):
+    """The same of a text that came alone: a list, not a list of one list."""
+
+
+_UNREAD, _UNREAD_ROW = _Unread(), _UnreadRow()
 
 
 class BatchEncoding(UserDict):
@@ -180,6 +184,8 @@ class BatchEncoding(UserDict):
         n_sequences: 1, or 2 for pairs.
     """
 
+    _places: list[int] | None = None  # where the rows stand in `_whole`
+
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
@@ -191,7 +197,6 @@ class BatchEncoding(UserDict):
         self._values: dict[str, Any] = dict(data) if data is not None else {}
         self._encoded = encoding
         self._whole: Any = encoding  # with the rows that truncation cut off, whether or not they are part of this
-        self._places: list[int] | None = None
         self._n_sequences = n_sequences
         if tensor_type is not None:
             self.convert_to_tensors(tensor_type, prepend_batch_axis=prepend_batch_axis)
@@ -201,11 +206,19 @@ class BatchEncoding(UserDict):
         """The batch that the core encoded, with these fields; what truncation cut off is part of it or not."""
         self = cls.__new__(cls)
         self._whole = self._encoded = whole
-        self._places = None
         self._n_sequences = n_sequences
         if not overflowing:
             self._encoded = _without_overflow(whole)
-        self._values = {name: _Unread(FIELDS[name]) for name in names}
+        self._values = dict.fromkeys(names, _UNREAD)
+        return self
+
+    @classmethod
+    def of_one(cls, whole: Encoded, names: Sequence[str]) -> BatchEncoding:
+        """One text that the core encoded, with these fields: each is its list, not a list of one list."""
+        self = cls.__new__(cls)
+        self._whole = self._encoded = whole
+        self._n_sequences = 1
+        self._values = dict.fromkeys(names, _UNREAD_ROW)
         return self
 
     # -- a dictionary whose values are made when asked for
@@ -227,9 +240,11 @@ class BatchEncoding(UserDict):
                 value = self._values[item]
             except KeyError:
                 raise KeyError(f"{item!r}: this encoding has {', '.join(self._values)}.{_hint(item)}") from None
-            if type(value) is _Unread:
-                assert self._encoded is not None
-                value = self._values[item] = self._encoded.lists(value.field)
+            kind = type(value)
+            if kind is _UnreadRow:
+                value = self._values[item] = self._encoded.row(0, FIELDS[item])  # pyright: ignore[reportOptionalMemberAccess]
+            elif kind is _Unread:
+                value = self._values[item] = self._encoded.lists(FIELDS[item])  # pyright: ignore[reportOptionalMemberAccess]
             return value
         if self._encoded is not None and isinstance(item, int):
             return self._row(item, "encoding")
@@ -288,7 +303,7 @@ class BatchEncoding(UserDict):
         value = self._values.get(name)
         if type(value) is not _Unread or self._encoded is None:
             return None
-        return getattr(self._encoded, value.field), self._encoded.starts
+        return getattr(self._encoded, FIELDS[name]), self._encoded.starts
 
     def lengths(self) -> list[int]:
         """T of each row that a tokenizer encoded, padding included."""
@@ -303,11 +318,9 @@ class BatchEncoding(UserDict):
 
     def only_row(self) -> BatchEncoding:
         """The same for one text that came alone: each field is its list, not a list of one list."""
-        encoded = self._encoded
-        assert encoded is not None
         for name, value in self._values.items():
             if type(value) is _Unread:
-                self._values[name] = encoded.row(0, value.field)
+                self._values[name] = _UNREAD_ROW
         return self
 
     # -- rows, tokens, words, characters
@@ -428,10 +441,10 @@ class BatchEncoding(UserDict):
         kind = tensor_kind(tensor_type)
         for name, value in self._values.items():
             if type(value) is _Unread and not prepend_batch_axis:
-                self._values[name] = self._tensor(name, value.field, kind)
+                self._values[name] = self._tensor(name, FIELDS[name], kind)
             else:
-                value = [self[name]] if prepend_batch_axis else value
-                self._values[name] = as_tensor(name, value, kind)
+                value = self[name]
+                self._values[name] = as_tensor(name, [value] if prepend_batch_axis else value, kind)
         if kind == "pt":
             self.remember_padding()
         return self
@@ -483,6 +496,8 @@ class BatchEncoding(UserDict):
         return facts("BatchEncoding", {name: _Fact(self._described(value)) for name, value in self._values.items()})
 
     def _described(self, value: Any) -> Any:
+        if type(value) is _UnreadRow and self._encoded is not None:
+            return f"list of {self._encoded.length(0)}"
         if type(value) is _Unread and self._encoded is not None:
             return _rows_in_words([self._encoded.length(row) for row in range(len(self._encoded))])
         if isinstance(value, list) and value and all(isinstance(row, list) for row in value):

@@ -243,6 +243,12 @@ class PreTrainedTokenizerFast(Conversations):
             ValueError: no text; no padding token; rows of different lengths as tensors.
             TypeError: a keyword that nothing reads; a row that is no text.
         """
+        if type(text) is str and not (
+            (text_pair or padding or truncation or is_split_into_words or return_tensors or return_overflowing_tokens)
+            or (return_special_tokens_mask or return_offsets_mapping or return_length or tokenizer_kwargs or kwargs)
+            or (text_target is not None or max_length is not None)
+        ):
+            return self._encode_one(text, add_special_tokens, return_token_type_ids, return_attention_mask, verbose)
         options: dict[str, Any] = {
             "add_special_tokens": add_special_tokens,
             "padding": padding,
@@ -278,6 +284,24 @@ class PreTrainedTokenizerFast(Conversations):
         encoding = self._encode(text, text_pair, **options)
         encoding["labels"] = targets["input_ids"]
         return encoding
+
+    def _encode_one(
+        self, text: str, special: bool, type_ids: bool | None, mask: bool | None, verbose: bool
+    ) -> BatchEncoding:
+        """What `_encode` gives for one text and few wishes, which is the most frequent call."""
+        encoded = self._core.encode(text, special, self.split_special_tokens)
+        if verbose and encoded.length(0) > self.model_max_length:
+            self._warn_too_long(encoded.length(0))
+        return BatchEncoding.of_one(encoded, self._fields(type_ids, mask))
+
+    def _fields(self, type_ids: bool | None, mask: bool | None) -> list[str]:
+        wanted = self.model_input_names
+        names = ["input_ids"]
+        if type_ids or (type_ids is None and "token_type_ids" in wanted):
+            names.append("token_type_ids")
+        if mask or (mask is None and "attention_mask" in wanted):
+            names.append("attention_mask")
+        return names
 
     def _encode(
         self,
@@ -319,12 +343,7 @@ class PreTrainedTokenizerFast(Conversations):
             padding=fill,
             offsets=return_offsets_mapping,
         )
-        wanted = self.model_input_names
-        names = ["input_ids"]
-        if return_token_type_ids or (return_token_type_ids is None and "token_type_ids" in wanted):
-            names.append("token_type_ids")
-        if return_attention_mask or (return_attention_mask is None and "attention_mask" in wanted):
-            names.append("attention_mask")
+        names = self._fields(return_token_type_ids, return_attention_mask)
         if return_special_tokens_mask:
             names.append("special_tokens_mask")
         if return_offsets_mapping:
@@ -340,7 +359,7 @@ class PreTrainedTokenizerFast(Conversations):
         if return_overflowing_tokens:
             out["overflow_to_sample_mapping"] = encoded.sample_mapping.tolist()
         if max_length is None and verbose and self.model_max_length < inputs.LARGE:
-            self._warn_too_long(out)
+            self._warn_too_long(out.longest())
         if return_tensors is not None and return_tensors is not False:
             return out.convert_to_tensors(return_tensors)
         return out if batched or return_overflowing_tokens else out.only_row()
@@ -413,8 +432,7 @@ class PreTrainedTokenizerFast(Conversations):
             )
         return id, token
 
-    def _warn_too_long(self, out: BatchEncoding) -> None:
-        longest = out.longest()
+    def _warn_too_long(self, longest: int) -> None:
         if longest > self.model_max_length > 0:
             self._warn_once(
                 f"a row has {longest} tokens, and the model reads at most {self.model_max_length}; longer rows will "
@@ -441,6 +459,12 @@ class PreTrainedTokenizerFast(Conversations):
         **kwargs: Any,
     ) -> Any:
         """A text's ids alone: a list (T), or a tensor (1, T). The arguments are those of a call."""
+        if type(text) is str and not (text_pair or padding or truncation or return_tensors or kwargs):
+            if max_length is None:
+                ids = self._core.encode_ids(text, add_special_tokens, self.split_special_tokens)
+                if len(ids) > self.model_max_length:
+                    self._warn_too_long(len(ids))
+                return ids
         return self._encode(
             text,
             text_pair,

@@ -1,0 +1,42 @@
+// Python ints, and pairs of them, that are ready. A vocabulary's ids and the places in a text are the same few numbers again and again: each
+// is made once, when it is first wanted, and handed out for the cost of a reference. Bounded: larger ones are made anew.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace bearhug::python {
+
+constexpr std::uint32_t ready_ints = 1 << 19;
+extern std::atomic<PyObject*> ready[ready_ints];  // memory that nobody touches until its number is met
+
+PyObject* make_ready(std::uint32_t value);
+
+// A new reference.
+inline PyObject* to_int(std::uint32_t value) {
+    if (value >= ready_ints) return PyLong_FromUnsignedLong(value);
+    PyObject* made = ready[value].load(std::memory_order_acquire);
+    if (made == nullptr) made = make_ready(value);
+    Py_INCREF(made);
+    return made;
+}
+
+// (start, end), a new reference. Those of short texts come back with every row, and are made once too.
+PyObject* to_pair(std::uint32_t start, std::uint32_t end);
+
+// No garbage is looked for while many lists and tuples of numbers are made, none of which can be garbage.
+class NoCollection {
+ public:
+    NoCollection() : was_on_(PyGC_Disable()) {}
+    ~NoCollection() {
+        if (was_on_) PyGC_Enable();
+    }
+    NoCollection(const NoCollection&) = delete;
+    NoCollection& operator=(const NoCollection&) = delete;
+
+ private:
+    int was_on_;
+};
+
+}  // namespace bearhug::python
