@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <cstring>
 #include <queue>
 #include <random>
 #include <stdexcept>
@@ -68,6 +69,7 @@ struct BpeWorkspace : Workspace {
     std::vector<Link> links;
     std::vector<Candidate> heap, skipped;
     std::string spelled;
+    Tokens found;  // of a piece that the cache did not have
     std::minstd_rand random{std::random_device{}()};
 };
 
@@ -128,13 +130,75 @@ class Bpe : public Model {
             key = PieceCache::key(piece);
             if (const std::uint32_t* ids = work.cache.find(key)) return put_remembered(ids, piece, bytes, out);
         }
+        const std::size_t first = out.ids.size();
+        const bool known = merge(piece, bytes, out, work);
+        const std::size_t count = out.ids.size() - first;
+        if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
+    }
+
+    // A group of pieces at a time: all their places in the cache are asked for before the first is read.
+    void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
+                  Tokens& out, Workspace& base) const override {
+        if (drops_) return Model::tokenize(text, start, ends, bytes, out, base);
+        constexpr std::size_t group = 32;
+        auto& work = static_cast<BpeWorkspace&>(base);
+        auto& cache = work.cache;
+        cache.open();
+        PieceCache::Key keys[group];
+        std::uint32_t slots[group];
+        std::size_t written = out.ids.size();
+        out.ids.resize(written + ends.size() * PieceCache::most);
+        for (std::size_t done = 0; done < ends.size(); done += group) {
+            const std::size_t count = std::min(group, ends.size() - done);
+            std::uint32_t from = start;
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::uint32_t end = ends[done + i], size = end - from;
+                if (size <= PieceCache::longest) {
+                    keys[i] = from + PieceCache::reads <= text.size()
+                                  ? PieceCache::wide_key(text.data() + from, size)
+                                  : PieceCache::key(text.substr(from, size));
+                    slots[i] = static_cast<std::uint32_t>(PieceCache::slot(keys[i]));
+                    cache.prefetch(slots[i]);
+                } else {
+                    slots[i] = no_slot;
+                }
+                from = end;
+            }
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::uint32_t end = ends[done + i];
+                const bool remembers = slots[i] != no_slot;
+                if (const auto* ids = remembers ? cache.find(keys[i], slots[i]) : nullptr) {
+                    std::memcpy(out.ids.data() + written, ids, sizeof(std::uint32_t) * PieceCache::most);
+                    written += 1 + (ids[1] != no_id) + (ids[2] != no_id) + (ids[3] != no_id);
+                } else {
+                    Tokens& found = work.found;
+                    found.ids.clear();
+                    const bool known = merge(text.substr(start, end - start), bytes, found, work);
+                    if (remembers && known && found.ids.size() <= PieceCache::most)
+                        cache.add(keys[i], found.ids.data(), found.ids.size());
+                    const std::size_t room = written + found.ids.size() + (ends.size() - done - i) * PieceCache::most;
+                    if (room > out.ids.size()) out.ids.resize(room);
+                    std::copy(found.ids.begin(), found.ids.end(),
+                              out.ids.begin() + static_cast<std::ptrdiff_t>(written));
+                    written += found.ids.size();
+                }
+                start = end;
+            }
+        }
+        out.ids.resize(written);
+    }
+
+ private:
+    static constexpr std::uint32_t no_slot = ~std::uint32_t{0};  // of a piece that is too long for the cache
+
+    // Adds the tokens of a piece that is not remembered. False: some of it is unknown.
+    bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work) const {
         if (settings_.ignore_merges) {
             const std::uint32_t id = (bytes ? spelled_ : vocabulary).find(piece);
             if (id != no_id) {
-                if (remembers) work.cache.add(key, &id, 1);
                 out.ids.push_back(id);
                 if (out.tracking) out.ends.push_back(static_cast<std::uint32_t>(piece.size()));
-                return;
+                return true;
             }
         }
         const bool known = read(piece, bytes, work);
@@ -143,13 +207,10 @@ class Bpe : public Model {
         } else {
             merge_by_heap(work);
         }
-        const std::size_t first = out.ids.size();
         put(work.symbols, out);
-        const std::size_t count = out.ids.size() - first;
-        if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
+        return known;
     }
 
- private:
     void read_merges(const Merges& merges) {
         table_.reserve(merges.size());
         const std::size_t prefix =

@@ -1,10 +1,12 @@
 // A bounded memory of short pieces and their ids: 16 bytes of text and length as the key, up to four ids beside it.
 #pragma once
+#include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string_view>
-#include <vector>
 
 #include "vocabulary.hpp"
 
@@ -14,21 +16,17 @@ class PieceCache {
  public:
     static constexpr std::size_t longest = 15;  // bytes of a piece
     static constexpr std::size_t most = 4;      // ids
+    static constexpr std::size_t reads = 16;    // bytes that wide_key looks at, whatever the length of the piece
 
     struct Key {
         std::uint64_t low, high;
-        bool operator==(const Key&) const = default;
+        bool operator==(const Key& other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
     };
 
     // The bytes of a piece of 1 to 15 bytes, and its length in the last one. Reads nothing beyond the piece.
     static Key key(std::string_view piece) {
         const char* p = piece.data();
         const std::size_t size = piece.size();
-        auto load8 = [](const char* from) {
-            std::uint64_t word;
-            std::memcpy(&word, from, 8);
-            return word;
-        };
         auto load4 = [](const char* from) {
             std::uint32_t word;
             std::memcpy(&word, from, 4);
@@ -47,33 +45,63 @@ class PieceCache {
         return key;
     }
 
+    // The same without a branch; `reads` bytes from `p` on can be read.
+    static Key wide_key(const char* p, std::size_t size) {
+        return {load8(p) & masks[size].low, (load8(p + 8) & masks[size].high) | std::uint64_t{size} << 56};
+    }
+
+    static std::size_t slot(Key key) {
+        const std::uint64_t hash = (key.low ^ (key.high * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
+        return (hash >> (64 - bits)) & ~std::size_t{1};
+    }
+
+    // Before the first use of a slot.
+    void open() {
+        if (!table_) table_.reset(static_cast<Entry*>(std::calloc(std::size_t{1} << bits, sizeof(Entry))));
+        if (!table_) throw std::bad_alloc();
+    }
+    void prefetch(std::size_t slot) const { __builtin_prefetch(table_.get() + slot); }
+
     // The ids of a piece, no_id behind the last where there are fewer than four; null: not remembered.
+    const std::uint32_t* find(Key key, std::size_t slot) const {
+        const Entry* pair = table_.get() + slot;
+        const bool second = pair[1].key == key;
+        return second || pair[0].key == key ? pair[second].ids : nullptr;
+    }
     const std::uint32_t* find(Key key) {
-        if (table_.empty()) table_.resize(std::size_t{1} << bits);
-        Entry* pair = &table_[slot(key)];
-        if (pair[0].key == key) return pair[0].ids;
-        if (pair[1].key == key) return pair[1].ids;
-        return nullptr;
+        open();
+        return find(key, slot(key));
     }
 
     void add(Key key, const std::uint32_t* ids, std::size_t count) {
-        Entry* pair = &table_[slot(key)];
+        Entry* pair = table_.get() + slot(key);
         pair[1] = pair[0];  // the newest stands first, the older one is forgotten
         pair[0].key = key;
         for (std::size_t i = 0; i < most; ++i) pair[0].ids[i] = i < count ? ids[i] : no_id;
     }
 
  private:
-    static constexpr int bits = 15;
-    struct alignas(32) Entry {
-        Key key{0, 0};
-        std::uint32_t ids[most]{};
+    static constexpr int bits = 16;  // 2 MiB, of which only what is used is ever touched
+    struct Entry {
+        Key key;
+        std::uint32_t ids[most];
     };
-    static std::size_t slot(Key key) {
-        const std::uint64_t hash = (key.low ^ (key.high * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
-        return (hash >> (64 - bits)) & ~std::size_t{1};
+    struct Free {
+        void operator()(Entry* table) const { std::free(table); }
+    };
+    static constexpr auto masks = [] {
+        std::array<Key, longest + 1> made{};
+        for (std::size_t size = 0; size <= longest; ++size)
+            for (std::size_t i = 0; i < size; ++i)
+                (i < 8 ? made[size].low : made[size].high) |= std::uint64_t{0xFF} << (8 * (i % 8));
+        return made;
+    }();
+    static std::uint64_t load8(const char* from) {
+        std::uint64_t word;
+        std::memcpy(&word, from, 8);
+        return word;
     }
-    std::vector<Entry> table_;
+    std::unique_ptr<Entry[], Free> table_;
 };
 
 }  // namespace bearhug

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,14 @@ class Model {
     // bytes.hpp; only where reads_bytes(). Throws std::invalid_argument where the model cannot say what an unknown
     // piece is.
     virtual void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& work) const = 0;
+    // Adds the tokens of pieces that follow one another, the first from `start` on, to the given ends; not for tracking.
+    virtual void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
+                          Tokens& out, Workspace& work) const {
+        for (const auto end : ends) {
+            tokenize(text.substr(start, end - start), bytes, out, work);
+            start = end;
+        }
+    }
     virtual bool reads_bytes() const { return false; }
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }
     virtual std::string_view kind() const = 0;

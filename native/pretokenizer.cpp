@@ -1,5 +1,6 @@
 #include "pretokenizer.hpp"
 
+#include <iterator>
 #include <utility>
 
 #include "bytes.hpp"
@@ -108,13 +109,15 @@ void cut_at(std::string_view text, Span within, int property, std::vector<Part>&
     if (done < within.end) parts.push_back({{done, within.end}, false});
 }
 
-void scan_all(scan::Next next, std::string_view text, Span within, std::vector<Span>& out) {
+void scan_all(const scan::Pattern& pattern, std::string_view text, Span within, std::vector<Span>& out) {
     const char* const first = text.data();
-    const char* const last = first + within.end;
-    for (const char* p = first + within.start; p < last;) {
-        const char* after = next(p, last);
-        out.push_back({static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)});
-        p = after;
+    std::uint32_t ends[256];
+    for (auto done = within.start; done < within.end;) {
+        const auto count = pattern.block(first, first + done, first + within.end, ends, std::size(ends));
+        for (std::size_t i = 0; i < count; ++i) {
+            out.push_back({done, ends[i]});
+            done = ends[i];
+        }
     }
 }
 
@@ -126,12 +129,12 @@ class ByteLevel : public PreTokenizer {
         if (adds_) add_spaces(draft, pieces.spans);
         if (scans_) {
             std::vector<Span> cut;
-            for (const auto& span : pieces.spans) scan_all(scan::gpt2, draft.text(), span, cut);
+            for (const auto& span : pieces.spans) scan_all(*gpt2_, draft.text(), span, cut);
             pieces.spans.swap(cut);
         }
         pieces.bytes = true;
     }
-    Scan only_scans() const override { return {scans_ && !adds_ ? scan::gpt2 : nullptr, true}; }
+    Scan only_scans() const override { return {scans_ && !adds_ ? gpt2_ : nullptr, true}; }
     bool spells_bytes() const override { return !adds_ && !scans_; }
 
  private:
@@ -150,6 +153,7 @@ class ByteLevel : public PreTokenizer {
     }
 
     bool adds_, scans_;
+    const scan::Pattern* gpt2_ = scan::by_name("gpt2");
 };
 
 // White space goes, punctuation stands alone.
@@ -284,31 +288,32 @@ class Found : public PreTokenizer {
 
 class Scanned : public PreTokenizer {
  public:
-    Scanned(scan::Next next, Behavior behavior, bool invert) : next_(next), behavior_(behavior), invert_(invert) {}
+    Scanned(const scan::Pattern* pattern, Behavior behavior, bool invert)
+        : pattern_(pattern), behavior_(behavior), invert_(invert) {}
     void split(Draft& draft, Pieces& pieces) const override {
         std::vector<Span> cut, matches;
         std::vector<Part> parts;
         for (const auto& span : pieces.spans) {
             if (keeps_matches()) {
-                scan_all(next_, draft.text(), span, cut);
+                scan_all(*pattern_, draft.text(), span, cut);
                 continue;
             }
             matches.clear();
             parts.clear();
-            scan_all(next_, draft.text(), span, matches);
+            scan_all(*pattern_, draft.text(), span, matches);
             for (const auto& match : matches) parts.push_back({match, !invert_});
             merge(parts, behavior_, cut);
         }
         pieces.spans.swap(cut);
     }
-    Scan only_scans() const override { return {keeps_matches() ? next_ : nullptr, false}; }
+    Scan only_scans() const override { return {keeps_matches() ? pattern_ : nullptr, false}; }
 
  private:
     bool keeps_matches() const {
         return behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_);
     }
 
-    scan::Next next_;
+    const scan::Pattern* pattern_;
     Behavior behavior_;
     bool invert_;
 };
@@ -330,7 +335,7 @@ class Sequence : public PreTokenizer {
     Scan only_scans() const override {
         if (parts_.size() == 1) return parts_[0]->only_scans();
         if (parts_.size() == 2 && parts_[1]->spells_bytes() && !parts_[0]->only_scans().bytes)
-            return {parts_[0]->only_scans().next, true};
+            return {parts_[0]->only_scans().pattern, true};
         return {};
     }
 
@@ -358,8 +363,8 @@ std::shared_ptr<PreTokenizer> metaspace(std::string replacement, Prepend scheme,
 std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert) {
     return std::make_shared<Found>(std::move(find), behavior, invert);
 }
-std::shared_ptr<PreTokenizer> split(scan::Next next, Behavior behavior, bool invert) {
-    return std::make_shared<Scanned>(next, behavior, invert);
+std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert) {
+    return std::make_shared<Scanned>(pattern, behavior, invert);
 }
 std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts) {
     return std::make_shared<Sequence>(std::move(parts));

@@ -32,7 +32,7 @@ class PreTokenizer {
     virtual bool reads_origins() const { return false; }
     // A hand-written pattern and nothing else but the spelling of bytes: then the pieces need not be listed first.
     struct Scan {
-        scan::Next next = nullptr;  // null: it does more
+        const scan::Pattern* pattern = nullptr;  // null: it does more
         bool bytes = false;
     };
     virtual Scan only_scans() const { return {}; }
@@ -53,7 +53,7 @@ std::shared_ptr<PreTokenizer> punctuation(Behavior behavior);
 std::shared_ptr<PreTokenizer> digits(bool individual);
 std::shared_ptr<PreTokenizer> metaspace(std::string replacement, Prepend scheme, bool split);
 std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert);
-std::shared_ptr<PreTokenizer> split(scan::Next next, Behavior behavior, bool invert);
+std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert);
 std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts);
 
 }  // namespace pre_tokenizers

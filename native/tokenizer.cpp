@@ -79,7 +79,7 @@ class Encoder {
         out.tokens.tracking = options.tracking;
         if (parts.pre_tokenizer) {
             const auto scan = parts.pre_tokenizer->only_scans();
-            if (scan.next && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
+            if (scan.pattern && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
         }
         // Metaspace may ask whether a piece stands at the very start of the input.
         draft_tracks_ =
@@ -132,14 +132,18 @@ class Encoder {
     void pieces(Draft& draft) {
         const auto size = static_cast<std::uint32_t>(draft.text().size());
         if (size == 0) return;
-        if (scan_.next) {
+        if (scan_.pattern) {
+            std::uint32_t ends[256];
             const char* const first = draft.text().data();
-            const char* const last = first + size;
-            for (const char* p = first; p < last;) {
-                const char* after = scan_.next(p, last);
-                piece(draft, {static_cast<std::uint32_t>(p - first), static_cast<std::uint32_t>(after - first)},
-                      scan_.bytes);
-                p = after;
+            for (std::uint32_t start = 0; start < size;) {
+                const auto count = scan_.pattern->block(first, first + start, first + size, ends, std::size(ends));
+                if (!options_.tracking) {
+                    parts_.model->tokenize(draft.text(), start, {ends, count}, scan_.bytes, out_.tokens,
+                                           *bench_.workspace);
+                    start = ends[count - 1];
+                    continue;
+                }
+                for (std::size_t i = 0; i < count; start = ends[i++]) piece(draft, {start, ends[i]}, scan_.bytes);
             }
             return;
         }

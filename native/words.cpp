@@ -33,6 +33,7 @@ class WordPiece : public Model {
     std::string_view kind() const override { return "WordPiece"; }
     std::uint32_t unk_id() const override { return unk_id_; }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<WordPieceWorkspace>(); }
+    using Model::tokenize;
 
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace& base) const override {
         auto& work = static_cast<WordPieceWorkspace&>(base);
@@ -96,6 +97,7 @@ class WordLevel : public Model {
     }
     std::string_view kind() const override { return "WordLevel"; }
     std::uint32_t unk_id() const override { return unk_id_; }
+    using Model::tokenize;
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace&) const override {
         std::uint32_t id = vocabulary.find(piece);
         if (id == no_id) id = unk_id_;
