@@ -14,12 +14,12 @@ def test_help_names_the_commands():
     result = CliRunner().invoke(app, ["--help"])
 
     assert result.exit_code == 0
-    for command in ("tutorial", "docs", "hub", "login", "logout", "whoami", "auth"):
+    for command in ("tutorial", "docs", "tokenize", "hub", "login", "logout", "whoami", "auth"):
         assert command in result.stdout
     assert "bearhug tutorial" in CliRunner().invoke(app, []).stderr + CliRunner().invoke(app, []).stdout
 
 
-@pytest.mark.parametrize("command", ["tutorial", "docs", "hub", "login", "logout", "whoami", "auth"])
+@pytest.mark.parametrize("command", ["tutorial", "docs", "tokenize", "hub", "login", "logout", "whoami", "auth"])
 def test_each_command_has_its_help(command):
     result = CliRunner().invoke(app, [command, "-h"])
 

@@ -6,6 +6,7 @@ from bearhug import __version__
 from bearhug.cli.docs import docs
 from bearhug.cli.hub import hub
 from bearhug.cli.login import auth, login, logout, whoami
+from bearhug.cli.tokenize import tokenize
 from bearhug.cli.tutorial import tutorial
 
 app = typer.Typer(
@@ -31,7 +32,7 @@ def start(
     """
 
 
-for command in (tutorial, docs, hub, login, logout, whoami):
+for command in (tutorial, docs, tokenize, hub, login, logout, whoami):
     app.command()(command)
 app.add_typer(auth, name="auth")
 

@@ -13,7 +13,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
@@ -22,6 +22,9 @@ from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncatio
 from bearhug.tokenizers.conversation import Conversations
 from bearhug.tokenizers.encoding import BatchEncoding
 from bearhug.tokenizers.special_tokens import FLAGS, content
+
+if TYPE_CHECKING:
+    from bearhug.tokenizers.explain import Explanation
 
 logger = logging.getLogger(__name__)
 
@@ -491,6 +494,16 @@ class PreTrainedTokenizerFast(Conversations):
     ) -> list[str]:
         """A text's tokens as the vocabulary writes them."""
         return self._encode(text, pair, add_special_tokens=add_special_tokens, **kwargs).tokens()
+
+    def explain(self, text: str, add_special_tokens: bool = True) -> Explanation:
+        """What each station makes of a text: parts, normalized, pieces, tokens, ids, offsets; prints as a table.
+
+        Raises:
+            TypeError: no text.
+        """
+        from bearhug.tokenizers.explain import explain
+
+        return explain(self, text, add_special_tokens)
 
     # -- ids to text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bearhug.tokenizers.plain.added_tokens import segments
+from bearhug.tokenizers.plain.added_tokens import Segment, segments
 from bearhug.tokenizers.plain.decoders import decode
 from bearhug.tokenizers.plain.limits import padded, truncated
 from bearhug.tokenizers.plain.models import cutter, vocabulary
@@ -14,9 +14,14 @@ from bearhug.tokenizers.plain.text import Json, Text, Token, offsets, string
 Input = str | list[str]  # a text, or its words
 
 
-def pieces(description: Json, segment: Text, normalized: bool) -> list[Text]:
+def normalized(description: Json, segment: Segment) -> Text:
+    """A part between added tokens behind the normalizer."""
+    return segment.text if segment.normalized else normalize(description.get("normalizer"), segment.text)
+
+
+def pieces(description: Json, segment: Segment) -> list[Text]:
     """What the model sees of a part between added tokens, one piece at a time."""
-    text = segment if normalized else normalize(description.get("normalizer"), segment)
+    text = normalized(description, segment)
     return split(description.get("pre_tokenizer"), [text] if text else [])
 
 
@@ -71,12 +76,13 @@ class Tokenizer:
             words = enumerate(self._tokens(word, sequence, split_special_tokens) for word in text)
             return [token._replace(word=i) for i, tokens in words for token in tokens]
         tokens, word = [], 0
-        for part, id, normalized in segments(self.description, text, split_special_tokens):
-            if id is not None:
-                tokens.append(Token(id, string(part), offsets(part), word, sequence, sequence))
+        for segment in segments(self.description, text, split_special_tokens):
+            if segment.id is not None:
+                part = segment.text
+                tokens.append(Token(segment.id, string(part), offsets(part), word, sequence, sequence))
                 word += 1
                 continue
-            for piece in pieces(self.description, part, normalized):
+            for piece in pieces(self.description, segment):
                 for id, token, start, end in self.cut(string(piece)):
                     tokens.append(Token(id, token, offsets(piece[start:end]), word, sequence, sequence))
                 word += 1
