@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "bytes.hpp"
@@ -24,13 +25,92 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.swap(out);
 }
 
+struct Rule {
+    std::string_view from, to;  // `to` is not longer
+    std::size_t rare;           // which of its characters a search looks for
+};
+
+void shorten_all(std::string& text, const Rule& rule) {
+    const char* const first = text.data();
+    const char* const last = first + text.size();
+    char* out = text.data();
+    const char* done = first;
+    for (const char* p = first; p < last; ++p) {
+        p = static_cast<const char*>(std::memchr(p, rule.from[rule.rare], static_cast<std::size_t>(last - p)));
+        if (p == nullptr) break;
+        if (static_cast<std::size_t>(p - done) < rule.rare) continue;
+        const char* const start = p - rule.rare;
+        if (std::string_view(start, static_cast<std::size_t>(last - start)).substr(0, rule.from.size()) != rule.from)
+            continue;
+        out = std::copy(done, start, out);
+        out = std::copy(rule.to.begin(), rule.to.end(), out);
+        done = start + rule.from.size();
+        p = done - 1;
+    }
+    if (done == first) return;
+    out = std::copy(done, last, out);
+    text.resize(static_cast<std::size_t>(out - first));
+}
+
+class Spaced : public Decoder {
+    void apply(std::vector<std::string>& tokens) const override {
+        for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, 1, ' ');
+    }
+    Way way() const override { return Way::each; }
+    bool heeds_first() const override { return true; }
+};
+
+void flatten(const DecoderPointer& decoder, std::vector<DecoderPointer>& out) {
+    if (const auto* parts = decoder->parts()) {
+        for (const auto& part : *parts) flatten(part, out);
+    } else {
+        out.push_back(decoder);
+    }
+}
+
 }  // namespace
 
 void clean_up(std::string& text) {
-    static constexpr std::pair<std::string_view, std::string_view> rules[] = {
-        {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
-        {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-    for (const auto& [from, to] : rules) replace_all(text, from, to);
+    static constexpr Rule rules[] = {{" .", ".", 1},   {" ?", "?", 1},     {" !", "!", 1},    {" ,", ",", 1},
+                                     {" ' ", "'", 1},  {" n't", "n't", 2}, {" 'm", "'m", 1},  {" do not", " don't", 1},
+                                     {" 's", "'s", 1}, {" 've", "'ve", 1}, {" 're", "'re", 1}};
+    for (const auto& rule : rules) shorten_all(text, rule);
+}
+
+int fallback_byte(std::string_view token) {
+    if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
+    unsigned byte = 0;
+    const char* const first = token.data() + 3 + (token[3] == '+');  // the reference's numbers may have that sign
+    return std::from_chars(first, token.data() + 5, byte, 16).ptr == token.data() + 5 ? static_cast<int>(byte) : -1;
+}
+
+std::optional<DecodingPlan> decoding_plan(const DecoderPointer& decoder) {
+    std::vector<DecoderPointer> parts;
+    flatten(decoder ? decoder : std::make_shared<Spaced>(), parts);
+    DecodingPlan plan;
+    std::size_t i = 0;
+    for (; i < parts.size() && parts[i]->way() == Decoder::Way::each; ++i) {
+        plan.each.push_back(parts[i]);
+        plan.heeds_first |= parts[i]->heeds_first();
+        plan.heeds_last |= parts[i]->heeds_last();
+    }
+    if (i == parts.size()) return plan;
+    switch (parts[i]->way()) {
+        case Decoder::Way::joins:
+            break;
+        case Decoder::Way::joins_bytes:
+            plan.join = DecodingPlan::bytes;
+            break;
+        case Decoder::Way::joins_fallback:
+            plan.join = DecodingPlan::fallback;
+            if (++i < parts.size() && parts[i]->way() != Decoder::Way::joins) return std::nullopt;
+            break;
+        default:
+            return std::nullopt;
+    }
+    if (plan.join != DecodingPlan::plain && (plan.heeds_first || plan.heeds_last)) return std::nullopt;
+    if (i < parts.size()) plan.after.assign(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, parts.end());
+    return plan;
 }
 
 namespace decoders {
@@ -42,7 +122,7 @@ class ByteLevel : public Decoder {
         for (const auto& token : tokens) bytes::append_raw(token, all);
         tokens.assign(1, unicode::lossy(all));
     }
-    bool only_joins_bytes() const override { return true; }
+    Way way() const override { return Way::joins_bytes; }
 };
 
 class WordPiece : public Decoder {
@@ -61,6 +141,8 @@ class WordPiece : public Decoder {
             if (cleans_) clean_up(token);
         }
     }
+    Way way() const override { return Way::each; }
+    bool heeds_first() const override { return true; }
 
  private:
     std::string prefix_;
@@ -74,6 +156,8 @@ class Bpe : public Decoder {
         for (std::size_t i = 0; i < tokens.size(); ++i)
             replace_all(tokens[i], suffix_, i + 1 == tokens.size() ? "" : " ");
     }
+    Way way() const override { return Way::each; }
+    bool heeds_last() const override { return true; }
 
  private:
     std::string suffix_;
@@ -93,10 +177,7 @@ class ByteFallback : public Decoder {
             run.clear();
         };
         for (auto& token : tokens) {
-            unsigned byte = 0;
-            const bool is_byte = token.size() == 6 && token.starts_with("<0x") && token.ends_with('>') &&
-                                 std::from_chars(token.data() + 3, token.data() + 5, byte, 16).ptr == token.data() + 5;
-            if (is_byte) {
+            if (const int byte = fallback_byte(token); byte >= 0) {
                 run += static_cast<char>(byte);
             } else {
                 flush();
@@ -106,6 +187,7 @@ class ByteFallback : public Decoder {
         flush();
         tokens.swap(out);
     }
+    Way way() const override { return Way::joins_fallback; }
 };
 
 class Fuse : public Decoder {
@@ -114,6 +196,7 @@ class Fuse : public Decoder {
         for (const auto& token : tokens) all += token;
         tokens.assign(1, std::move(all));
     }
+    Way way() const override { return Way::joins; }
 };
 
 class Replace : public Decoder {
@@ -135,6 +218,7 @@ class Replace : public Decoder {
             token.swap(out);
         }
     }
+    Way way() const override { return Way::each; }
 
  private:
     Finder find_;
@@ -153,6 +237,7 @@ class Strip : public Decoder {
             token = std::string(rest);
         }
     }
+    Way way() const override { return Way::each; }
 
  private:
     std::string content_;
@@ -166,6 +251,8 @@ class Metaspace : public Decoder {
         for (std::size_t i = 0; i < tokens.size(); ++i)
             replace_all(tokens[i], replacement_, i == 0 && prepends_ ? "" : " ");
     }
+    Way way() const override { return Way::each; }
+    bool heeds_first() const override { return prepends_; }
 
  private:
     std::string replacement_;
@@ -199,6 +286,7 @@ class Sequence : public Decoder {
     void apply(std::vector<std::string>& tokens) const override {
         for (const auto& part : parts_) part->apply(tokens);
     }
+    const std::vector<DecoderPointer>* parts() const override { return &parts_; }
 
  private:
     std::vector<DecoderPointer> parts_;

@@ -1,6 +1,7 @@
 // Decoders: the tokens' texts -> text.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,15 +9,36 @@
 
 namespace bearhug {
 
+class Decoder;
+using DecoderPointer = std::shared_ptr<const Decoder>;
+
 class Decoder {
  public:
     virtual ~Decoder() = default;
     // Changes the texts in place; in the end they are joined.
     virtual void apply(std::vector<std::string>& tokens) const = 0;
-    virtual bool only_joins_bytes() const { return false; }  // of byte-level tokens
+
+    // What it looks at: each token by itself (but for being the first or the last one), or more.
+    enum class Way { each, joins, joins_bytes, joins_fallback, other };
+    virtual Way way() const { return Way::other; }
+    virtual bool heeds_first() const { return false; }
+    virtual bool heeds_last() const { return false; }
+    virtual const std::vector<DecoderPointer>* parts() const { return nullptr; }  // of a sequence
     std::string json;
 };
-using DecoderPointer = std::shared_ptr<const Decoder>;
+
+// A decoder as three steps: what happens to each token, how they are joined, what happens to the whole text.
+struct DecodingPlan {
+    std::vector<DecoderPointer> each;
+    enum Join { plain, bytes, fallback } join = plain;
+    std::vector<DecoderPointer> after;
+    bool heeds_first = false, heeds_last = false;
+};
+// None where it is not of that kind. No decoder: a space between tokens.
+std::optional<DecodingPlan> decoding_plan(const DecoderPointer& decoder);
+
+// The byte that a token like <0x0A> stands for, -1: none.
+int fallback_byte(std::string_view token);
 
 // Spaces before punctuation and in contractions go, as the reference's WordPiece decoder and
 // clean_up_tokenization_spaces do.

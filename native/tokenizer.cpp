@@ -1,6 +1,7 @@
 #include "tokenizer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 
 #include "bytes.hpp"
@@ -37,14 +38,19 @@ class Bench {
     Stream stream;  // of a call that needs only one
 };
 
-// Benches wait here between calls. Nobody ever waits for the lock: who does not get it makes a new bench.
-struct Parts::Benches {
+// What is made when it is first needed. Lazy wait here between calls. Nobody ever waits for the lock: who does not get
+// it makes a new bench.
+struct Parts::Lazy {
     static constexpr std::size_t most = 16;
     std::mutex mutex;
     std::vector<std::unique_ptr<Bench>> free;
+    std::atomic<const DecodingTable*> table = nullptr;
+    std::atomic<std::size_t> decoded = 0;
+    std::atomic<bool> no_table = false;
+    ~Lazy() { delete table.load(); }
 };
 
-Parts::Parts() : benches_(std::make_unique<Benches>()) {}
+Parts::Parts() : lazy_(std::make_unique<Lazy>()) {}
 Parts::~Parts() = default;
 Parts::Parts(const Parts& other)
     : model(other.model),
@@ -53,21 +59,21 @@ Parts::Parts(const Parts& other)
       post_processor(other.post_processor),
       decoder(other.decoder),
       added(other.added),
-      benches_(std::make_unique<Benches>()) {}
+      lazy_(std::make_unique<Lazy>()) {}
 
 std::unique_ptr<Bench> Parts::take_bench() const {
-    const std::unique_lock lock(benches_->mutex, std::try_to_lock);
-    if (lock.owns_lock() && !benches_->free.empty()) {
-        auto bench = std::move(benches_->free.back());
-        benches_->free.pop_back();
+    const std::unique_lock lock(lazy_->mutex, std::try_to_lock);
+    if (lock.owns_lock() && !lazy_->free.empty()) {
+        auto bench = std::move(lazy_->free.back());
+        lazy_->free.pop_back();
         return bench;
     }
     return std::make_unique<Bench>(*model);
 }
 
 void Parts::put_back(std::unique_ptr<Bench> bench) const {
-    const std::unique_lock lock(benches_->mutex, std::try_to_lock);
-    if (lock.owns_lock() && benches_->free.size() < Benches::most) benches_->free.push_back(std::move(bench));
+    const std::unique_lock lock(lazy_->mutex, std::try_to_lock);
+    if (lock.owns_lock() && lazy_->free.size() < Lazy::most) lazy_->free.push_back(std::move(bench));
 }
 
 namespace {
@@ -644,33 +650,63 @@ std::uint32_t Parts::find(std::string_view token) const {
     return id != no_id ? id : model->vocabulary.find(token);
 }
 
-std::size_t Parts::size(bool with_added) const {
-    return model->size() + (with_added ? added.outside(*model) : 0);
+std::size_t Parts::size(bool with_added) const { return model->size() + (with_added ? added.outside(*model) : 0); }
+
+void Parts::refuse(std::uint32_t id) const {
+    const auto limit =
+        std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
+    throw std::invalid_argument("the id " + std::to_string(id) +
+                                " belongs to no token of this vocabulary, whose ids run from 0 to " +
+                                std::to_string(limit - 1) + "; decode ids that came from this tokenizer.");
+}
+
+// The table is made when as much has been decoded as its making is worth. Null: not yet, or there is none.
+const DecodingTable* Parts::decoding_table(std::size_t count) const {
+    constexpr std::size_t worth = 256;  // ids
+    auto& lazy = *lazy_;
+    if (const auto* made = lazy.table.load(std::memory_order_acquire)) return made;
+    if (lazy.decoded.fetch_add(count, std::memory_order_relaxed) + count < worth || lazy.no_table) return nullptr;
+    const auto& all = added.tokens();
+    const auto limit = std::max(model->vocabulary.id_limit(), all.empty() ? 0 : all.rbegin()->first + 1);
+    auto next = all.begin();
+    auto made =
+        DecodingTable::make(decoder, limit, size(true), [&](std::uint32_t id) -> std::optional<DecodingTable::Known> {
+            if (next != all.end() && next->first == id) {
+                const auto& token = (next++)->second;
+                return DecodingTable::Known{added.shown(token, id), token.special};
+            }
+            if (!model->vocabulary.has(id)) return std::nullopt;
+            return DecodingTable::Known{model->vocabulary.token(id), false};
+        });
+    if (!made) {
+        lazy.no_table = true;
+        return nullptr;
+    }
+    const DecodingTable* other = nullptr;  // another thread may have been first
+    if (lazy.table.compare_exchange_strong(other, made.get())) return made.release();
+    return other;
 }
 
 std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
+    const auto* table = decoding_table(count);
+    if (!table) return decode_one_by_one(ids, count, skip_special_tokens);
     std::string text;
+    std::uint32_t unknown = no_id;
+    if (!table->decode(ids, count, skip_special_tokens, text, unknown)) refuse(unknown);
+    return text;
+}
+
+std::string Parts::decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
     std::vector<std::string> tokens;
-    const bool joins_bytes = decoder && decoder->only_joins_bytes();
     for (std::size_t i = 0; i < count; ++i) {
         const auto* known = added.token(ids[i]);
         if (known && known->special && skip_special_tokens) continue;
         const auto token = this->token(ids[i]);
-        if (!token) {
-            const auto limit =
-                std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
-            throw std::invalid_argument("the id " + std::to_string(ids[i]) +
-                                        " belongs to no token of this vocabulary, whose ids run from 0 to " +
-                                        std::to_string(limit - 1) + "; decode ids that came from this tokenizer.");
-        }
-        if (joins_bytes) {
-            bytes::append_raw(*token, text);
-        } else {
-            tokens.emplace_back(*token);
-        }
+        if (!token) refuse(ids[i]);
+        tokens.emplace_back(*token);
     }
-    if (joins_bytes) return unicode::lossy(text);
     if (decoder) decoder->apply(tokens);
+    std::string text;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         if (!decoder && i > 0) text += ' ';
         text += tokens[i];

@@ -10,6 +10,7 @@
 
 #include "added.hpp"
 #include "decoder.hpp"
+#include "decoding.hpp"
 #include "encoded.hpp"
 #include "model.hpp"
 #include "normalizer.hpp"
@@ -78,6 +79,7 @@ struct Parts {
     // One text's ids, special tokens included; visit reads them before this returns.
     void encode_ids(std::string_view text, const Options& options,
                     const std::function<void(const std::uint32_t*, std::size_t)>& visit) const;
+    // The text, as UTF-8; bytes that are none stand for U+FFFD.
     std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
     // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
     // training).
@@ -88,12 +90,15 @@ struct Parts {
     std::size_t size(bool with_added) const;
 
  private:
-    struct Benches;
+    const DecodingTable* decoding_table(std::size_t count) const;
+    std::string decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
+    [[noreturn]] void refuse(std::uint32_t id) const;
+    struct Lazy;
     template <class Put>
     void encode_row(std::string_view text, const Options& options, Bench& bench, Put put) const;
     std::unique_ptr<Bench> take_bench() const;
     void put_back(std::unique_ptr<Bench> bench) const;
-    std::unique_ptr<Benches> benches_;
+    std::unique_ptr<Lazy> lazy_;
 };
 
 }  // namespace bearhug

@@ -58,12 +58,94 @@ std::uint32_t to_id(nb::handle value) {
     return static_cast<std::uint32_t>(id);
 }
 
-std::vector<std::uint32_t> to_ids(nb::handle given) {
+namespace {
+
+// One id. The most frequent kind of number goes the shortest way.
+std::uint32_t quick_id(PyObject* value) {
+    if (PyLong_CheckExact(value)) {
+        int overflow = 0;
+        const long long id = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow == 0 && id >= 0 && id < no_id) return static_cast<std::uint32_t>(id);
+    }
+    return to_id(value);
+}
+
+template <class T>
+void add_row(const void* data, std::size_t count, std::int64_t stride, std::vector<std::uint32_t>& out) {
+    const T* values = static_cast<const T*>(data);
+    for (std::size_t i = 0; i < count; ++i, values += stride) {
+        if constexpr (std::is_signed_v<T> || sizeof(T) >= 4) {
+            if (*values < T{0} || static_cast<std::uint64_t>(*values) >= no_id)
+                throw std::invalid_argument(std::to_string(*values) + " is no token id; ids run from 0 to 4294967294.");
+        }
+        out.push_back(static_cast<std::uint32_t>(*values));
+    }
+}
+
+using Array = nb::ndarray<nb::ro, nb::device::cpu>;
+
+bool add_row(const nb::dlpack::dtype& dtype, const void* data, std::size_t count, std::int64_t stride,
+             std::vector<std::uint32_t>& out) {
+    if (dtype == nb::dtype<std::int64_t>()) return add_row<std::int64_t>(data, count, stride, out), true;
+    if (dtype == nb::dtype<std::int32_t>()) return add_row<std::int32_t>(data, count, stride, out), true;
+    if (dtype == nb::dtype<std::uint32_t>()) return add_row<std::uint32_t>(data, count, stride, out), true;
+    if (dtype == nb::dtype<std::uint64_t>()) return add_row<std::uint64_t>(data, count, stride, out), true;
+    if (dtype == nb::dtype<std::uint16_t>()) return add_row<std::uint16_t>(data, count, stride, out), true;
+    return false;
+}
+
+bool is_list(nb::handle given) { return PyList_Check(given.ptr()) || PyTuple_Check(given.ptr()); }
+
+void add_ids(nb::handle given, std::vector<std::uint32_t>& out) {
+#ifndef Py_GIL_DISABLED
+    if (PyList_CheckExact(given.ptr())) {
+        if (out.empty()) out.reserve(static_cast<std::size_t>(PyList_GET_SIZE(given.ptr())));
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(given.ptr()); ++i)
+            out.push_back(quick_id(PyList_GET_ITEM(given.ptr(), i)));
+        return;
+    }
+#endif
     nb::object ids = nb::borrow(given);
-    if (!PyList_Check(ids.ptr()) && !PyTuple_Check(ids.ptr()) && nb::hasattr(ids, "tolist")) ids = ids.attr("tolist")();
+    if (!is_list(ids)) {
+        Array array;
+        if (nb::try_cast(ids, array) && array.ndim() == 1 &&
+            add_row(array.dtype(), array.data(), array.shape(0), array.stride(0), out))
+            return;
+        if (nb::hasattr(ids, "tolist")) ids = ids.attr("tolist")();
+    }
     const Items items(ids, "ids");
-    std::vector<std::uint32_t> out(items.size());
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = to_id(items[i]);
+    for (std::size_t i = 0; i < items.size(); ++i) out.push_back(quick_id(items[i].ptr()));
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> to_ids(nb::handle given) {
+    std::vector<std::uint32_t> out;
+    add_ids(given, out);
+    return out;
+}
+
+IdRows to_id_rows(nb::handle given) {
+    IdRows out;
+    nb::object rows = nb::borrow(given);
+    Array array;
+    if (!is_list(rows) && nb::try_cast(rows, array) && array.ndim() == 2) {
+        const auto* data = static_cast<const char*>(array.data());
+        out.ids.reserve(array.size());
+        bool done = true;
+        for (std::size_t row = 0; done && row < array.shape(0); ++row, data += array.stride(0) * array.itemsize()) {
+            done = add_row(array.dtype(), data, array.shape(1), array.stride(1), out.ids);
+            out.starts.push_back(out.ids.size());
+        }
+        if (done) return out;
+        out = {};
+    }
+    if (!is_list(rows) && nb::hasattr(rows, "tolist")) rows = rows.attr("tolist")();
+    const Items items(rows, "ids");
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        add_ids(items[i], out.ids);
+        out.starts.push_back(out.ids.size());
+    }
     return out;
 }
 

@@ -48,6 +48,20 @@ std::uint32_t to_id(nb::handle value);
 
 std::vector<std::uint32_t> to_ids(nb::handle given);
 
+// Rows of ids, one after another; row r is starts[r] to starts[r + 1].
+struct IdRows {
+    std::vector<std::uint32_t> ids;
+    std::vector<std::size_t> starts = {0};
+};
+IdRows to_id_rows(nb::handle given);
+
+// Bytes -> a str; what is no UTF-8 becomes U+FFFD.
+inline nb::str to_str_lossy(std::string_view bytes) {
+    PyObject* text = PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace");
+    if (text == nullptr) throw nb::python_error();
+    return nb::steal<nb::str>(text);
+}
+
 // An array that `fill` writes.
 template <class T, class Fill>
 nb::object new_array(const std::vector<std::size_t>& shape, Fill fill) {

@@ -210,11 +210,15 @@ void bind_encoded(nb::module_& m) {
                          encoded.track();
                          return view<std::int32_t>(encoded.data.words.data(), {encoded.data.words.size()}, self);
                      })
-        .def_prop_ro("type_ids", [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::type_ids); })
-        .def_prop_ro("attention_mask", [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::attention_mask); })
-        .def_prop_ro("special_tokens_mask",
-                     [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::special_tokens_mask); })
-        .def_prop_ro("sequence_ids", [](const PyEncoded& self) { return column_array<std::int32_t>(self, Field::sequence_ids); })
+        .def_prop_ro("type_ids",
+                     [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::type_ids); })
+        .def_prop_ro("attention_mask",
+                     [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::attention_mask); })
+        .def_prop_ro(
+            "special_tokens_mask",
+            [](const PyEncoded& self) { return column_array<std::uint32_t>(self, Field::special_tokens_mask); })
+        .def_prop_ro("sequence_ids",
+                     [](const PyEncoded& self) { return column_array<std::int32_t>(self, Field::sequence_ids); })
         .def("__len__", [](const PyEncoded& self) { return self.data.rows(); })
         .def(
             "length",
@@ -237,8 +241,7 @@ void bind_encoded(nb::module_& m) {
                 const std::size_t rows = self.data.rows();
                 const NoCollection quiet;
                 nb::list out = new_list(rows);
-                for (std::size_t row = 0; row < rows; ++row)
-                    put(out, row, row_list(self, row, which).release().ptr());
+                for (std::size_t row = 0; row < rows; ++row) put(out, row, row_list(self, row, which).release().ptr());
                 return out;
             },
             "field"_a)

@@ -1,5 +1,6 @@
-// Python ints, and pairs of them, that are ready. A vocabulary's ids and the places in a text are the same few numbers again and again: each
-// is made once, when it is first wanted, and handed out for the cost of a reference. Bounded: larger ones are made anew.
+// Python ints, and pairs of them, that are ready. A vocabulary's ids and the places in a text are the same few numbers
+// again and again: each is made once, when it is first wanted, and handed out for the cost of a reference. Bounded:
+// larger ones are made anew.
 #pragma once
 #include <nanobind/nanobind.h>
 

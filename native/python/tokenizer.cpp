@@ -2,6 +2,7 @@
 #include "tokenizer.hpp"
 #include "../threads.hpp"
 #include "encoded.hpp"
+#include "ints.hpp"
 
 namespace bearhug::python {
 
@@ -232,37 +233,38 @@ void bind_tokenizer(nb::module_& m) {
         .def("encode_ids", &encode_ids, "text"_a, "add_special_tokens"_a = true, "split_special_tokens"_a = false)
         .def(
             "decode",
-            [](const PyTokenizer& self, nb::object given, bool skip_special_tokens) {
+            [](const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces) {
                 const auto ids = to_ids(given);
-                return to_str(unicode::lossy(self.parts->decode(ids.data(), ids.size(), skip_special_tokens)));
+                auto text = self.parts->decode(ids.data(), ids.size(), skip_special_tokens);
+                if (clean_up_spaces) clean_up(text);
+                return to_str_lossy(text);
             },
-            "ids"_a, "skip_special_tokens"_a = true)
+            "ids"_a, "skip_special_tokens"_a = true, "clean_up_spaces"_a = false)
         .def(
             "decode_batch",
-            [](const PyTokenizer& self, nb::object given, bool skip_special_tokens, std::size_t threads) {
-                nb::object rows = nb::borrow(given);
-                if (nb::hasattr(rows, "tolist")) rows = rows.attr("tolist")();
-                const Items items(rows, "ids");
-                std::vector<std::vector<std::uint32_t>> ids;
-                std::size_t count = 0;
-                for (std::size_t i = 0; i < items.size(); ++i) {
-                    ids.push_back(to_ids(items[i]));
-                    count += ids.back().size();
-                }
-                std::vector<std::string> texts(ids.size());
+            [](const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces,
+               std::size_t threads) {
+                const IdRows rows = to_id_rows(given);
+                const std::size_t count = rows.starts.size() - 1;
+                std::vector<std::string> texts(count);
                 {
                     const nb::gil_scoped_release unlocked;
-                    in_threads(
-                        ids.size(), threads > 0 ? threads : threads_for(count * 4), [&](std::size_t i, std::size_t) {
-                            texts[i] =
-                                unicode::lossy(self.parts->decode(ids[i].data(), ids[i].size(), skip_special_tokens));
-                        });
+                    const auto parts = self.parts;
+                    in_threads(count, threads > 0 ? threads : threads_for(rows.ids.size() * 4),
+                               [&](std::size_t i, std::size_t) {
+                                   const std::size_t start = rows.starts[i];
+                                   texts[i] = parts->decode(rows.ids.data() + start, rows.starts[i + 1] - start,
+                                                            skip_special_tokens);
+                                   if (clean_up_spaces) clean_up(texts[i]);
+                               });
                 }
-                nb::list out;
-                for (const auto& text : texts) out.append(to_str(text));
+                const NoCollection quiet;
+                nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
+                for (std::size_t i = 0; i < count; ++i)
+                    PyList_SET_ITEM(out.ptr(), static_cast<Py_ssize_t>(i), to_str_lossy(texts[i]).release().ptr());
                 return out;
             },
-            "ids"_a, "skip_special_tokens"_a = true, "threads"_a = 0);
+            "ids"_a, "skip_special_tokens"_a = true, "clean_up_spaces"_a = false, "threads"_a = 0);
 }
 
 }  // namespace bearhug::python

@@ -18,7 +18,16 @@ from hypothesis import strategies as st
 
 import tokenizer_parity as parity
 from bearhug.tokenizers import convert, file, patterns
-from bearhug.tokenizers._native import AddedToken, Encoded, Model, Padding, PreTokenizer, Tokenizer, Truncation
+from bearhug.tokenizers._native import (
+    AddedToken,
+    Encoded,
+    Model,
+    Padding,
+    PreTokenizer,
+    Tokenizer,
+    Truncation,
+    clean_up_tokenization,
+)
 
 reference = pytest.importorskip("tokenizers", reason="the reference extra is not installed")
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
@@ -250,6 +259,64 @@ def test_decoded_text_is_the_references(name):
             assert ours.decode(ids, skip) == theirs.decode(ids, skip_special_tokens=skip)
     rows = [theirs.encode(text).ids for text in parity.texts(10, seed=6)]
     assert ours.decode_batch(rows, threads=2) == theirs.decode_batch(rows)
+
+
+DECODERS = {
+    "none": None,
+    "byte level": decoders.ByteLevel(),
+    "wordpiece": decoders.WordPiece(prefix="##", cleanup=True),
+    "wordpiece, spaces": decoders.WordPiece(prefix="Ġ", cleanup=False),
+    "bpe": decoders.BPEDecoder(suffix="e"),
+    "metaspace": decoders.Metaspace("Ġ"),
+    "metaspace, never": decoders.Metaspace("Ġ", prepend_scheme="never"),
+    "fallback": decoders.ByteFallback(),
+    "fuse": decoders.Fuse(),
+    "strip left": decoders.Strip("e", 2, 0),
+    "strip right": decoders.Strip("e", 0, 1),
+    "ctc": decoders.CTC("<unk>", "Ġ", True),
+    "llama": decoders.Sequence(
+        [decoders.Replace("Ġ", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    ),
+    "gemma": decoders.Sequence([decoders.Replace("Ġ", " "), decoders.ByteFallback(), decoders.Fuse()]),
+    "fallback, then each": decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace("Ġ")]),
+    "each, then bytes": decoders.Sequence(
+        [decoders.Replace("t", "a"), decoders.ByteLevel(), decoders.Strip("a", 1, 0)]
+    ),
+    "places, then fallback": decoders.Sequence([decoders.Metaspace("Ġ"), decoders.ByteFallback(), decoders.Fuse()]),
+    "both ends": decoders.Sequence([decoders.Metaspace("Ġ"), decoders.BPEDecoder(suffix="e")]),
+    "expression": decoders.Sequence([decoders.Replace(Regex("[aeĠ]+"), "_"), decoders.Fuse()]),
+}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_are_the_references(name):
+    """Short rows go token by token, until so much was decoded that a table is made; both ways are the reference's."""
+    theirs = trained(pre_tokenizers.ByteLevel(), decoder=DECODERS[name])
+    strange = ["<0xE4>", "<0xBD>", "<0xA0>", "<0x+F>", "<0x4G>", "do not", " do not .", "中", "aa . 's n't", "Ġ ' ,"]
+    theirs.add_tokens([*(f"<0x{byte:02X}>" for byte in range(0, 256, 5)), *strange])
+    theirs.add_special_tokens(["<special>", "[PAD]"])
+    ours = parity.ours_like(theirs)
+    rng, size = random.Random(name), theirs.get_vocab_size()
+    last = range(size - 70, size)  # those added
+    for i in range(1500):
+        ids = [rng.choice(last) if rng.random() < 0.5 else rng.randrange(size) for _ in range(rng.randrange(9))]
+        skip = i % 2 == 0
+        assert ours.decode(ids, skip) == theirs.decode(ids, skip_special_tokens=skip), (i, ids)
+    with pytest.raises(ValueError, match=rf"the id {size} belongs to no token"):
+        ours.decode([1, size])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text("a.?!,' ndotmvres") | st.lists(st.sampled_from([" ", "'", "do not", "n't", ".", "s", "re", "ve", "m", "?"]))
+)
+def test_clean_up_is_a_rule_after_another(given):
+    text = expected = "".join(given)
+    rules = [" .", " ?", " !", " ,", " ' ", " n't", " 'm", " do not", " 's", " 've", " 're"]
+    for rule in rules:
+        expected = expected.replace(rule, " don't" if rule == " do not" else rule.strip())
+
+    assert clean_up_tokenization(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ tokenizer.json and writes them back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 
@@ -388,18 +388,24 @@ class Tokenizer:
                 special tokens alone are longer), or the model meets an unknown piece and has no token for it.
         """
 
-    @overload
-    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str: ...
-    @overload
-    def decode(self, ids: np.ndarray, skip_special_tokens: bool = True) -> str:
+    def decode(
+        self, ids: Sequence[int] | np.ndarray, skip_special_tokens: bool = True, clean_up_spaces: bool = False
+    ) -> str:
         """Ids -> text; special tokens are left out or kept.
+
+        Args:
+            clean_up_spaces: as `clean_up_tokenization` does afterwards.
 
         Raises:
             ValueError: an id that the vocabulary does not have.
         """
 
     def decode_batch(
-        self, ids: Sequence[Sequence[int]] | np.ndarray, skip_special_tokens: bool = True, threads: int = 0
+        self,
+        ids: Sequence[Sequence[int] | np.ndarray] | np.ndarray,
+        skip_special_tokens: bool = True,
+        clean_up_spaces: bool = False,
+        threads: int = 0,
     ) -> list[str]: ...
 
 class WordCounts:

@@ -531,12 +531,18 @@ class PreTrainedTokenizerFast(Conversations):
             raise unexpected_keyword(
                 "decode", next(iter(kwargs)), ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces")
             )
-        ids = _plain_ids(token_ids)
-        if isinstance(ids, list) and ids and not isinstance(ids[0], int | list | tuple):
-            self._explain_ids(ids)
-        if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
-            return [self._decode(_plain_ids(row), skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
-        return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces)
+        ids = token_ids["input_ids"] if isinstance(token_ids, Mapping) else token_ids
+        if getattr(ids, "ndim", 0) in (1, 2) and len(ids):
+            return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, rows=ids.ndim == 2)
+        if type(ids) is not list:
+            ids = _plain_ids(ids)
+        if ids and isinstance(ids, list):
+            first = ids[0]
+            if isinstance(first, list | tuple) or getattr(first, "ndim", 0) == 1:
+                return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, rows=True)
+            if not isinstance(first, int):
+                self._explain_ids(ids)
+        return self._decode([ids] if isinstance(ids, int) else ids, skip_special_tokens, clean_up_tokenization_spaces)
 
     def batch_decode(
         self,
@@ -551,17 +557,18 @@ class PreTrainedTokenizerFast(Conversations):
         texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
         return [texts] if isinstance(texts, str) else texts
 
-    def _decode(self, ids: Any, skip_special_tokens: bool, clean_up: bool | None) -> str:
+    def _decode(self, ids: Any, skip_special_tokens: bool, clean_up: bool | None, rows: bool = False) -> Any:
+        if clean_up is None:
+            clean_up = self.clean_up_tokenization_spaces
+        if clean_up and self._core.model.kind == "BPE":
+            clean_up = self.init_kwargs.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
+        decode = self._core.decode_batch if rows else self._core.decode
         try:
-            text = self._core.decode([ids] if isinstance(ids, int) else ids, skip_special_tokens)
+            return decode(ids, skip_special_tokens, bool(clean_up))
         except (TypeError, ValueError, OverflowError):
-            self._explain_ids([ids] if isinstance(ids, int) else ids)
+            for row in ids if rows else [ids]:
+                self._explain_ids(_plain_ids(row))
             raise
-        if self.clean_up_tokenization_spaces if clean_up is None else clean_up:
-            force = self.init_kwargs.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
-            if self._core.model.kind != "BPE" or force:
-                return clean_up_tokenization(text)
-        return text
 
     def _explain_ids(self, ids: Any) -> None:
         """Raise the error that says which of these are no ids of this vocabulary."""
