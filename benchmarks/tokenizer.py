@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import tokenizers
-from bearhug.tokenizers import convert, file, train
+from bearhug.tokenizers import convert, file, tiktoken, train
 from paired import bandwidth, paired
 
 SHARED = Path(os.environ.get("BEARHUG_SHARED_DATA") or Path(__file__).parent.parent.parent / "shared" / "data")
@@ -31,7 +31,7 @@ def description(name: str) -> dict:
     if name == "gpt2":
         return convert.like("gpt2", SHARED / "vocab/gpt2/encoder.json", SHARED / "vocab/gpt2/vocab.bpe")
     if name == "cl100k":
-        return convert.from_tiktoken(convert.read_tiktoken(SHARED / "vocab/tiktoken/cl100k_base.tiktoken.gz"))
+        return tiktoken.description(tiktoken.read(SHARED / "vocab/tiktoken/cl100k_base.tiktoken.gz"))
     plain = {"truncation": None, "padding": None}
     return file.read(SHARED / "vocab/bert-base-uncased/tokenizer.json") | plain
 

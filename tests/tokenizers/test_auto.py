@@ -9,7 +9,6 @@ import pytest
 
 import bearhug
 from bearhug import AutoTokenizer, PreTrainedTokenizerFast
-from bearhug.tokenizers import classes
 from bearhug.tokenizers.auto import tokenizer_class
 
 TEXTS = ["Hello world, it's   Élan 日本 1234", "<s> would</s><mask>[MASK] <|endoftext|>", " leading", ""]
@@ -243,13 +242,6 @@ def test_a_type_may_be_given(folder):
     assert AutoTokenizer.from_pretrained(path, tokenizer_type="bert").tokenize("water") == ["water"]
     with pytest.raises(ValueError, match="Did you mean 'bert'"):
         AutoTokenizer.from_pretrained(path, tokenizer_type="brt")
-
-
-def test_classes_have_their_inputs():
-    names = {name: tokenizer_class(name).model_input_names for name in classes.CLASSES}
-
-    assert names.pop("BertTokenizer") == ["input_ids", "token_type_ids", "attention_mask"]
-    assert all(inputs == ["input_ids", "attention_mask"] for inputs in names.values())
 
 
 def test_undeclared_distilbert_gets_no_token_type_ids(folder):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 import tokenizer_parity as parity
-from bearhug.tokenizers import convert, file, patterns, train
+from bearhug.tokenizers import convert, file, patterns, tiktoken, train
 
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world", "##s", "!", "é"]
 
@@ -89,9 +89,9 @@ def test_tiktoken_ranks_merge_as_tiktoken_does(tmp_path):
     ]
     lines = [base64.b64encode(token) + b" %d" % rank for rank, token in enumerate(tokens)]
     (tmp_path / "tiny.tiktoken.gz").write_bytes(gzip.compress(b"\n".join(lines)))
-    ranks = convert.read_tiktoken(tmp_path / "tiny.tiktoken.gz")
+    ranks = tiktoken.read(tmp_path / "tiny.tiktoken.gz")
     assert ranks == {token: rank for rank, token in enumerate(tokens)}
-    core = file.build(convert.from_tiktoken(ranks, patterns.LLAMA3, {"<|end|>": 300}))
+    core = file.build(tiktoken.description(ranks, patterns.LLAMA3, {"<|end|>": 300}))
 
     for text in ["abc abc", "aaaa aaabc", "xé<|end|>bcab", "ababcbc aab"]:
         expected = []
@@ -124,4 +124,4 @@ def tiktoken_bytes(ranks: dict[bytes, int], piece: bytes) -> list[int]:
 def test_a_tiktoken_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "x.tiktoken").write_text("!! 1\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"line 1 of .* a token in base64 and its rank"):
-        convert.read_tiktoken(tmp_path / "x.tiktoken")
+        tiktoken.read(tmp_path / "x.tiktoken")

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tokenizer_parity as parity
-from bearhug.tokenizers import convert, file, patterns
+from bearhug.tokenizers import convert, file, patterns, tiktoken
 from bearhug.tokenizers._native import (
     AddedToken,
     Encoded,
@@ -717,10 +717,10 @@ def test_added_token_compares_by_content_and_flags():
 def test_real_vocabularies(shared):
     """GPT-2's, BERT's, stories260K's, and cl100k as tiktoken has it."""
     vocab, merges = shared / "vocab/gpt2/encoder.json", shared / "vocab/gpt2/vocab.bpe"
-    ranks = convert.read_tiktoken(shared / "vocab/tiktoken/cl100k_base.tiktoken.gz")
+    ranks = tiktoken.read(shared / "vocab/tiktoken/cl100k_base.tiktoken.gz")
     descriptions = {
         "gpt2": convert.like("gpt2", vocab, merges),
-        "cl100k": convert.from_tiktoken(ranks),
+        "cl100k": tiktoken.description(ranks),
         "bert": file.read(shared / "vocab/bert-base-uncased/tokenizer.json") | {"truncation": None, "padding": None},
         "stories": file.read(shared / "models/stories260K/tokenizer.json"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,17 @@ def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
         about = f"{kind.name}: a tokenizer whose parts are made from its options ({', '.join(kind.options)})."
         body = {"kind": kind, "padding_side": kind.padding_side, "model_input_names": list(kind.inputs)}
         body |= {"__doc__": about, "__module__": __name__}
-        _made[kind.name] = type(kind.name, (PreTrainedTokenizerFast,), body)
+        made: Any = type(kind.name, _bases(kind.behaviour), body)
+        _made[kind.name] = made
     return _made[kind.name]
+
+
+def _bases(behaviour: str | None) -> tuple[type, ...]:
+    if behaviour is None:
+        return (PreTrainedTokenizerFast,)
+    module, _, name = behaviour.partition(":")
+    own = getattr(importlib.import_module(module), name)
+    return (own,) if issubclass(own, PreTrainedTokenizerFast) else (own, PreTrainedTokenizerFast)
 
 
 def __getattr__(name: str) -> type[PreTrainedTokenizerFast]:

@@ -1,19 +1,16 @@
-"""Vocabularies in other files -> the tokenizer.json that means the same (`file.build` makes the core of it).
+"""Vocabularies -> the tokenizer.json that means the same (`file.build` makes the core of it).
 
     >>> from bearhug.tokenizers import convert
     >>> description = convert.like("bert", {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "hello": 3})
     >>> description["model"]["type"]
     'WordPiece'
 
-One function a kind of file; what the kinds share is in `classes` (the parts of each tokenizer class).
+What a kind of tokenizer is made of stands in `classes`; other files are read by `sentencepiece`, `tiktoken`, `tekken`
+and `gguf`.
 """
 
-import base64
-import gzip
-import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from bearhug._lib.errors import either
@@ -58,7 +55,7 @@ def like(style: str, vocab: Any, merges: Any = None, **options: Any) -> Json:
         around = classes.bos_eos_template((bos, _id_of(vocab, bos, style)), None)
         trimmed = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
         description = byte_level(patterns.LLAMA3, vocab, read_merges(merges), ignore_merges=True)
-        description["added_tokens"] = [_special(bos, vocab[bos])]
+        description["added_tokens"] = [special(bos, vocab[bos])]
         return description | {"post_processor": {"type": "Sequence", "processors": [trimmed, around]}}
     if style not in STYLES:
         raise ValueError(
@@ -67,7 +64,7 @@ def like(style: str, vocab: Any, merges: Any = None, **options: Any) -> Json:
     kind = classes.CLASSES[STYLES[style]]
     settings = dict(kind.options) | options
     assert kind.parts is not None
-    parts = kind.parts(settings)
+    parts = kind.parts(settings, vocab)
     parts["model"] |= {"vocab": vocab}
     if parts["model"]["type"] == "BPE":
         parts["model"] |= {"merges": read_merges(merges)}
@@ -93,47 +90,6 @@ def byte_level(split: str, vocab: Mapping[str, int], merges: Any, **settings: An
     return _file(parts, vocab, {})
 
 
-def read_tiktoken(path: str | os.PathLike) -> dict[bytes, int]:
-    """Token's bytes -> rank, from a .tiktoken file (base64 and rank on a line), plain or gzip.
-
-    Raises:
-        ValueError: a line is not of that form.
-    """
-    data = Path(path).read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    ranks = {}
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            token, rank = line.split()
-            ranks[base64.b64decode(token, validate=True)] = int(rank)
-        except ValueError:
-            raise ValueError(
-                f"line {number} of {str(path)!r} is {line[:60]!r}; it must be a token in base64 and its rank."
-            ) from None
-    return ranks
-
-
-def from_tiktoken(
-    ranks: Mapping[bytes, int], split: str = patterns.LLAMA3, special_tokens: Mapping[str, int] | None = None
-) -> Json:
-    """Ranks of bytes -> a byte-level BPE: each way in which two tokens make a third is a merge, ranked as the third."""
-    characters = byte_characters()
-    spelled = {token: "".join(characters[byte] for byte in token) for token in ranks}
-    merges: list[tuple[int, int, int, str, str]] = []
-    for token, rank in ranks.items():
-        for at in range(1, len(token)):
-            left, right = token[:at], token[at:]
-            if left in ranks and right in ranks:
-                merges.append((rank, ranks[left], ranks[right], spelled[left], spelled[right]))
-    merges.sort()
-    vocab = {spelled[token]: rank for token, rank in ranks.items()}
-    description = byte_level(split, vocab, [list(merge[3:]) for merge in merges], ignore_merges=True)
-    return description | {"added_tokens": [_special(token, id) for token, id in (special_tokens or {}).items()]}
-
-
 @cache
 def byte_characters() -> dict[int, str]:
     """byte -> the character that stands for it in a byte-level vocabulary (Radford et al. 2019)."""
@@ -151,7 +107,8 @@ def _id_of(vocab: Mapping[str, int], token: str, style: str) -> int:
     return vocab[token]
 
 
-def _special(token: str, id: int) -> Json:
+def special(token: str, id: int) -> Json:
+    """A special token as tokenizer.json describes it."""
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {"id": id, "content": token, **flags, "special": True}
 
@@ -159,7 +116,7 @@ def _special(token: str, id: int) -> Json:
 def _file(parts: Json, vocab: Mapping[str, int], settings: Json) -> Json:
     """The whole tokenizer.json; special tokens that the settings name and the vocabulary has are added tokens."""
     named = {classes.text(value) for key, value in settings.items() if key.endswith("_token") and value is not None}
-    added = [_special(token, id) for token, id in sorted(vocab.items(), key=lambda item: item[1]) if token in named]
+    added = [special(token, id) for token, id in sorted(vocab.items(), key=lambda item: item[1]) if token in named]
     order = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "model")
     head = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added}
     return head | {key: parts.get(key) for key in order}

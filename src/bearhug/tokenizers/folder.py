@@ -31,6 +31,8 @@ CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
 TEMPLATES = "additional_chat_templates"
 HUB_OPTIONS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+# Vocabularies of other libraries, which stand for any class.
+OTHER_FILES = ("tekken.json", "tokenizer.model", "tiktoken.model")
 # Keywords that say how to load; the tokenizer itself does not read them.
 IGNORED = ("use_fast", "proxies", "resume_download", "code_revision", "mistral_format", "_from_auto", "_commit_hash")
 # Attributes whose present value is written, whether or not a file said one.
@@ -124,12 +126,13 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
             options[key] = by_text.get(content(options[key]), options[key])
     if description is None:
         vocabulary = _vocabulary(cls, repo)
-    elif cls.kind.parts is None:
+    elif cls.kind.parts is None or cls.kind.as_file or not _fits(cls.kind, description):
         vocabulary = {"tokenizer_object": description}
     else:
         model = description["model"]
         vocabulary = {"vocab": model["vocab"], "merges": model.get("merges")}
         vocabulary |= {"post_processor": description.get("post_processor")}
+        vocabulary |= {"_spm_precompiled_charsmap": _charsmap(description.get("normalizer"))}
         vocabulary |= {f"tokenizer_{key}": description.get(key) for key in ("truncation", "padding")}
     for key in ("vocab", "merges", "vocab_file", "merges_file", "tokenizer_file", "tokenizer_object"):
         if given.get(key) is None:
@@ -140,11 +143,31 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
     return tokenizer
 
 
+def _fits(kind: classes.TokenizerClass, description: Mapping[str, Any]) -> bool:
+    """Whether a file's vocabulary is of the class's make: Unigram has pieces with scores, the others token -> id."""
+    model = description.get("model")
+    if not isinstance(model, dict):
+        return False
+    scored = isinstance(model.get("vocab"), list)
+    return scored or kind.model != "Unigram"
+
+
+def _charsmap(normalizer: Any) -> str | None:
+    """The SentencePiece table among a file's normalizers."""
+    if not isinstance(normalizer, dict):
+        return None
+    parts = normalizer.get("normalizers") if normalizer.get("type") == "Sequence" else [normalizer]
+    return next((part["precompiled_charsmap"] for part in parts or [] if part.get("type") == "Precompiled"), None)
+
+
 def _vocabulary(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any]:
     """The vocabulary files of a folder without tokenizer.json."""
     paths = [repo.path(filename) for filename in cls.kind.files]
     if paths and all(paths):
         return dict(zip(("vocab", "merges"), paths, strict=False))
+    for filename in OTHER_FILES:
+        if (path := repo.path(filename)) is not None:
+            return {"vocab": path}
     wanted = ["tokenizer.json", *([" with ".join(cls.kind.files)] if cls.kind.files else [])]
     there = ""
     if repo.folder is not None:

@@ -202,8 +202,24 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     raise ValueError(f"the number before byte {at} is too long")
 
 
+def ranks_of(model: SentencePieceModel) -> dict[str, int]:
+    """Piece -> rank among the merges of a BPE model, the best first: the ids, where scores fall with them.
+
+    Some models were given pieces later, with scores that no other piece undercuts ("▁▁" in Llama's and Mistral's);
+    taken by their ids, as transformers 5 does, they would be merged first, against the engine and against the published
+    tokenizer.json.
+    """
+    ranks = {piece: id for id, (piece, _) in enumerate(model.pieces)}
+    normal = [id for id, kind in enumerate(model.types) if kind == NORMAL]
+    best_first = sorted(normal, key=lambda id: (-model.pieces[id][1], id))
+    return ranks | {model.pieces[id][0]: rank for id, rank in zip(best_first, normal, strict=True)}
+
+
 def merges_of(
-    vocab: Mapping[str, int], scores: Mapping[str, float] | None = None, skip: Collection[str] = ()
+    vocab: Mapping[str, int],
+    scores: Mapping[str, float] | None = None,
+    skip: Collection[str] = (),
+    ranks: Mapping[str, int] | None = None,
 ) -> list[tuple[str, str]]:
     """The merges that a BPE vocabulary implies: each way in which two of its tokens make a third, in order.
 
@@ -211,12 +227,13 @@ def merges_of(
         vocab: token -> id.
         scores: token -> score, the best merge first; None: tokens with the lowest ids first.
         skip: tokens that take no part.
+        ranks: token -> its place instead of its id.
     """
     skip = set(skip)
     lengths = sorted({len(token) for token in vocab})
     known = set(lengths)
     found: list[tuple[float, int, int, str, str]] = []
-    for token, rank in (vocab if scores is None else scores).items():
+    for token, rank in (scores or ranks or vocab).items():
         if token in skip:
             continue
         size, ways = len(token), []
@@ -228,7 +245,7 @@ def merges_of(
                 if left in vocab and right in vocab and left not in skip and right not in skip:
                     ways.append((vocab[left], vocab[right], left, right))
         found += [(rank, len(left), len(right), left, right) for _, _, left, right in sorted(ways)]
-    found.sort(key=lambda merge: merge[:3], reverse=scores is not None)
+    found.sort(key=lambda merge: merge[:3], reverse=bool(scores))
     return [merge[3:] for merge in found]
 
 
@@ -255,7 +272,7 @@ def description(model: SentencePieceModel, renamed: Mapping[int, str] | None = N
         core = {"type": "Unigram", "unk_id": model.unk_id, "vocab": vocab, "byte_fallback": model.byte_fallback}
     else:
         ids = {piece: id for id, (piece, _) in enumerate(model.pieces)}
-        merges = merges_of(ids)
+        merges = merges_of(ids, ranks=ranks_of(model))
         for id, text in (renamed or {}).items():
             if 0 <= id < len(model.pieces) and text not in ids and model.pieces[id][0] in ids:
                 ids[text] = ids.pop(model.pieces[id][0])

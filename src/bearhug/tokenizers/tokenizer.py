@@ -12,12 +12,13 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
-from bearhug.tokenizers import classes, file, inputs
+from bearhug.tokenizers import classes, file, inputs, vocabulary
 from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
 from bearhug.tokenizers.conversation import Conversations
 from bearhug.tokenizers.encoding import BatchEncoding
@@ -45,7 +46,8 @@ class PreTrainedTokenizerFast(Conversations):
     Args:
         tokenizer_object: a `backend_tokenizer`, of this library or of `tokenizers`, or the content of a tokenizer.json.
         tokenizer_file: a tokenizer.json.
-        vocab: token -> id, or a vocab.json or vocab.txt, for the classes that are made from one (`BertTokenizer`, ...).
+        vocab: token -> id, a list of (piece, score), or a file: vocab.json, vocab.txt, a SentencePiece `.model`,
+            tiktoken's ranks, tekken.json; for the classes that are made from one (`BertTokenizer`, `T5Tokenizer`, ...).
         merges: pairs, or a merges.txt.
         options: special tokens (`pad_token="[PAD]"`), `model_max_length`, `padding_side`, `truncation_side`,
             `chat_template`, `model_input_names`, `clean_up_tokenization_spaces`, `add_bos_token`, `add_eos_token`, and
@@ -61,6 +63,10 @@ class PreTrainedTokenizerFast(Conversations):
     truncation_side: str = "right"
     is_fast = True
     pad_token_type_id = 0
+    _decodes_itself = False  # whether the class has its own `_decode_row`
+    _is_plain = True  # whether the core alone answers a call, without the class's own methods
+    _is_target = False  # inside of `as_target_tokenizer`
+    decode_options: ClassVar[tuple[str, ...]] = ()  # more keywords of `decode`, of classes that have some
 
     def __init__(
         self,
@@ -73,11 +79,17 @@ class PreTrainedTokenizerFast(Conversations):
         merges_file: str | os.PathLike | None = None,
         **options: Any,
     ):
-        options = dict(self.kind.options) | options
-        settings = copy.deepcopy(options)
-        self._core, limits = self._make_core(
-            tokenizer_object, tokenizer_file, vocab or vocab_file, merges or merges_file, settings
-        )
+        source = vocab if vocab is not None else vocab_file
+        settings = copy.deepcopy(dict(self.kind.options) | options)
+        if isinstance(source, str | os.PathLike) and tokenizer_object is None and tokenizer_file is None:
+            self.vocab_file = os.fspath(source)
+            found = vocabulary.read(self.kind, source, merges or merges_file, settings)
+            source, tokenizer_object = found.pop("vocab"), found.pop("tokenizer_object", None)
+            merges = found.pop("merges", None)
+            settings |= found
+        if self.kind.prepare is not None:
+            self.kind.prepare(settings)
+        self._core, limits = self._make_core(tokenizer_object, tokenizer_file, source, merges or merges_file, settings)
         self._take_limits(limits, settings)
         for key in settings:
             if callable(getattr(type(self), key, None)):
@@ -87,12 +99,23 @@ class PreTrainedTokenizerFast(Conversations):
         self._keep_settings(settings)
         self._add_missing_tokens(added)
         said = self._add_bos_token is not None or self._add_eos_token is not None
-        if self.kind.post_processor is not None:
-            self._core.post_processor = file.post_processor(self.kind.post_processor(self._options(), self._id_of))
+        usual = self.kind.default_processor if self._core.post_processor is None and not said else None
+        if processor := self.kind.post_processor or usual:
+            self._core.post_processor = file.post_processor(processor(self._options(), self._id_of))
         elif said or self.kind.bos_eos or self._core.post_processor is None:
             self.update_post_processor()
+        self._made()
 
     # -- making one
+
+    def _made(self) -> None:
+        """What a class does at last, when its tokens have ids."""
+
+    def _switch_to_input_mode(self) -> None:
+        """What a class with languages does before it encodes what a model reads."""
+
+    def _switch_to_target_mode(self) -> None:
+        """What a class with languages does before it encodes what a model is to write."""
 
     def _make_core(
         self, tokenizer_object: Any, tokenizer_file: Any, vocab: Any, merges: Any, settings: dict
@@ -119,10 +142,15 @@ class PreTrainedTokenizerFast(Conversations):
 
     def _from_parts(self, vocab: Any, merges: Any, processor: Any, settings: dict) -> dict:
         assert self.kind.parts is not None
-        parts = self.kind.parts(settings)
-        parts["model"] = parts["model"] | {"vocab": file.read_vocab(vocab)}
+        if self.kind.model != "Unigram" and isinstance(vocab, list) and self.kind.model is not None:
+            vocab = {token if isinstance(token, str) else token[0]: id for id, token in enumerate(vocab)}
+        parts = self.kind.parts(settings, vocab)
+        parts["model"] = parts["model"] | {"vocab": vocab}
         if parts["model"]["type"] == "BPE":
-            parts["model"]["merges"] = file.read_merges(merges or [])
+            parts["model"]["merges"] = (
+                vocabulary.merges_for(vocab, settings) if merges is None else file.read_merges(merges)
+            )
+        settings.pop("_spm_precompiled_charsmap", None)
         limits = {key: settings.pop(f"tokenizer_{key}", None) for key in ("truncation", "padding")}
         return {"version": "1.0", **limits, "added_tokens": [], **parts, "post_processor": processor}
 
@@ -154,11 +182,12 @@ class PreTrainedTokenizerFast(Conversations):
 
     def _add_missing_tokens(self, added: Mapping[Any, AddedToken]) -> None:
         """Added tokens from the config, in the order of their ids, then special tokens that are in no list yet."""
-        tokens = [token for _, token in sorted(added.items(), key=lambda item: int(item[0]))]
+        tokens: list[Any] = [token for _, token in sorted(added.items(), key=lambda item: int(item[0]))]
         known = {*self.added_tokens_encoder, *(token.content for token in tokens)}
-        for token in [*self._named.values(), *self._extra]:
+        for token in dict.fromkeys(
+            [*self._named.values(), *self._extra]
+        ):  # of two alike with other flags the last holds
             if token is not None and content(token) not in known:
-                known.add(content(token))
                 tokens.append(token)
         named = set(self.special_tokens_map.values())
         ready = []
@@ -246,10 +275,21 @@ class PreTrainedTokenizerFast(Conversations):
             ValueError: no text; no padding token; rows of different lengths as tensors.
             TypeError: a keyword that nothing reads; a row that is no text.
         """
-        if type(text) is str and not (
-            (text_pair or padding or truncation or is_split_into_words or return_tensors or return_overflowing_tokens)
-            or (return_special_tokens_mask or return_offsets_mapping or return_length or tokenizer_kwargs or kwargs)
-            or (text_target is not None or max_length is not None)
+        if (
+            type(text) is str
+            and self._is_plain
+            and not (
+                (
+                    text_pair
+                    or padding
+                    or truncation
+                    or is_split_into_words
+                    or return_tensors
+                    or return_overflowing_tokens
+                )
+                or (return_special_tokens_mask or return_offsets_mapping or return_length or tokenizer_kwargs or kwargs)
+                or (text_target is not None or max_length is not None)
+            )
         ):
             return self._encode_one(text, add_special_tokens, return_token_type_ids, return_attention_mask, verbose)
         options: dict[str, Any] = {
@@ -277,16 +317,33 @@ class PreTrainedTokenizerFast(Conversations):
             raise ValueError(
                 'there is no text to encode: text is None.\nWrite tokenizer("a text") or text_target="a text".'
             )
+        if text is not None and not self._is_target:
+            self._switch_to_input_mode()
         if text_target is None:
             return self._encode(text, text_pair, **options)
         if target_length is None:
             target_length = options["max_length"]
-        targets = self._encode(text_target, text_pair_target, **(options | {"max_length": target_length}))
+        with self.as_target_tokenizer():
+            targets = self._encode(text_target, text_pair_target, **(options | {"max_length": target_length}))
         if text is None:
             return targets
         encoding = self._encode(text, text_pair, **options)
         encoding["labels"] = targets["input_ids"]
         return encoding
+
+    @contextmanager
+    def as_target_tokenizer(self) -> Iterator[None]:
+        """In a `with` block, a call encodes what a model is to write: another language's tokens around a text.
+
+        `tokenizer(text_target=...)` does the same for one call.
+        """
+        self._switch_to_target_mode()
+        self._is_target = True
+        try:
+            yield
+        finally:
+            self._is_target = False
+            self._switch_to_input_mode()
 
     def _encode_one(
         self, text: str, special: bool, type_ids: bool | None, mask: bool | None, verbose: bool
@@ -527,15 +584,17 @@ class PreTrainedTokenizerFast(Conversations):
             TypeError: no ids.
         """
         kwargs.pop("use_source_tokenizer", None)
-        if kwargs:
-            raise unexpected_keyword(
-                "decode", next(iter(kwargs)), ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces")
-            )
+        for key in kwargs:
+            if key not in self.decode_options:
+                known = ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces", *self.decode_options)
+                raise unexpected_keyword("decode", key, known)
+        if self._decodes_itself:
+            return self._decode_rows(token_ids, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
         ids = token_ids["input_ids"] if isinstance(token_ids, Mapping) else token_ids
         if getattr(ids, "ndim", 0) in (1, 2) and len(ids):
             return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, rows=ids.ndim == 2)
         if type(ids) is not list:
-            ids = _plain_ids(ids)
+            ids = plain_ids(ids)
         if ids and isinstance(ids, list):
             first = ids[0]
             if isinstance(first, list | tuple) or getattr(first, "ndim", 0) == 1:
@@ -557,6 +616,19 @@ class PreTrainedTokenizerFast(Conversations):
         texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
         return [texts] if isinstance(texts, str) else texts
 
+    def _decode_rows(self, token_ids: Any, skip_special_tokens: bool, clean_up: bool | None, **options: Any) -> Any:
+        ids = plain_ids(token_ids)
+        if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
+            return [self._decode_row(list(row), skip_special_tokens, clean_up, **options) for row in ids]
+        row = [ids] if isinstance(ids, int) else ids
+        if isinstance(row, str) or not isinstance(row, list):
+            self._explain_ids(row)
+        return self._decode_row(row, skip_special_tokens, clean_up, **options)
+
+    def _decode_row(self, ids: list[int], skip_special_tokens: bool, clean_up: bool | None, **options: Any) -> Any:
+        """One row's text; classes whose texts are made otherwise have their own."""
+        return self._decode(ids, skip_special_tokens, clean_up)
+
     def _decode(self, ids: Any, skip_special_tokens: bool, clean_up: bool | None, rows: bool = False) -> Any:
         if clean_up is None:
             clean_up = self.clean_up_tokenization_spaces
@@ -567,7 +639,7 @@ class PreTrainedTokenizerFast(Conversations):
             return decode(ids, skip_special_tokens, bool(clean_up))
         except (TypeError, ValueError, OverflowError):
             for row in ids if rows else [ids]:
-                self._explain_ids(_plain_ids(row))
+                self._explain_ids(plain_ids(row))
             raise
 
     def _explain_ids(self, ids: Any) -> None:
@@ -595,7 +667,7 @@ class PreTrainedTokenizerFast(Conversations):
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """An id -> its token as the vocabulary writes it; ids -> a list of tokens. None for an id without a token."""
-        ids = _plain_ids(ids)
+        ids = plain_ids(ids)
         if isinstance(ids, int):
             return self._core.id_to_token(ids) if ids >= 0 else None
         ids = [int(id) for id in ids]
@@ -835,14 +907,14 @@ def _templates(given: Any) -> Any:
     return given
 
 
-def _plain_ids(ids: Any) -> Any:
+def plain_ids(ids: Any) -> Any:
     """Tensors, arrays and encodings as ints, or lists of them."""
     if isinstance(ids, Mapping):
         ids = ids["input_ids"]
     if hasattr(ids, "tolist"):
         return ids.tolist()
     if isinstance(ids, list):
-        return [_plain_ids(id) for id in ids] if ids and hasattr(ids[0], "tolist") else ids
+        return [plain_ids(id) for id in ids] if ids and hasattr(ids[0], "tolist") else ids
     return list(ids) if isinstance(ids, tuple | range) else ids
 
 

@@ -15,7 +15,10 @@ __all__ = ["CLASSES", "OFTEN_WRONG", "OF_MODEL_TYPE", "PLAIN", "SAME_AS", "Token
 __all__ += ["template", "text"]
 
 PLAIN = TokenizerClass("PreTrainedTokenizerFast", files=("tokenizer.model",))  # tokenizer.json as it is
-_ALL = (*wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, PLAIN)
+PARAKEET = TokenizerClass(
+    "ParakeetTokenizer", files=("tokenizer.model",), behaviour="bearhug.tokenizers.methods.sentinels:CtcDecoding"
+)
+_ALL = (PARAKEET, *wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, PLAIN)
 CLASSES = {known.name: known for known in _ALL}
 SAME_AS = {
     "BartTokenizer": "RobertaTokenizer",
@@ -30,6 +33,8 @@ SAME_AS = {
     "RetriBertTokenizer": "BertTokenizer",
     "SqueezeBertTokenizer": "BertTokenizer",
     "ConvBertTokenizer": "BertTokenizer",
+    "DPRContextEncoderTokenizer": "BertTokenizer",
+    "DPRQuestionEncoderTokenizer": "BertTokenizer",
     "TokenizersBackend": "PreTrainedTokenizerFast",
     "PreTrainedTokenizer": "PreTrainedTokenizerFast",
 }
@@ -110,7 +115,9 @@ _TYPES = {
     "FunnelTokenizer": "funnel",
     "GPTSw3Tokenizer": "gpt-sw3",
     "GPTNeoXJapaneseTokenizer": "gpt_neox_japanese",
-    "ParakeetTokenizer": "granite_speech5_ctc nemotron3_5_asr nemotron_asr_streaming parakeet_ctc parakeet_rnnt parakeet_tdt",
+    "ParakeetTokenizer": (
+        "granite_speech5_ctc nemotron3_5_asr nemotron_asr_streaming parakeet_ctc parakeet_rnnt parakeet_tdt"
+    ),
     "XLMRobertaTokenizer": "gte jina_embeddings_v3 metaclip_2 trocr xlm-roberta xmod",
     "HerbertTokenizer": "herbert",
     "LlamaTokenizer": "idefics idefics2",

@@ -157,7 +157,8 @@ QWEN_OPTIONS: Json = {"unk_token": END, "bos_token": None, "eos_token": END, "pa
 
 
 def _class(name: str, parts: Callable[[Json, Any], Json], options: Json, processor: Any = None, **more: Any) -> Any:
-    return TokenizerClass(name, parts, options, processor, model="BPE", **{"files": BPE_FILES} | more)
+    more.setdefault("files", BPE_FILES)
+    return TokenizerClass(name, parts, options, processor, model="BPE", **more)
 
 
 GPT2 = _class("GPT2Tokenizer", _parts, {"errors": "replace", **ENDS, "pad_token": None, "add_prefix_space": False})
@@ -167,7 +168,7 @@ CODEGEN = _class(
     {**ENDS, "pad_token": None, "add_prefix_space": False, "return_token_type_ids": False},
     prepare=_codegen_tokens,
     default_processor=_untrimmed,
-    behaviour="bearhug.tokenizers.codegen:CodeGenDecoding",
+    behaviour="bearhug.tokenizers.methods.codegen:CodeGenDecoding",
 )
 WHISPER = _class(
     "WhisperTokenizer",
@@ -175,7 +176,7 @@ WHISPER = _class(
     {"normalizer_file": None, **ENDS, "add_prefix_space": False, "language": None, "task": None}
     | {"predict_timestamps": False},
     prepare=_whisper_tokens,
-    behaviour="bearhug.tokenizers.whisper:WhisperMethods",
+    behaviour="bearhug.tokenizers.methods.whisper:WhisperMethods",
 )
 ROBERTA = _class(
     "RobertaTokenizer",
@@ -209,14 +210,14 @@ COHERE = _class(
     | {"pad_token": "<PAD>", "cls_token": "<CLS>", "sep_token": "<SEP>", "mask_token": "<MASK_TOKEN>"}
     | {"use_default_system_prompt": False, "add_prefix_space": False},
     padding_side="left",
-    behaviour="bearhug.tokenizers.cohere:CohereTemplates",
+    behaviour="bearhug.tokenizers.methods.cohere:CohereTemplates",
 )
 CLIP = _class(
     "CLIPTokenizer",
     _clip,
     {"unk_token": END, "bos_token": "<|startoftext|>", "eos_token": END, "pad_token": END},
     _clip_processor,
-    behaviour="bearhug.tokenizers.clip:ClipDecoding",
+    behaviour="bearhug.tokenizers.methods.clip:ClipDecoding",
 )
 NOUGAT = _class(
     "NougatTokenizer",

@@ -32,6 +32,7 @@ class TokenizerClass:
         prepare: changes the options before anything is made of them (the flags of a mask token, language codes, ...).
         from_sentencepiece: (the pieces of a `.model` with their scores, or token -> id for BPE; options) -> the
             vocabulary, where the class numbers its tokens otherwise.
+        as_file: a tokenizer.json is taken as it is; `parts` are for folders without one.
         behaviour: "module:Class" of what its tokenizers can do beyond the others, a base of the class.
     """
 
@@ -47,6 +48,7 @@ class TokenizerClass:
     model: str | None = None
     prepare: Callable[[Json], None] | None = None
     from_sentencepiece: Callable[[Any, Json], Any] | None = None
+    as_file: bool = False
     behaviour: str | None = None
 
 
@@ -182,7 +184,7 @@ def unk_index(vocab: Any, options: Json, otherwise: int) -> int:
 def mask_takes_blank(options: Json) -> None:
     """The mask token takes the blanks before it."""
     if isinstance(options.get("mask_token"), str):
-        options["mask_token"] = AddedToken(options["mask_token"], lstrip=True, normalized=True)
+        options["mask_token"] = AddedToken(options["mask_token"], lstrip=True, special=True)
 
 
 def add_extra(options: Json, tokens: list[str]) -> None:

@@ -53,13 +53,15 @@ _WHISPER = (
     "my=myanmar bo=tibetan tl=tagalog mg=malagasy as=assamese tt=tatar haw=hawaiian ln=lingala ha=hausa ba=bashkir "
     "jw=javanese su=sundanese yue=cantonese"
 ).split()
-WHISPER = {code: name.replace("_", " ") for code, name in (pair.split("=") for pair in _WHISPER)}
+WHISPER = {code: name.replace("_", " ") for code, _, name in (pair.partition("=") for pair in _WHISPER)}
 # Other names of languages that Whisper takes.
 _ALSO = (
     "burmese=my valencian=ca flemish=nl haitian=ht letzeburgesch=lb pushto=ps panjabi=pa moldavian=ro moldovan=ro "
     "sinhalese=si castilian=es mandarin=zh"
 ).split()
-WHISPER_CODES = {name: code for code, name in WHISPER.items()} | dict(pair.split("=") for pair in _ALSO)
+WHISPER_CODES = {name: code for code, name in WHISPER.items()} | {
+    name: code for name, _, code in (pair.partition("=") for pair in _ALSO)
+}
 PLBART = {
     "base": ["__java__", "__python__", "__en_XX__"],
     "multi": ["__java__", "__python__", "__en_XX__", "__javascript__", "__php__", "__ruby__", "__go__"],

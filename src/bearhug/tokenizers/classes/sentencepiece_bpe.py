@@ -152,7 +152,8 @@ def _seamless_order(vocab: dict[str, int], options: Json) -> dict[str, int]:
 
 
 def _class(name: str, parts: Any, options: Json, processor: Any = None, **more: Any) -> TokenizerClass:
-    return TokenizerClass(name, parts, options, processor, **{"files": ("tokenizer.model",), "model": "BPE"} | more)
+    more = {"files": ("tokenizer.model",), "model": "BPE"} | more
+    return TokenizerClass(name, parts, options, processor, **more)
 
 
 LLAMA_TOKENS: Json = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
@@ -171,7 +172,7 @@ CODE_LLAMA = _class(
     | {"use_default_system_prompt": False, "add_prefix_space": True, "add_bos_token": True},
     padding_side="left",
     prepare=_code_llama_tokens,
-    behaviour="bearhug.tokenizers.infilling:Infilling",
+    behaviour="bearhug.tokenizers.methods.infilling:Infilling",
 )
 GEMMA_TOKENS: Json = {"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
 GEMMA_TOKENS |= {"mask_token": "<mask>"}
@@ -186,7 +187,7 @@ NLLB_CLASS = _class(
     files=("sentencepiece.bpe.model",),
     prepare=_nllb_tokens,
     from_sentencepiece=_nllb_order,
-    behaviour="bearhug.tokenizers.translation:NllbLanguages",
+    behaviour="bearhug.tokenizers.methods.translation:NllbLanguages",
 )
 REFORMER = _class("ReformerTokenizer", _one_blank, {"eos_token": "</s>", "unk_token": "<unk>"}, files=("spiece.model",))
 SEAMLESS = _class(
@@ -196,7 +197,7 @@ SEAMLESS = _class(
     files=("sentencepiece.bpe.model",),
     prepare=_seamless_tokens,
     from_sentencepiece=_seamless_order,
-    behaviour="bearhug.tokenizers.translation:SeamlessLanguages",
+    behaviour="bearhug.tokenizers.methods.translation:SeamlessLanguages",
 )
 TIPSV2 = _class(
     "Tipsv2Tokenizer",

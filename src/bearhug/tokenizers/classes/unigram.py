@@ -173,13 +173,6 @@ def _pegasus_tokens(options: Json) -> None:
         options["additional_special_tokens"] = [*first, *(f"<unk_{i}>" for i in range(2, options["offset"]))]
 
 
-def _big_bird_tokens(options: Json) -> None:
-    mask_takes_blank(options)
-    for name in ("bos", "eos", "unk", "pad", "cls", "sep"):
-        if isinstance(options.get(f"{name}_token"), str):
-            options[f"{name}_token"] = AddedToken(options[f"{name}_token"], normalized=True)
-
-
 def _xglm_tokens(options: Json) -> None:
     options["num_madeup_words"] = 7
     add_extra(options, [f"<madeupword{i}>" for i in range(7)])
@@ -217,11 +210,8 @@ def _t5(pieces: Pieces, options: Json) -> Pieces:
 
 
 def _pegasus(pieces: Pieces, options: Json) -> Pieces:
-    names = [text(options["pad_token"]), text(options["eos_token"])]
-    mask, sentence = (options.get(name) for name in ("mask_token", "mask_token_sent"))
-    # The files of a folder go before these defaults, which are the other way round than the class's.
-    masks = [text(token) for token in (mask, sentence) if token is not None]
-    first = [(token, 0.0) for token in dict.fromkeys([*names, *masks])]
+    names = ("pad_token", "eos_token", "mask_token_sent", "mask_token")
+    first = [(text(options[name]), 0.0) for name in names if options.get(name) is not None]
     return first + [(f"<unk_{i}>", -100.0) for i in range(2, options["offset"])] + pieces[2:]
 
 
@@ -254,7 +244,8 @@ def _xglm_processor(options: Json, id_of: Any) -> Json:
 
 
 def _class(name: str, parts: Any, options: Json, processor: Any = None, **more: Any) -> TokenizerClass:
-    return TokenizerClass(name, parts, options, processor, **{"files": SPIECE, "model": "Unigram"} | more)
+    more = {"files": SPIECE, "model": "Unigram"} | more
+    return TokenizerClass(name, parts, options, processor, **more)
 
 
 T5_OPTIONS = _tokens("eos=</s> unk=<unk> pad=<pad>", extra_ids=100)
@@ -265,7 +256,7 @@ T5 = _class(
     behind("eos_token"),
     prepare=extra_ids,
     from_sentencepiece=_t5,
-    behaviour="bearhug.tokenizers.sentinels:SentinelTokens",
+    behaviour="bearhug.tokenizers.methods.sentinels:SentinelTokens",
 )
 VIDEO_PRISM = _class(
     "VideoPrismTokenizer",
@@ -273,7 +264,7 @@ VIDEO_PRISM = _class(
     T5_OPTIONS,
     prepare=extra_ids,
     from_sentencepiece=_t5,
-    behaviour="bearhug.tokenizers.sentinels:SentinelTokens",
+    behaviour="bearhug.tokenizers.methods.sentinels:SentinelTokens",
 )
 LASR = _class(
     "LasrTokenizer",
@@ -281,7 +272,7 @@ LASR = _class(
     T5_OPTIONS,
     behind("eos_token"),
     prepare=extra_ids,
-    behaviour="bearhug.tokenizers.sentinels:LasrTokens",
+    behaviour="bearhug.tokenizers.methods.sentinels:LasrTokens",
 )
 XLM_ROBERTA = _class(
     "XLMRobertaTokenizer",
@@ -315,7 +306,12 @@ ALBERT = _class(
     default_processor=_cls_sep(),
 )
 FNET = _class(
-    "FNetTokenizer", _albert, ALBERT.options, default_processor=_cls_sep(), inputs=("input_ids", "token_type_ids")
+    "FNetTokenizer",
+    _albert,
+    ALBERT.options,
+    default_processor=_cls_sep(),
+    inputs=("input_ids", "token_type_ids"),
+    as_file=True,
 )
 XLNET = _class(
     "XLNetTokenizer",
@@ -325,7 +321,6 @@ XLNET = _class(
     _xlnet_processor,
     padding_side="left",
     prepare=_xlnet_tokens,
-    behaviour="bearhug.tokenizers.sentinels:XLNetPadding",
 )
 MBART_CLASS = _class(
     "MBartTokenizer",
@@ -334,7 +329,7 @@ MBART_CLASS = _class(
     files=BPE_MODEL,
     prepare=_mbart_tokens,
     from_sentencepiece=_mbart,
-    behaviour="bearhug.tokenizers.translation:MBartLanguages",
+    behaviour="bearhug.tokenizers.methods.translation:MBartLanguages",
 )
 MBART50_CLASS = _class(
     "MBart50Tokenizer",
@@ -343,7 +338,7 @@ MBART50_CLASS = _class(
     files=BPE_MODEL,
     prepare=_mbart50_tokens,
     from_sentencepiece=_mbart50,
-    behaviour="bearhug.tokenizers.translation:MBart50Languages",
+    behaviour="bearhug.tokenizers.methods.translation:MBart50Languages",
 )
 BARTHEZ = _class(
     "BarthezTokenizer",
@@ -364,7 +359,7 @@ BIG_BIRD = _class(
     ),
     _tokens("unk=<unk> bos=<s> eos=</s> pad=<pad> sep=[SEP] mask=[MASK] cls=[CLS]", add_prefix_space=True),
     _cls_sep(),
-    prepare=_big_bird_tokens,
+    prepare=mask_takes_blank,
 )
 DEBERTA_V2 = _class(
     "DebertaV2Tokenizer",
@@ -398,5 +393,13 @@ XGLM = _class(
     _xglm_processor,
     prepare=_xglm_tokens,
 )
-ALL = (T5, VIDEO_PRISM, LASR, XLM_ROBERTA, CAMEMBERT, ALBERT, FNET, XLNET, MBART_CLASS, MBART50_CLASS, BARTHEZ)
+UDOP = _class(
+    "UdopTokenizer",
+    _words(lambda options, vocab: _first(vocab, options), use_charsmap=False),
+    _tokens("eos=</s> sep=</s> unk=<unk> pad=<pad>")
+    | {"sep_token_box": [1000] * 4, "pad_token_box": [0] * 4, "pad_token_label": -100}
+    | {"only_label_first_subword": True},
+    behind("eos_token"),
+)
+ALL = (UDOP, T5, VIDEO_PRISM, LASR, XLM_ROBERTA, CAMEMBERT, ALBERT, FNET, XLNET, MBART_CLASS, MBART50_CLASS, BARTHEZ)
 ALL += (BIG_BIRD, DEBERTA_V2, PEGASUS, REMBERT, XGLM)

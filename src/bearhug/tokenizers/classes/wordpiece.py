@@ -47,15 +47,6 @@ def _mpnet(options: Json, id_of: IdOf) -> Json:
     return {"type": "RobertaProcessing", **ends, "trim_offsets": True, "add_prefix_space": False}
 
 
-def _mpnet_tokens(options: Json) -> None:
-    from bearhug.tokenizers._native import AddedToken
-
-    mask_takes_blank(options)
-    for name in ("bos", "eos", "sep", "cls", "unk", "pad"):
-        if isinstance(options.get(f"{name}_token"), str):
-            options[f"{name}_token"] = AddedToken(options[f"{name}_token"], normalized=True)
-
-
 def _splinter(options: Json, id_of: IdOf) -> Json:
     """The question goes before the text, or behind it where padding is on the left; a dot ends the question."""
     cls, sep, question = (text(options[f"{name}_token"]) for name in ("cls", "sep", "question"))
@@ -103,7 +94,7 @@ MPNET = TokenizerClass(
     _mpnet,
     files=("vocab.txt",),
     model="WordPiece",
-    prepare=_mpnet_tokens,
+    prepare=mask_takes_blank,
 )
 SPLINTER = TokenizerClass(
     "SplinterTokenizer",
