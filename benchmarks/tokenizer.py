@@ -1,9 +1,9 @@
 """How fast does a tokenizer read a book, one thread, CPU time?
 
-    python benchmarks/tokenizer.py [gpt2] [cl100k] [bert] [train]
+    python benchmarks/tokenizer.py [gpt2] [cl100k] [bert]
 
 Ours and the reference's (tokenizers 0.23) run interleaved on the same lines: ids alone, ids as lists of Python numbers,
-every field, a short text at a time, decoding, loading, training. The text is read anew each round, so ours answers from
+every field, a short text at a time, decoding, loading. The text is read anew each round, so ours answers from
 its cache of pieces as it would on more text of the same kind; the first call of a new engine is shown beside it. Limit:
 one pass over the bytes at memory bandwidth.
 Data: BEARHUG_SHARED_DATA (see tests/conftest.py).
@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import tokenizers
-from bearhug.tokenizers import convert, file, tiktoken, train
+from bearhug.tokenizers import convert, file, tiktoken
 from paired import bandwidth, paired
 
 SHARED = Path(os.environ.get("BEARHUG_SHARED_DATA") or Path(__file__).parent.parent.parent / "shared" / "data")
@@ -87,26 +87,6 @@ def vocabulary(name: str) -> None:
     )
 
 
-def training() -> None:
-    """A byte-level vocabulary of 10,000 tokens out of the books."""
-    texts = lines()
-    start = {"normalizer": None, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False}, "decoder": None}
-    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
-
-    def theirs():
-        made = tokenizers.Tokenizer(tokenizers.models.BPE())
-        made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        trainer = tokenizers.trainers.BpeTrainer(vocab_size=10_000, initial_alphabet=alphabet, show_progress=False)
-        made.train_from_iterator(texts, trainer)
-
-    def ours():
-        train.train(start | {"model": {"type": "BPE"}}, texts, vocab_size=10_000, initial_alphabet=alphabet)
-
-    megabytes = sum(len(line.encode()) for line in texts) / 1e6
-    paired("\ntrain 10,000 tokens", ours=ours, theirs=theirs, unit="MB/s", work=megabytes, clock="cpu", rounds=3)
-
-
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["gpt2", "cl100k", "bert", "train"]
-    for name in wanted:
-        training() if name == "train" else vocabulary(name)
+    for name in sys.argv[1:] or ["gpt2", "cl100k", "bert"]:
+        vocabulary(name)

@@ -1,6 +1,7 @@
 #include "tokenizer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <stdexcept>
 
@@ -622,8 +623,21 @@ void Parts::encode_ids(std::string_view text, const Options& options,
     put_back(std::move(bench));
 }
 
-void Parts::each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const {
+void Parts::each_piece(std::string_view text,
+                       const std::function<void(std::string_view piece, bool bytes)>& visit) const {
     if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
+    if (const auto scan = pre_tokenizer ? pre_tokenizer->only_scans() : PreTokenizer::Scan{};
+        scan.pattern && !normalizer) {
+        std::array<std::uint32_t, 256> ends;
+        const char* const begin = text.data();
+        for (std::uint32_t start = 0; start < text.size();) {
+            const std::size_t count =
+                scan.pattern->block(begin, begin + start, begin + text.size(), ends.data(), ends.size());
+            for (std::size_t i = 0; i < count; start = ends[i++])
+                visit(text.substr(start, ends[i] - start), scan.bytes);
+        }
+        return;
+    }
     auto bench = take_bench();
     Draft& draft = bench->draft;
     draft.start(text, 0, pre_tokenizer && pre_tokenizer->reads_origins() && normalizer);
@@ -633,8 +647,7 @@ void Parts::each_piece(std::string_view text, const std::function<void(std::stri
         pieces.spans.assign(1, {0, static_cast<std::uint32_t>(draft.text().size())});
         pieces.bytes = false;
         if (pre_tokenizer) pre_tokenizer->split(draft, pieces);
-        spell_bytes(draft, pieces);
-        for (const auto& span : pieces.spans) visit(draft.text().substr(span.start, span.size()));
+        for (const auto& span : pieces.spans) visit(draft.text().substr(span.start, span.size()), pieces.bytes);
     }
     put_back(std::move(bench));
 }

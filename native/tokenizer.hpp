@@ -82,8 +82,8 @@ struct Parts {
     // The text, as UTF-8; bytes that are none stand for U+FFFD.
     std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
     // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
-    // training).
-    void each_piece(std::string_view text, const std::function<void(std::string_view)>& visit) const;
+    // training). bytes: the model is to see each byte of the piece as one of the characters of bytes.hpp.
+    void each_piece(std::string_view text, const std::function<void(std::string_view piece, bool bytes)>& visit) const;
 
     std::optional<std::string_view> token(std::uint32_t id) const;
     std::uint32_t find(std::string_view token) const;

@@ -6,10 +6,6 @@ namespace bearhug::python {
 
 namespace {
 
-struct PyWordCounts {
-    WordCounts counts;
-};
-
 // Called from training, without the lock: looks whether Ctrl-C was pressed, and tells who wants to know.
 Watch python_watch(const std::optional<nb::callable>& call) {
     return [&call](std::string_view stage, std::size_t done, std::size_t total) {
@@ -19,81 +15,126 @@ Watch python_watch(const std::optional<nb::callable>& call) {
     };
 }
 
+std::vector<std::string_view> to_texts(const Items& items) {
+    std::vector<std::string_view> texts;
+    texts.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (!PyUnicode_Check(items[i].ptr()))
+            type_error("a text to learn from is of the type " + class_name(items[i]) + "; expected str.");
+        texts.push_back(utf8(items[i]));
+    }
+    return texts;
+}
+
+std::vector<char32_t> first_characters(const std::vector<std::string>& texts) {
+    std::vector<char32_t> out;
+    for (const auto& text : texts) {
+        const char* p = text.data();
+        if (!text.empty()) out.push_back(unicode::next(p));
+    }
+    return out;
+}
+
+nb::list to_list(const std::vector<std::string>& texts) {
+    nb::list out;
+    for (const auto& text : texts) out.append(to_str(text));
+    return out;
+}
+
 }  // namespace
 
 void bind_training(nb::module_& m) {
-    nb::class_<PyWordCounts>(m, "WordCounts", "Pre-tokens and how often each was seen: what the trainers read.")
+    nb::class_<WordCounts>(m, "WordCounts", nb::is_weak_referenceable(),
+                           "Words and how often each was seen: what the trainers read.")
         .def(
             "__init__",
-            [](PyWordCounts* self, std::optional<PyTokenizer> tokenizer) {
-                new (self) PyWordCounts{WordCounts(tokenizer ? tokenizer->parts : nullptr)};
+            [](WordCounts* self, std::optional<PyTokenizer> tokenizer, std::string folder, std::size_t max_bytes) {
+                new (self) WordCounts(tokenizer ? tokenizer->parts : nullptr, std::move(folder), max_bytes);
             },
-            "tokenizer"_a = nb::none())
+            "tokenizer"_a = nb::none(), "folder"_a = "", "max_bytes"_a = 0)
         .def(
             "feed",
-            [](PyWordCounts& self, nb::object given, std::size_t threads) {
+            [](WordCounts& self, nb::object given, std::size_t threads) {
                 const Items items(given, "texts");
-                std::vector<std::string_view> texts;
-                for (std::size_t i = 0; i < items.size(); ++i) {
-                    if (!PyUnicode_Check(items[i].ptr()))
-                        type_error("text " + std::to_string(i) + " is of the type " + class_name(items[i]) +
-                                   "; expected str.");
-                    texts.push_back(utf8(items[i]));
-                }
+                const auto texts = to_texts(items);
                 const nb::gil_scoped_release unlocked;
-                self.counts.feed(texts, threads);
+                self.feed(texts, threads);
             },
             "texts"_a, "threads"_a = 0)
         .def(
-            "add", [](PyWordCounts& self, nb::str word, std::uint64_t count) { self.counts.add(utf8(word), count); },
-            "word"_a, "count"_a)
-        .def("__len__", [](const PyWordCounts& self) { return self.counts.size(); })
-        .def("items", [](const PyWordCounts& self) {
+            "add", [](WordCounts& self, nb::str word, std::uint64_t count) { self.add(utf8(word), count); }, "word"_a,
+            "count"_a)
+        .def("spill", &WordCounts::spill, nb::call_guard<nb::gil_scoped_release>())
+        .def("merge_runs", &WordCounts::merge_runs, nb::call_guard<nb::gil_scoped_release>())
+        .def("remove_merged", &WordCounts::remove_merged)
+        .def("resume", &WordCounts::resume, "runs"_a)
+        .def_prop_ro("runs", [](const WordCounts& self) { return to_list(self.runs()); })
+        .def("least_that_fits", &WordCounts::least_that_fits, "bytes"_a, "fixed"_a, "per_byte"_a,
+             nb::call_guard<nb::gil_scoped_release>())
+        .def("__len__", &WordCounts::size, nb::call_guard<nb::gil_scoped_release>())
+        .def("items", [](WordCounts& self) {
             nb::list out;
-            for (const auto& [word, count] : self.counts.sorted()) out.append(nb::make_tuple(to_str(word), count));
+            self.each(
+                [&](std::string_view word, std::uint64_t count) { out.append(nb::make_tuple(to_str(word), count)); });
             return out;
         });
 
     m.def(
+        "digest_texts",
+        [](nb::object given, std::uint64_t before) {
+            const Items items(given, "texts");
+            const auto texts = to_texts(items);
+            const nb::gil_scoped_release unlocked;
+            return digest_texts(texts, before);
+        },
+        "texts"_a, "before"_a);
+
+    m.def(
         "train_word_level",
-        [](const PyWordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+        [](WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
            std::vector<std::string> special_tokens) {
-            nb::list vocabulary;
-            for (const auto& token :
-                 train_word_level(counts.counts, vocab_size, min_frequency, std::move(special_tokens)))
-                vocabulary.append(to_str(token));
-            return vocabulary;
+            std::vector<std::string> vocabulary;
+            {
+                const nb::gil_scoped_release unlocked;
+                vocabulary = train_word_level(counts, vocab_size, min_frequency, std::move(special_tokens));
+            }
+            return to_list(vocabulary);
         },
         "counts"_a, nb::kw_only(), "vocab_size"_a, "min_frequency"_a, "special_tokens"_a);
 
     m.def(
         "train_bpe",
-        [](const PyWordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+        [](WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
            std::vector<std::string> special_tokens, std::optional<std::size_t> limit_alphabet,
            const std::vector<std::string>& initial_alphabet, std::optional<std::string> prefix,
-           std::optional<std::string> suffix, std::optional<std::size_t> max_token_length,
-           std::optional<nb::callable> watch) {
-            BpeTraining settings{vocab_size, min_frequency,     std::move(special_tokens), limit_alphabet,
-                                 {},         std::move(prefix), std::move(suffix),         max_token_length};
-            for (const auto& text : initial_alphabet) {
-                const char* p = text.data();
-                if (!text.empty()) settings.initial_alphabet.push_back(unicode::next(p));
-            }
+           std::optional<std::string> suffix, std::optional<std::size_t> max_token_length, std::uint64_t least,
+           bool uses_up_counts, std::size_t threads, std::optional<nb::callable> watch) {
+            const BpeTraining settings{vocab_size,
+                                       min_frequency,
+                                       std::move(special_tokens),
+                                       limit_alphabet,
+                                       first_characters(initial_alphabet),
+                                       std::move(prefix),
+                                       std::move(suffix),
+                                       max_token_length,
+                                       least,
+                                       uses_up_counts,
+                                       threads};
             const Watch tell = python_watch(watch);
-            Trained trained;
+            TrainedBpe trained;
             {
                 const nb::gil_scoped_release unlocked;
-                trained = train_bpe(counts.counts, settings, tell);
+                trained = train_bpe(counts, settings, tell);
             }
-            nb::list vocabulary, merges;
-            for (const auto& token : trained.vocabulary) vocabulary.append(to_str(token));
+            nb::list merges;
             for (const auto& [left, right] : trained.merges)
                 merges.append(nb::make_tuple(to_str(trained.vocabulary[left]), to_str(trained.vocabulary[right])));
-            return nb::make_tuple(vocabulary, merges);
+            return nb::make_tuple(to_list(trained.vocabulary), merges);
         },
         "counts"_a, nb::kw_only(), "vocab_size"_a, "min_frequency"_a, "special_tokens"_a, "limit_alphabet"_a.none(),
         "initial_alphabet"_a, "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(),
-        "max_token_length"_a.none(), "watch"_a = nb::none());
+        "max_token_length"_a.none(), "least"_a = 0, "uses_up_counts"_a = false, "threads"_a = 0,
+        "watch"_a = nb::none());
 }
 
 }  // namespace bearhug::python

@@ -409,15 +409,48 @@ class Tokenizer:
     ) -> list[str]: ...
 
 class WordCounts:
-    """Pre-tokens and how often each was seen: what the trainers read."""
+    """Words and how often each was seen: what the trainers read.
 
-    def __init__(self, tokenizer: Tokenizer | None = None) -> None:
-        """`tokenizer`'s normalizer and pre-tokenizer split what is fed; None: each text is one pre-token."""
+    Several threads may feed at once; everything else is for one thread alone.
+    """
+
+    def __init__(self, tokenizer: Tokenizer | None = None, folder: str = "", max_bytes: int = 0) -> None:
+        """`tokenizer`'s normalizer and pre-tokenizer cut what is fed; None: each text is one word.
+
+        Args:
+            folder: where files of sorted words (runs) may be written.
+            max_bytes: of memory, beyond which the words go to a run; 0: no limit.
+        """
 
     def feed(self, texts: Sequence[str], threads: int = 0) -> None: ...
     def add(self, word: str, count: int) -> None: ...
-    def __len__(self) -> int: ...
-    def items(self) -> list[tuple[str, int]]: ...
+    def spill(self) -> None:
+        """Write what is in memory to a run, and forget it."""
+
+    def merge_runs(self) -> None:
+        """All runs, and what is in memory, become one run; nothing happens where there is no run."""
+
+    def remove_merged(self) -> None:
+        """Remove the files that merging has made useless."""
+
+    def resume(self, runs: Sequence[str]) -> None:
+        """Go on with the runs of an earlier count; all other runs in the folder are removed."""
+
+    @property
+    def runs(self) -> list[str]:
+        """Their file names."""
+
+    def least_that_fits(self, bytes: int, fixed: int, per_byte: int) -> int:
+        """The least count of the words that take so many bytes, each `fixed` and `per_byte` for each of its own."""
+
+    def __len__(self) -> int:
+        """How many different words there are."""
+
+    def items(self) -> list[tuple[str, int]]:
+        """In the order of the words' bytes."""
+
+def digest_texts(texts: Sequence[str], before: int) -> int:
+    """A digest of texts, one after another, that does not depend on how they are cut into batches."""
 
 # (stage, done, total) -> None; it may raise to stop the training (Ctrl-C does)
 Watch = Callable[[str, int, int], None]
@@ -438,9 +471,17 @@ def train_bpe(
     continuing_subword_prefix: str | None,
     end_of_word_suffix: str | None,
     max_token_length: int | None,
+    least: int = 0,
+    uses_up_counts: bool = False,
+    threads: int = 0,
     watch: Watch | None = None,
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """-> (vocabulary, id after id; merges, rank after rank), equal to the reference's BpeTrainer."""
+    """-> (vocabulary, id after id; merges, rank after rank), equal to the reference's BpeTrainer.
+
+    Args:
+        least: words that were seen less often only count for the alphabet.
+        uses_up_counts: the words in memory are forgotten as soon as they have been read.
+    """
 
 def clean_up_tokenization(text: str) -> str:
     """Spaces before punctuation and contractions removed (`clean_up_tokenization_spaces`)."""

@@ -1,16 +1,15 @@
 """Learning a vocabulary from text: BPE, WordPiece, Unigram and WordLevel, as the reference's trainers do.
 
-Two steps, and a progress bar for each: the words that the normalizer and the pre-tokenizer leave are counted, then a
-vocabulary is learnt from the counts. Ctrl-C stops both. Where the reference leaves an order to chance (frequent
-characters beyond `limit_alphabet`, the ids of those with a prefix or suffix), the order here is that of the words'
-bytes: the same text always gives the same vocabulary.
+Two steps, and a progress bar for each: the words that the normalizer and the pre-tokenizer leave are counted
+(`word_counts.py`), then a vocabulary is learnt from the counts. Ctrl-C stops both. Where the reference leaves an order
+to chance (frequent characters beyond `limit_alphabet`, the ids of those with a prefix or suffix), the order here is
+that of the words' bytes: the same text always gives the same vocabulary.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from pathlib import Path
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bearhug._lib.errors import unexpected_keyword
@@ -18,9 +17,11 @@ from bearhug._lib.progress import progress
 from bearhug.tokenizers import file
 from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe, train_word_level
 from bearhug.tokenizers.convert import PLAIN_BPE, byte_characters
+from bearhug.tokenizers.word_counts import Texts, count, lines
+
+__all__ = ["SETTINGS", "byte_level_bpe", "check", "count", "lines", "retrain", "train", "train_like", "wordpiece"]
 
 Json = dict[str, Any]
-Texts = Iterable[str] | Iterable[Iterable[str]]
 
 _MERGES: Json = {
     "vocab_size": 30_000,
@@ -37,46 +38,22 @@ SETTINGS: dict[str, Json] = {
     "WordPiece": _MERGES | {"continuing_subword_prefix": "##"},
     "WordLevel": {"vocab_size": 30_000, "min_frequency": 0},
 }
+# What a word takes while its vocabulary is learnt, in bytes: once, and for each byte of it.
+WORD_BYTES = {"BPE": (24, 10), "WordPiece": (24, 10), "WordLevel": (0, 0)}
 
 
-def train(
-    description: Json,
-    texts: Texts,
-    *,
-    special_tokens: Sequence[str | AddedToken] = (),
-    length: int | None = None,
-    show_progress: bool = True,
-    threads: int = 0,
-    **settings: Any,
-) -> Tokenizer:
+def train(description: Json, texts: Texts, **options: Any) -> Tokenizer:
     """A tokenizer whose vocabulary is learnt; its other parts are those of `description`.
 
     Args:
         description: a tokenizer.json; vocabulary and merges of its model, its post-processor and its added tokens are
             not looked at.
         texts: texts, or batches of texts; `lines(files)` reads files.
-        special_tokens: the first tokens of the vocabulary.
-        length: how many texts come, for the progress bar.
-        show_progress: False shows no bar (they are only shown on a terminal anyway).
-        threads: that count words; 0: as many as there are processors.
-        settings: of the model's kind, see `SETTINGS`.
-
-    Raises:
-        TypeError: a setting that the trainer does not have, or a text that is none.
-        ValueError: the model is of a kind that has no trainer.
+        options: as `retrain` takes them, and with its errors.
     """
-    core = file.build(
-        description | {"model": _untrained(description["model"]), "added_tokens": [], "post_processor": None}
-    )
-    retrain(
-        core,
-        texts,
-        special_tokens=special_tokens,
-        length=length,
-        show_progress=show_progress,
-        threads=threads,
-        **settings,
-    )
+    model = _untrained(description["model"])
+    core = file.build(description | {"model": model, "added_tokens": [], "post_processor": None})
+    retrain(core, texts, **options)
     return core
 
 
@@ -88,104 +65,127 @@ def retrain(
     length: int | None = None,
     show_progress: bool = True,
     threads: int = 0,
+    max_memory: int | None = None,
+    checkpoint: str | os.PathLike | None = None,
     **settings: Any,
 ) -> int:
     """Give a tokenizer another vocabulary, as the reference's `Tokenizer.train_from_iterator` does: in place.
 
-    Arguments and errors are those of `train`. What the tokenizer is otherwise, its added tokens included, stays.
+    What the tokenizer is otherwise, its added tokens included, stays.
+
+    Args:
+        texts: texts, or batches of texts; `lines(files)` reads files.
+        special_tokens: the first tokens of the vocabulary.
+        length: how many texts come, for the progress bar.
+        show_progress: False shows no bar (they are only shown on a terminal anyway).
+        threads: that count words; 0: as many as there are processors.
+        max_memory: bytes that counting and learning may take. Words beyond are kept in files meanwhile; where the
+            vocabulary cannot be learnt from all of them in so many bytes, the rarest are left out, with a warning.
+        checkpoint: a folder where counts are kept; when the work is stopped, the same call with the same texts goes on.
+            Remove it when you need it no more.
+        settings: of the model's kind, see `SETTINGS`.
 
     Returns:
         How many different words were counted.
+
+    Raises:
+        TypeError: a setting that the trainer does not have or that is of a wrong type, or a text that is none.
+        OverflowError: a negative number.
+        ValueError: the model is of a kind that has no trainer; the checkpoint is of other texts; a setting makes no
+            sense.
     """
     kind = core.model.kind
+    settings = check(kind, **settings)
+    tokens = _special(special_tokens)
+    counts = count(
+        texts,
+        core,
+        length=length,
+        show_progress=show_progress,
+        threads=threads,
+        max_memory=max_memory,
+        checkpoint=checkpoint,
+    )
+    words = len(counts)
+    if words == 0:
+        warnings.warn("there was no text to learn from: the vocabulary holds no words.", stacklevel=2)
+    least = counts.least_that_fits(max_memory // 2, *WORD_BYTES[kind]) if max_memory else 0
+    if least:
+        warnings.warn(
+            f"the vocabulary is learnt from words that were seen {least} times or more: {max_memory=} holds no others.",
+            stacklevel=2,
+        )
+    described = (PLAIN_BPE if kind == "BPE" else {}) | json.loads(core.model.json)
+    learnt = _learn(kind, counts, [token.content for token in tokens], show_progress, least, threads, settings)
+    model = file.model(described | learnt)
+    present = list(core.added_tokens().values())
+    core.remove_added_tokens([token.content for token in present])
+    core.model = model
+    core.add_tokens(tokens, special=True)
+    core.add_tokens(present)
+    return words
+
+
+def check(kind: str, **settings: Any) -> Json:
+    """The settings of a kind of trainer, with the defaults of those that are not given.
+
+    Raises:
+        TypeError: a setting that the trainer does not have, or a value of a wrong type.
+        OverflowError: a negative number.
+        ValueError: there is no such trainer, or a value makes no sense.
+    """
     if kind not in SETTINGS:
         raise ValueError(f"a {kind} model cannot be trained; {', '.join(SETTINGS)} can.")
     for key in settings:
         if key not in SETTINGS[kind]:
             raise unexpected_keyword(f"the {kind} trainer", key, [*SETTINGS[kind], "special_tokens"])
     settings = SETTINGS[kind] | settings
-    tokens = [_special(token) for token in special_tokens]
-    counts = count(texts, core, length=length, show_progress=show_progress, threads=threads)
-    described = (PLAIN_BPE if kind == "BPE" else {}) | json.loads(core.model.json)
-    model = file.model(described | learn(kind, counts, tokens, show_progress=show_progress, **settings))
-    present = list(core.added_tokens().values())
-    core.remove_added_tokens([token.content for token in present])
-    core.model = model
-    core.add_tokens(tokens, special=True)
-    core.add_tokens(present)
-    return len(counts)
+    for key, value in settings.items():
+        if key == "shrinking_factor":
+            if not isinstance(value, float | int):
+                raise TypeError(f"{key} is {value!r:.60}; expected a number.")
+            if not 0 <= value < 1:
+                raise ValueError(f"{key} is {value}; expected a number from 0 to below 1: what a pruning leaves.")
+        elif key == "initial_alphabet":
+            if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+                raise TypeError(f"{key} is {value!r:.60}; expected a list of str, one character each.")
+        elif key in ("continuing_subword_prefix", "end_of_word_suffix", "unk_token"):
+            if not isinstance(value, str | None):
+                raise TypeError(f"{key} is {value!r:.60}; expected str or None.")
+        elif value is not None or SETTINGS[kind][key] is not None:
+            if not isinstance(value, int):
+                raise TypeError(f"{key} is {value!r:.60}; expected a whole number.")
+            if value < 0:
+                raise OverflowError(f"{key} is {value}; expected a whole number from 0.")
+    return settings
 
 
-def learn(
-    kind: str, counts: WordCounts, special_tokens: Sequence[AddedToken], *, show_progress: bool, **settings: Any
+def _learn(
+    kind: str,
+    counts: WordCounts,
+    special_tokens: list[str],
+    show_progress: bool,
+    least: int,
+    threads: int,
+    settings: Json,
 ) -> Json:
     """What counted words make of a model: the keys of its tokenizer.json description that training decides."""
-    contents = [token.content for token in special_tokens]
-    size = settings["vocab_size"]
     if kind == "WordLevel":
-        return {"vocab": _numbered(train_word_level(counts, special_tokens=contents, **settings))}
-    settings["initial_alphabet"] = list(settings["initial_alphabet"])
-    with _bar(show_progress, desc="merges", total=size, unit="token") as bar:
+        return {"vocab": _numbered(train_word_level(counts, special_tokens=special_tokens, **settings))}
+    options: Any = settings | {"initial_alphabet": list(settings["initial_alphabet"]), "special_tokens": special_tokens}
+    options |= {"least": least, "uses_up_counts": True, "threads": threads}
+    with progress(desc="merges", total=settings["vocab_size"], unit="token", disable=not show_progress) as bar:
 
         def watch(stage: str, done: int, total: int) -> None:
             if stage == "merge":
                 bar.update(done - bar.n)
 
-        vocabulary, merges = train_bpe(counts, special_tokens=contents, watch=watch, **settings)
+        vocabulary, merges = train_bpe(counts, watch=watch, **options)
     prefix, suffix = settings["continuing_subword_prefix"], settings["end_of_word_suffix"]
     if kind == "WordPiece":
         return {"vocab": _numbered(vocabulary), "continuing_subword_prefix": "##" if prefix is None else prefix}
     affixes = {"continuing_subword_prefix": prefix, "end_of_word_suffix": suffix}
     return {"vocab": _numbered(vocabulary), "merges": merges} | affixes
-
-
-def count(
-    texts: Texts,
-    splitter: Tokenizer | None,
-    *,
-    length: int | None = None,
-    show_progress: bool = True,
-    threads: int = 0,
-) -> WordCounts:
-    """The pre-tokens of all texts and how often each is there, as `splitter` cuts them; None: a text is a pre-token."""
-    counts = WordCounts(splitter)
-    with _bar(show_progress, desc="words", total=length, unit="text") as bar:
-        flat = _flat(texts)
-        while batch := list(islice(flat, 1000)):
-            counts.feed(batch, threads)
-            bar.update(len(batch))
-    return counts
-
-
-def lines(files: str | os.PathLike | Sequence[str | os.PathLike]) -> Iterator[str]:
-    """The lines of text files, with their line ends, as the reference's `Tokenizer.train` reads them.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: a file is not UTF-8.
-    """
-    for path in [files] if isinstance(files, str | os.PathLike) else files:
-        try:
-            with open(path, encoding="utf-8", newline="\n") as text:
-                yield from text
-        except UnicodeDecodeError:
-            raise _not_utf8(Path(path)) from None
-
-
-def _not_utf8(path: Path) -> ValueError:
-    start = 0
-    with open(path, "rb") as source:
-        for line in source:
-            try:
-                line.decode()
-            except UnicodeDecodeError as problem:
-                byte = start + problem.start
-                return ValueError(
-                    f"{str(path)!r} is not UTF-8: byte {byte} is 0x{line[problem.start]:02x} ({problem.reason}).\n"
-                    "Read it with the encoding that it has: train on open(path, encoding='latin-1')."
-                )
-            start += len(line)
-    return ValueError(f"{str(path)!r} is not UTF-8.")
 
 
 def train_like(
@@ -272,30 +272,17 @@ def wordpiece(
     return core
 
 
-def _flat(texts: Texts) -> Iterator[str]:
-    for item in texts:
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, Iterable):
-            yield from item
-        else:
-            raise TypeError(f"a text to learn from is {item!r:.60}; expected str, or a list of str.")
-
-
-def _special(token: str | AddedToken) -> AddedToken:
-    if isinstance(token, AddedToken):
-        return token
-    if isinstance(token, str):
-        return AddedToken(token, special=True)
-    raise TypeError(f"a special token is {token!r:.60}; expected str or AddedToken.")
+def _special(tokens: Iterable[str | AddedToken]) -> list[AddedToken]:
+    if isinstance(tokens, str):
+        raise TypeError(f"special_tokens is {tokens!r:.60}, a str; expected a list: [{tokens!r:.60}].")
+    for token in tokens:
+        if not isinstance(token, str | AddedToken):
+            raise TypeError(f"a special token is {token!r:.60}; expected str or AddedToken.")
+    return [AddedToken(token, special=True) if isinstance(token, str) else token for token in tokens]
 
 
 def _numbered(vocabulary: Sequence[str]) -> dict[str, int]:
     return {token: id for id, token in enumerate(vocabulary)}
-
-
-def _bar(shown: bool, **options: Any):
-    return progress(disable=True, **options) if not shown else progress(**options)
 
 
 def _untrained(model: Json) -> Json:
