@@ -18,6 +18,8 @@ def floor(module: str) -> int | None:
     name = module.removeprefix("bearhug").lstrip(".")
     if not name:
         return None
+    if name == "__main__":  # the command, by another name
+        name = "cli"
     if name.startswith("hub"):
         return FLOORS.index("hub.server" if name.startswith("hub.server") else "hub.client")
     return FLOORS.index(name.split(".")[0])

@@ -85,6 +85,7 @@ class OfIds(SpecialTokens):
     model_max_length: int
     model_input_names: list[str]
     padding_side: str
+    truncation_side: str
     _limits: Callable[..., tuple[Truncation | None, Padding | None]]
     _pad: Callable[[], tuple[int, str]]
 
@@ -133,6 +134,23 @@ class OfIds(SpecialTokens):
             )
         special = set(self.all_special_ids)
         return [int(int(id) in special) for id in token_ids_0]
+
+    def truncate_sequences(
+        self,
+        ids: list[int],
+        pair_ids: list[int] | None = None,
+        num_tokens_to_remove: int = 0,
+        truncation_strategy: str = "longest_first",
+        stride: int = 0,
+    ) -> tuple[list[int], list[int] | None, list[int]]:
+        """Ids of a text (and of its pair) without so many of them, and those with `stride` more before them.
+
+        Of a pair that is cut by longest_first, what goes is not kept.
+        """
+        from bearhug.tokenizers.earlier import truncate_sequences
+
+        strategy = inputs.truncation_strategy(truncation_strategy)
+        return truncate_sequences(ids, pair_ids, num_tokens_to_remove, strategy, stride, self.truncation_side)
 
     def prepare_for_model(
         self,

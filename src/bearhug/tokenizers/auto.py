@@ -43,6 +43,8 @@ def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
     if kind.name not in _made:
         about = f"{kind.name}: a tokenizer whose parts are made from its options ({', '.join(kind.options)})."
         body = {"kind": kind, "padding_side": kind.padding_side, "model_input_names": list(kind.inputs)}
+        names = dict(zip(("vocab_file", "merges_file"), kind.files, strict=False))
+        body["vocab_files_names"] = {"vocab_file": "tokenizer.model"} | names | {"tokenizer_file": "tokenizer.json"}
         body |= {"__doc__": about, "__module__": __name__}
         made: Any = type(kind.name, _bases(kind.behaviour), body)
         _made[kind.name] = made

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bearhug.tokenizers import chat, control_tokens
 from bearhug.tokenizers.around import OfIds
 from bearhug.tokenizers.encoding import BatchEncoding, as_tensor, tensor_kind
+
+if TYPE_CHECKING:
+    from bearhug.tokenizers.response import ResponseParser
 
 
 class Conversations(OfIds):
@@ -15,7 +18,7 @@ class Conversations(OfIds):
 
     __call__: Callable[..., BatchEncoding]
     chat_template: Any
-    truncation_side: str
+    decode: Callable[..., Any]
     init_kwargs: dict[str, Any]
     _warn_once: Callable[[str], None]
 
@@ -159,3 +162,84 @@ class Conversations(OfIds):
             (i for i, (a, b) in enumerate(zip(prefix, ids, strict=False)) if a != b), min(len(prefix), len(ids))
         )
         return ids[same:]
+
+    def parse_response(
+        self,
+        response: Any,
+        schema: Mapping[str, Any] | None = None,
+        *,
+        prefix: Any = None,
+        tools: Sequence[dict | Callable] | None = None,
+    ) -> Any:
+        """What a model wrote -> a message, {"role": "assistant", "content": ..., "tool_calls": ...}; see `response`.
+
+        Args:
+            response: a text or ids; or several (a list of texts, a list of lists of ids, a tensor (R, T)).
+            schema: a response template; None: the tokenizer's own, `response_template`.
+            prefix: the prompt, as text or ids, for all or one each; "" where there was none.
+            tools: those of the conversation: arguments of their calls become numbers, lists and so on.
+
+        Returns:
+            A message, or a list of them for several.
+
+        Raises:
+            AttributeError: no response template.
+            ValueError: no prefix, or as many prefixes as there are no answers; an answer that is not of its form.
+        """
+        from bearhug.tokenizers.response import compiled, parse
+
+        template = compiled(self._response_template(schema))
+        if prefix is None:
+            raise ValueError(
+                "parse_response needs prefix=, the prompt before the answer: a chat template may have begun the answer "
+                'already (with <think>, say).\nWhere it has not, pass prefix="".'
+            )
+        answers, several = self._as_texts(response)
+        prefixes, each = self._as_texts("" if isinstance(prefix, list | tuple) and not prefix else prefix)
+        if each and len(prefixes) != len(answers):
+            raise ValueError(
+                f"there are {len(answers)} answers and {len(prefixes)} prefixes; pass one for all, or one each."
+            )
+        pairs = zip(answers, prefixes if each else prefixes * len(answers), strict=True)
+        parsed = [parse(answer, template, prefix=before, tools=tools) for answer, before in pairs]
+        return parsed if several else parsed[0]
+
+    def get_response_parser(
+        self,
+        response_template: Mapping[str, Any] | None = None,
+        *,
+        prefix: Any = None,
+        tools: Sequence[dict | Callable] | None = None,
+    ) -> ResponseParser:
+        """A parser that reads an answer as it is written; the arguments are those of `parse_response`.
+
+        Raises:
+            AttributeError: no response template.
+            ValueError: no prefix, or several.
+        """
+        from bearhug.tokenizers.response import ResponseParser
+
+        template = self._response_template(response_template)
+        if prefix is not None:
+            (prefix, *others), several = self._as_texts(prefix)
+            if several or others:
+                raise ValueError("get_response_parser reads one answer, so prefix= is one text, or its ids.")
+        return ResponseParser(template, prefix=prefix, tools=tools)
+
+    def _response_template(self, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        template = getattr(self, "response_template", None) if given is None else given
+        if template is None:
+            raise AttributeError(
+                "this tokenizer has no response template, so it does not know how its model writes an answer.\nPass "
+                "one, or set tokenizer.response_template = {...}."
+            )
+        return template
+
+    def _as_texts(self, given: Any) -> tuple[list[str], bool]:
+        """One text, or several, from texts or ids."""
+        if isinstance(given, str):
+            return [given], False
+        if isinstance(given, list | tuple) and (not given or isinstance(given[0], str)):
+            return list(given), True
+        texts = self.decode(given)
+        return ([texts], False) if isinstance(texts, str) else (texts, True)

@@ -260,27 +260,42 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     start = f"{prefix}-" if prefix else ""
     config = _config(tokenizer)
-    written: dict[str, str] = {}
-    templates = tokenizer.chat_template
-    if templates is not None and not jinja_files:
-        several = isinstance(templates, Mapping)
-        config["chat_template"] = (
-            [{"name": key, "template": value} for key, value in templates.items()] if several else templates
-        )
-    elif isinstance(templates, Mapping):
-        for name, template in templates.items():
-            inside(folder / TEMPLATES, f"{name}.jinja")
-            written[TEMPLATE if name == "default" else f"{start}{TEMPLATES}/{name}.jinja"] = template
-    elif templates is not None:
-        written[TEMPLATE] = templates
+    config, templates = templates_as_files(tokenizer, config, prefix, jinja_files)
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False, default=_as_json) + "\n"
-    files = {f"{start}{CONFIG}": text}
-    files |= {key if "/" in key else start + key: value for key, value in written.items()}
+    files = {f"{start}{CONFIG}": text, **templates}
     files[f"{start}tokenizer.json"] = file.to_json(tokenizer.backend_tokenizer)
+    return write(folder, files)
+
+
+def templates_as_files(
+    tokenizer: PreTrainedTokenizerFast, config: Mapping[str, Any], prefix: str | None, jinja_files: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The config, in which the chat templates stand or do not, and the templates that get files, by name.
+
+    Raises:
+        ValueError: a template's name leads out of the folder.
+    """
+    start, templates = f"{prefix}-" if prefix else "", tokenizer.chat_template
+    config = {key: value for key, value in config.items() if key != "chat_template"}
+    several = templates if isinstance(templates, Mapping) else {"default": templates}
+    if templates is None:
+        return config, {}
+    if not jinja_files:
+        listed = [{"name": name, "template": template} for name, template in several.items()]
+        return config | {"chat_template": listed if several is templates else templates}, {}
+    files = {}
+    for name, template in several.items():
+        inside(Path(TEMPLATES), f"{name}.jinja")
+        files[start + (TEMPLATE if name == "default" else f"{TEMPLATES}/{name}.jinja")] = template
+    return config, files
+
+
+def write(folder: str | os.PathLike, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write files, each whole; returns their paths."""
     for name, text in files.items():
-        with replacing(folder / name, "w", encoding="utf-8", newline="\n") as out:
+        with replacing(Path(folder) / name, "w", encoding="utf-8", newline="\n") as out:
             out.write(text)
-    return tuple(str(folder / name) for name in files)
+    return tuple(str(Path(folder) / name) for name in files)
 
 
 def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
@@ -303,6 +318,9 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
         key: None for key in NAMED if tokenizer.kind.options.get(key) is not None
     }  # None differs from the default
     config |= tokenizer.special_tokens_map
+    for key in ("response_template", "chat_control_tokens"):
+        if (value := getattr(tokenizer, key)) is not None:
+            config[key] = value
     own = {key: value for key, value in tokenizer.special_tokens_map.items() if key not in NAMED}
     if own:
         config["model_specific_special_tokens"] = own
@@ -331,7 +349,4 @@ def save_vocabulary(
         files = {"vocab.json": json.dumps(dict(words), ensure_ascii=False)}
         if core.model.kind == "BPE":
             files["merges.txt"] = "#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in core.model.merges())
-    for name, text in files.items():
-        with replacing(Path(folder) / f"{start}{name}", "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-    return tuple(str(Path(folder) / f"{start}{name}") for name in files)
+    return write(folder, {f"{start}{name}": text for name, text in files.items()})

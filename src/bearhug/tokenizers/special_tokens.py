@@ -12,6 +12,10 @@ NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_t
 # added tokens' flags, in the order in which tokenizer.json has them
 FLAGS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
 
+# what a tokenizer's options say where they are not given
+DEFAULTS: dict[str, Any] = {"response_template": None, "chat_control_tokens": None, "add_prefix_space": False}
+DEFAULTS |= {"verbose": False, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": False}
+
 
 def content(token: str | AddedToken) -> str:
     """A token's text."""
@@ -98,6 +102,8 @@ class SpecialTokens:
         options = self.__dict__.get("init_kwargs", {})
         if name in options and not name.startswith("_"):
             return options[name]
+        if name in DEFAULTS:
+            return DEFAULTS[name]
         known = [n for n in (*dir(type(self)), *(named or ())) if not n.startswith("_")]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{near(name, known)}")
 

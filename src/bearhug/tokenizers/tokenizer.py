@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
@@ -21,6 +22,7 @@ from bearhug._lib.printing import facts
 from bearhug.tokenizers import classes, file, inputs, vocabulary
 from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
 from bearhug.tokenizers.conversation import Conversations
+from bearhug.tokenizers.earlier import EarlierNames
 from bearhug.tokenizers.encoding import BatchEncoding
 from bearhug.tokenizers.special_tokens import FLAGS, content
 
@@ -34,7 +36,7 @@ NO_LIMIT = int(1e30)  # model_max_length of a model that says none
 CALL_OPTIONS = ("max_target_length", "split_special_tokens")
 
 
-class PreTrainedTokenizerFast(Conversations):
+class PreTrainedTokenizerFast(Conversations, EarlierNames):
     """A tokenizer with the names and results of Hugging Face's fast tokenizers.
 
     >>> from bearhug import AutoTokenizer
@@ -206,7 +208,16 @@ class PreTrainedTokenizerFast(Conversations):
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | os.PathLike, *init_inputs: Any, **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike,
+        *init_inputs: Any,
+        cache_dir: str | os.PathLike | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        revision: str = "main",
+        trust_remote_code: bool = False,
+        **kwargs: Any,
     ) -> PreTrainedTokenizerFast:
         """Load from a folder, a bundled name, the cache or the hub; see `AutoTokenizer.from_pretrained`.
 
@@ -214,6 +225,9 @@ class PreTrainedTokenizerFast(Conversations):
         """
         from bearhug.tokenizers.folder import load
 
+        where = {"cache_dir": cache_dir, "force_download": force_download, "local_files_only": local_files_only}
+        where |= {"token": token, "revision": revision, "trust_remote_code": trust_remote_code}
+        kwargs |= {key: value for key, value in where.items() if value not in (None, False, "main")}
         return load(cls, pretrained_model_name_or_path, **kwargs)
 
     # -- text to ids
@@ -538,14 +552,6 @@ class PreTrainedTokenizerFast(Conversations):
             **kwargs,
         )["input_ids"]
 
-    def encode_plus(self, text: Any, text_pair: Any = None, **kwargs: Any) -> BatchEncoding:
-        """The call itself, by its earlier name for one text."""
-        return self(text, text_pair, **kwargs)
-
-    def batch_encode_plus(self, batch_text_or_text_pairs: Any, **kwargs: Any) -> BatchEncoding:
-        """The call itself, by its earlier name for a list of texts or of pairs."""
-        return self(batch_text_or_text_pairs, **kwargs)
-
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
     ) -> list[str]:
@@ -721,6 +727,11 @@ class PreTrainedTokenizerFast(Conversations):
     _tokenizer = backend_tokenizer
 
     @property
+    def model(self) -> Any:
+        """The part that cuts pieces into tokens."""
+        return self._core.model
+
+    @property
     def decoder(self) -> Any:
         """The part that joins tokens to text."""
         return self._core.decoder
@@ -762,6 +773,7 @@ class PreTrainedTokenizerFast(Conversations):
         legacy_format: bool | None = None,
         filename_prefix: str | None = None,
         push_to_hub: bool = False,
+        save_format: str | None = None,
         save_jinja_files: bool = True,
         **kwargs: Any,
     ) -> tuple[str, ...]:
@@ -772,12 +784,16 @@ class PreTrainedTokenizerFast(Conversations):
             legacy_format: accepted; the files are those of the unified format, which every version since 2019 reads.
             filename_prefix: goes before the files' names, with a dash.
             push_to_hub: push the folder too; `repo_id`, `token`, ... as in `push_to_hub`.
+            save_format: "hf", the only one.
             save_jinja_files: False: the chat template stays inside tokenizer_config.json.
 
         Raises:
-            ValueError: the path is a file.
+            ValueError: the path is a file, or another save_format.
         """
         from bearhug.tokenizers.folder import save
+
+        if save_format not in (None, "hf"):
+            raise ValueError(f"save_format={save_format!r} cannot be written; expected 'hf', or leave it away.")
 
         paths = save(self, save_directory, filename_prefix, save_jinja_files)
         if push_to_hub:
@@ -791,18 +807,37 @@ class PreTrainedTokenizerFast(Conversations):
 
         return save_vocabulary(self, save_directory, filename_prefix)
 
+    def save_chat_templates(
+        self,
+        save_directory: str | os.PathLike,
+        tokenizer_config: dict[str, Any],
+        filename_prefix: str | None = None,
+        save_jinja_files: bool = True,
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Write the chat templates alone; returns the config, with the templates in it or without, and the paths."""
+        from bearhug.tokenizers.folder import templates_as_files, write
+
+        config, files = templates_as_files(self, tokenizer_config, filename_prefix, save_jinja_files)
+        return config, list(write(save_directory, files))
+
     def push_to_hub(
         self,
         repo_id: str,
         *,
         commit_message: str | None = None,
+        commit_description: str | None = None,
         private: bool | None = None,
         token: str | bool | None = None,
         revision: str | None = None,
         create_pr: bool = False,
-        **kwargs: Any,
+        max_shard_size: int | str | None = "50GB",
+        tags: Sequence[str] | None = None,
     ) -> Any:
         """Push the tokenizer's files to a hub in one commit; the repository is made where there is none.
+
+        Args:
+            max_shard_size: accepted; it is about weights.
+            tags: are added to those of the repository's card.
 
         Raises:
             OSError: no hub answers, or you may not write there.
@@ -811,12 +846,15 @@ class PreTrainedTokenizerFast(Conversations):
 
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
+            if tags:
+                _tag(folder, repo_id, tags, revision, token)
             return push_folder(
                 folder,
                 repo_id,
                 private=private,
                 token=token,
                 commit_message=commit_message or "Upload tokenizer",
+                commit_description=commit_description,
                 revision=revision,
                 create_pr=create_pr,
             )
@@ -905,6 +943,20 @@ def _templates(given: Any) -> Any:
     if isinstance(given, list | tuple):
         return {one["name"]: one["template"] for one in given}
     return given
+
+
+def _tag(folder: str, repo_id: str, tags: Sequence[str], revision: str | None, token: Any) -> None:
+    """Put the repository's card, with these tags too, into the folder."""
+    from bearhug.hub.card import join_card, split_card
+    from bearhug.hub.client import open_repo
+
+    try:
+        card = open_repo(repo_id, revision=revision, token=token).path("README.md")
+    except OSError:  # there is no such repository yet
+        card = None
+    data, body = split_card(card.read_text(encoding="utf-8")) if card is not None else ({}, "")
+    data["tags"] = list(dict.fromkeys([*(data.get("tags") or []), *tags]))
+    (Path(folder) / "README.md").write_text(join_card(data, body), encoding="utf-8")
 
 
 def plain_ids(ids: Any) -> Any:
