@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bearhug.tokenizers import file, sentencepiece
+from bearhug.tokenizers import sentencepiece
 from bearhug.tokenizers.auto import tokenizer_class
 from tokenizer_folders import WORDS
+from tokenizer_sameness import assert_same
 
 LINES = [f"{a} {b} {c}, {a}." for a, b, c in zip(WORDS, WORDS[5:], WORDS[11:], strict=False)] * 4
 LINES += ["日本語のテキストです。", "Ünïcödé ñ (yes) 1,000"] * 3
@@ -93,36 +94,6 @@ def models(tmp_path_factory):
     return {name: top / f"{name}.model" for name in MODELS}
 
 
-def described(tokenizer):
-    """What a tokenizer is made of, in one spelling."""
-    core = tokenizer.backend_tokenizer
-    made = json.loads(core.to_str()) if hasattr(core, "to_str") else json.loads(json.dumps(file.describe(core)))
-    if made["model"]["type"] == "Unigram":
-        made["model"]["vocab"] = [[piece, round(score, 9)] for piece, score in made["model"]["vocab"]]
-    else:
-        made["model"]["merges"] = [m.split(" ") if isinstance(m, str) else m for m in made["model"]["merges"]]
-    return {key: part for key, part in made.items() if key not in ("truncation", "padding")}
-
-
-ATTRIBUTES = ("model_input_names", "padding_side", "special_tokens_map", "all_special_ids", "extra_special_tokens")
-ATTRIBUTES += ("model_max_length", "clean_up_tokenization_spaces", "vocab_size")
-
-
-def assert_same(ours, theirs):
-    a, b = described(ours), described(theirs)
-    for part in b:
-        assert a[part] == b[part], part
-    for name in ATTRIBUTES:
-        assert getattr(ours, name) == getattr(theirs, name), name
-    for text in TEXTS:
-        for pair in (None, "what a pair"):
-            encoded = ours(text, pair, return_offsets_mapping=True)
-            assert dict(encoded) == dict(theirs(text, pair, return_offsets_mapping=True)), text
-            for skip in (False, True):
-                ids = encoded["input_ids"]
-                assert ours.decode(ids, skip_special_tokens=skip) == theirs.decode(ids, skip_special_tokens=skip)
-
-
 @pytest.mark.reference
 @pytest.mark.parametrize(("name", "filename", "model", "config"), CASES, ids=str)
 def test_each_class_makes_of_a_model_what_the_reference_makes(name, filename, model, config, models, tmp_path):
@@ -133,7 +104,7 @@ def test_each_class_makes_of_a_model_what_the_reference_makes(name, filename, mo
     theirs = tokenizer_class_from_name(name).from_pretrained(tmp_path)
     ours = tokenizer_class(name).from_pretrained(tmp_path)
 
-    assert_same(ours, theirs)
+    assert_same(ours, theirs, TEXTS)
     ours.save_pretrained(tmp_path / "again")
     again = tokenizer_class(name).from_pretrained(tmp_path / "again")
     for text in TEXTS:

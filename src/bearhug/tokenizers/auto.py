@@ -10,7 +10,7 @@ from typing import Any
 from bearhug._lib.errors import near
 from bearhug.hub.client import Repo
 from bearhug.tokenizers import classes
-from bearhug.tokenizers.folder import CONFIG, load, read, read_json, repo_of
+from bearhug.tokenizers.folder import CONFIG, load, read, read_gguf, read_json, repo_of
 from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast
 
 # Repositories whose files name a class that does not fit them: their tokenizer.json holds as it is.
@@ -87,10 +87,11 @@ class AutoTokenizer:
 
         Args:
             pretrained_model_name_or_path: a folder, a tokenizer.json, or a name, "owner/name".
-            kwargs: where from: revision, token, subfolder, cache_dir, local_files_only, force_download; which class:
-                tokenizer_type ("bert"); and what goes before the files: padding_side, truncation_side,
-                model_max_length, special tokens (pad_token="[PAD]"), chat_template, add_prefix_space, do_lower_case,
-                ... use_fast is accepted; trust_remote_code does nothing, in one line that says so.
+            kwargs: where from: revision, token, subfolder, cache_dir, local_files_only, force_download; of what:
+                tokenizer_type ("bert"), or gguf_file, a file of the folder; and what goes before the files:
+                padding_side, truncation_side, model_max_length, special tokens (pad_token="[PAD]"), chat_template,
+                add_prefix_space, do_lower_case, ... use_fast is accepted; trust_remote_code does nothing, in one line
+                that says so.
 
         Raises:
             OSError: no such folder or repository, or one without a tokenizer's files.
@@ -101,6 +102,8 @@ class AutoTokenizer:
         if Path(pretrained_model_name_or_path).is_file():
             return load(PreTrainedTokenizerFast, pretrained_model_name_or_path, **kwargs)
         repo = repo_of(pretrained_model_name_or_path, kwargs)
+        if kwargs.get("gguf_file") is not None:
+            return read_gguf(PreTrainedTokenizerFast, repo, kwargs)
         if tokenizer_type is not None:
             if tokenizer_type not in classes.OF_MODEL_TYPE:
                 raise ValueError(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import inside, replacing
 from bearhug.hub.client import Repo, open_repo
-from bearhug.tokenizers import classes, file
+from bearhug.tokenizers import classes, file, gguf
 from bearhug.tokenizers._native import AddedToken
 from bearhug.tokenizers.special_tokens import FLAGS, NAMED, added_token, content
 
@@ -64,7 +64,29 @@ def load(cls: type[PreTrainedTokenizerFast], name: str | os.PathLike, **kwargs: 
         kwargs.pop(key, None)
     if Path(name).is_file():
         return cls(tokenizer_file=name, name_or_path=os.fspath(name), **kwargs)
-    return read(cls, repo_of(name, kwargs), kwargs)
+    repo = repo_of(name, kwargs)
+    return read_gguf(cls, repo, kwargs) if kwargs.get("gguf_file") is not None else read(cls, repo, kwargs)
+
+
+def read_gguf(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any]) -> PreTrainedTokenizerFast:
+    """The tokenizer inside a GGUF file of the repository.
+
+    Raises:
+        OSError: no such file.
+        ValueError: the file has no tokenizer.
+    """
+    filename = given["gguf_file"]
+    path = repo.path(filename)
+    if path is None:
+        raise OSError(f"{repo.name!r} has no file {filename!r}.\nIts GGUF files: {[*_ggufs(repo)]}.")
+    made, options = gguf.read(path)
+    options |= {key: value for key, value in given.items() if key != "gguf_file"}
+    return cls(tokenizer_object=made, name_or_path=repo.name, **options)
+
+
+def _ggufs(repo: Repo) -> list[str]:
+    names = repo.files() if repo.folder is None else [path.name for path in (repo.folder / repo.subfolder).glob("*")]
+    return sorted(name for name in names if name.endswith(".gguf"))
 
 
 # Options that a tokenizer's files and from_pretrained share, beside those of its class.
@@ -76,7 +98,15 @@ OPTIONS += (
     "split_special_tokens",
     "do_lower_case",
 )
-OPTIONS += ("extra_special_tokens", "additional_special_tokens", "trust_remote_code", *NAMED, *HUB_OPTIONS, *IGNORED)
+OPTIONS += (
+    "gguf_file",
+    "extra_special_tokens",
+    "additional_special_tokens",
+    "trust_remote_code",
+    *NAMED,
+    *HUB_OPTIONS,
+    *IGNORED,
+)
 
 
 def _refuse_misspelt(given: Mapping[str, Any], kind: classes.TokenizerClass) -> None:
@@ -124,6 +154,10 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
         if options.get(key) is not None:
             options[key] = added_token(options[key])
             options[key] = by_text.get(content(options[key]), options[key])
+    for key, filename in cls.kind.other_files.items():
+        if given.get(key) is None:
+            path = repo.path(filename)
+            options[key] = None if path is None else str(path)
     if description is None:
         vocabulary = _vocabulary(cls, repo)
     elif cls.kind.parts is None or cls.kind.as_file or not _fits(cls.kind, description):
@@ -303,7 +337,8 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     config = dict(tokenizer.init_kwargs)
     for key in ("name_or_path", "chat_template", "add_bos_token", "add_eos_token", "added_tokens_decoder", "max_len"):
         config.pop(key, None)
-    for key in ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens", *NAMED):
+    own = ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens")
+    for key in (*own, *NAMED, *tokenizer.kind.other_files):
         config.pop(key, None)
     config["model_max_length"] = tokenizer.model_max_length
     for key, usual in CHANGED.items():

@@ -30,7 +30,8 @@ def read(path: str | os.PathLike) -> dict[bytes, int]:
             continue
         try:
             token, rank = line.split()
-            ranks[base64.b64decode(token, validate=True)] = int(rank)
+            # Whisper's files have one token of no bytes, written "=".
+            ranks[b"" if token == b"=" else base64.b64decode(token, validate=True)] = int(rank)
         except ValueError:
             raise ValueError(
                 f"line {number} of {str(path)!r} is {line[:60]!r}; it must be a token in base64 and its rank."

@@ -626,8 +626,8 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         ids = plain_ids(token_ids)
         if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
             return [self._decode_row(list(row), skip_special_tokens, clean_up, **options) for row in ids]
-        row = [ids] if isinstance(ids, int) else ids
-        if isinstance(row, str) or not isinstance(row, list):
+        row: Any = [ids] if isinstance(ids, int) else ids
+        if not isinstance(row, list):
             self._explain_ids(row)
         return self._decode_row(row, skip_special_tokens, clean_up, **options)
 

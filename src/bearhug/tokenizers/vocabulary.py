@@ -7,7 +7,6 @@ tiktoken's ranks (which Llama 3 calls tokenizer.model too), Mistral's tekken.jso
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,6 @@ from bearhug.tokenizers.classes.kind import TokenizerClass, text
 from bearhug.tokenizers.special_tokens import NAMED
 
 Json = dict[str, Any]
-logger = logging.getLogger(__name__)
 
 
 def read(kind: TokenizerClass, path: str | os.PathLike, merges: Any, options: Mapping[str, Any]) -> Json:
@@ -33,21 +31,19 @@ def read(kind: TokenizerClass, path: str | os.PathLike, merges: Any, options: Ma
         made = tekken.description(path)
         return {"tokenizer_object": made, "vocab": None}
     if path.suffix in (".model", ".spm") or path.name.startswith("tokenizer.model"):
-        if path.name != "tiktoken.model":
-            try:
-                return _from_sentencepiece(kind, sentencepiece.read(path), options)
-            except ValueError as problem:
-                said = str(problem)
-        else:
-            said = ""
+        if path.name == "tiktoken.model":
+            return _from_ranks(tiktoken.read(path), options)
         try:
-            return _from_tiktoken(path, options)
-        except ValueError:
-            if said:
-                raise ValueError(said) from None
-            raise
+            model = sentencepiece.read(path)
+        except ValueError as problem:
+            try:
+                ranks = tiktoken.read(path)
+            except ValueError:
+                raise problem from None
+            return _from_ranks(ranks, options)
+        return _from_sentencepiece(kind, model, options)
     if path.suffix in (".tiktoken", ".gz"):
-        return _from_tiktoken(path, options)
+        return _from_ranks(tiktoken.read(path), options)
     if kind.model == "Unigram":
         raise ValueError(
             f"{kind.name} is made from a SentencePiece model ({' or '.join(kind.files) or 'spiece.model'}), or from a "
@@ -56,10 +52,10 @@ def read(kind: TokenizerClass, path: str | os.PathLike, merges: Any, options: Ma
     return {"vocab": file.read_vocab(path), "merges": merges}
 
 
-def _from_tiktoken(path: Path, options: Mapping[str, Any]) -> Json:
+def _from_ranks(ranks: Mapping[bytes, int], options: Mapping[str, Any]) -> Json:
     added = {int(id): text(token) for id, token in (options.get("added_tokens_decoder") or {}).items()}
     extra = options.get("extra_special_tokens") or []
-    made, _ = tiktoken.with_special_tokens(tiktoken.read(path), added, [text(token) for token in extra])
+    made, _ = tiktoken.with_special_tokens(ranks, added, [text(token) for token in extra])
     return {"tokenizer_object": made, "vocab": None}
 
 

@@ -38,7 +38,7 @@ def _gpt_neox(options: Json, vocab: Any) -> Json:
 
 def _cohere(options: Json, vocab: Any) -> Json:
     digits = {"type": "Digits", "individual_digits": True}
-    parts = _parts(options, vocab) | {"normalizer": {"type": "NFC"}, "decoder": _bytes(options)}
+    parts = _parts(options, vocab) | {"normalizer": {"type": "NFC"}}
     return parts | {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [digits, _bytes(options)]}}
 
 
@@ -46,7 +46,7 @@ QWEN3_5_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-CLIP_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+CLIP_SPLIT = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
 def split(pattern: str, behavior: str = "Isolated", invert: bool = False, regex: bool = True) -> Json:
@@ -176,6 +176,7 @@ WHISPER = _class(
     {"normalizer_file": None, **ENDS, "add_prefix_space": False, "language": None, "task": None}
     | {"predict_timestamps": False},
     prepare=_whisper_tokens,
+    other_files={"normalizer_file": "normalizer.json"},
     behaviour="bearhug.tokenizers.methods.whisper:WhisperMethods",
 )
 ROBERTA = _class(

@@ -28,6 +28,7 @@ class TokenizerClass:
         bos_eos: the post-processor is always that of `add_bos_token` and `add_eos_token`.
         inputs: what a model of this kind reads.
         files: the vocabulary files of folders without a tokenizer.json.
+        other_files: option -> the file of a folder that it is the path of, where the folder has it.
         model: the type of the model, where a SentencePiece file does not decide.
         prepare: changes the options before anything is made of them (the flags of a mask token, language codes, ...).
         from_sentencepiece: (the pieces of a `.model` with their scores, or token -> id for BPE; options) -> the
@@ -45,6 +46,7 @@ class TokenizerClass:
     inputs: tuple[str, ...] = ("input_ids", "attention_mask")
     padding_side: str = "right"
     files: tuple[str, ...] = ()
+    other_files: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     prepare: Callable[[Json], None] | None = None
     from_sentencepiece: Callable[[Any, Json], Any] | None = None

@@ -83,7 +83,6 @@ FUNNEL = TokenizerClass(
     _options("unk=<unk> sep=<sep> pad=<pad> cls=<cls> mask=<mask> bos=<s> eos=</s>", **FOLDING)
     | {"clean_text": True, "wordpieces_prefix": "##"},
     _cls_sep("200|20011"),
-    inputs=("input_ids", "token_type_ids", "attention_mask"),
     files=("vocab.txt",),
     model="WordPiece",
 )

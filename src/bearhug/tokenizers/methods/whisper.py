@@ -64,12 +64,11 @@ class WhisperMethods(PreTrainedTokenizerFast):
         if predict_timestamps is not None:
             self.predict_timestamps = predict_timestamps
         core = self.backend_tokenizer
-        tokens = [(core.id_to_token(id) if id is not None else None, id) for id in self.prefix_tokens]
-        known = {token: id for token, id in tokens if token is not None}
-        end = self.eos_token or ""
-        single = [*known, "$A", end]
-        types = "0" * len(single) + "|" + "0" * len(known) + "011"
-        made = template(single, [*known, "$A", "$B", end], {end: self.eos_token_id} | known, types)
+        ids, end = self.prefix_tokens, self.eos_token or ""
+        tokens = [core.id_to_token(id) or "" for id in ids]
+        types = "0" * (len(ids) + 2) + "|" + "0" * len(ids) + "011"
+        special = {end: self.eos_token_id} | dict(zip(tokens, ids, strict=True))
+        made = template([*tokens, "$A", end], [*tokens, "$A", "$B", end], special, types)
         core.post_processor = file.post_processor(made)
 
     @property
