@@ -28,6 +28,7 @@ from bearhug.tokenizers.special_tokens import FLAGS, content
 
 if TYPE_CHECKING:
     from bearhug.tokenizers.explain import Explanation
+    from bearhug.tokenizers.shrink import Shrunk
 
 logger = logging.getLogger(__name__)
 
@@ -902,6 +903,53 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         added = self.added_tokens_decoder.items()
         options["added_tokens_decoder"] = {id: token for id, token in added if token.content not in renamed}
         return type(self)(tokenizer_object=core, **options)
+
+    def shrink(
+        self,
+        keep: Iterable[str | int] | None = None,
+        *,
+        texts: Iterable[str] | None = None,
+        vocab_size: int | None = None,
+    ) -> Shrunk:
+        """A tokenizer with fewer tokens, which cuts these texts as this one does; this one stays as it is.
+
+        Special and added tokens, bytes, and the letters of what is kept stay in any case, and of a BPE the merges that
+        lead to what is kept. Ids are without gaps, in their old order.
+
+        Args:
+            keep: tokens, or ids, that have to stay.
+            texts: what they use stays.
+            vocab_size: the most tokens, special ones included; the ones that the texts use most stay (without texts:
+                those that a BPE makes first, the likeliest of a Unigram model, else the first).
+
+        Returns:
+            `.tokenizer`, `.kept` (old ids in the order of the new ones, to pick rows of an embedding), `.new_ids` (old
+            id -> new id), and `.trim(model)`, which does the same to a model.
+
+        Raises:
+            ValueError: nothing says what to keep, an unknown token, or a vocab_size below what has to stay.
+        """
+        from bearhug.tokenizers.shrink import shrink
+
+        return shrink(self, keep, texts, vocab_size)
+
+    def remove_tokens(self, tokens: str | AddedToken | Sequence[str | AddedToken]) -> int:
+        """Forget added tokens; returns how many. What they stood for is ordinary text again, other ids stay.
+
+        A special token of that text is unset.
+
+        Raises:
+            ValueError: not an added token (for the vocabulary's, `shrink`), or one that a call puts around texts.
+        """
+        from bearhug.tokenizers.shrink import remove_tokens
+
+        given = tokens if isinstance(tokens, list | tuple) else [tokens]
+        removed = remove_tokens(self, given)  # pyright: ignore[reportArgumentType]
+        for name, token in self._named.items():
+            if token is not None and content(token) in removed:
+                self._named[name] = None
+        self._extra = [token for token in self._extra if content(token) not in removed]
+        return len(removed)
 
     def fingerprint(self) -> str:
         """A digest of all that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""

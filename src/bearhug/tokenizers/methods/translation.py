@@ -105,7 +105,7 @@ class Languages(PreTrainedTokenizerFast):
     def _spelled(self, language: str) -> str:
         return language
 
-    def prepare_seq2seq_batch(
+    def prepare_seq2seq_batch(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         src_texts: list[str],
         src_lang: str | None = None,
