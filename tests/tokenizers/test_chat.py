@@ -3,13 +3,17 @@
 import dataclasses
 import datetime
 import enum
+import os
+import pathlib
 import pickle
 import typing
+import zipfile
 from functools import partial
 
 import jinja2
 import pytest
 
+import chat_templates
 from bearhug import AutoTokenizer
 from bearhug.tokenizers import chat, get_json_schema, sandbox
 
@@ -187,6 +191,84 @@ class TestAgainstTheReference:
             assert ours.encode_message_with_chat_template(*ask, **options) == theirs.encode_message_with_chat_template(
                 *ask, **options
             )
+
+
+CALL = {"name": "get_weather", "arguments": {"city": "Rome", "days": 2}}
+THREAD = [
+    CHAT[0],
+    CHAT[1],
+    {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": CALL}]},
+]
+THREAD += [
+    {"role": "tool", "content": "sun", "tool_call_id": "1"},
+    {"role": "tool", "content": "wind"},
+    CHAT[2],
+    CHAT[1],
+]
+PARTS = [{"type": "image"}, {"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "x"}}]
+THOUGHT = {"role": "assistant", "content": "<think>\nhm\n</think>\n\nYes.", "reasoning_content": "deep"}
+CONVERSATIONS = {
+    "one question": CHAT[1:2],
+    "an answer": CHAT[1:3],
+    "with a system": CHAT,
+    "tools": THREAD,
+    "arguments as text": [CHAT[1], {"role": "assistant", "tool_calls": [{"function": CALL | {"arguments": "{}"}}]}],
+    "parts": [
+        {"role": "user", "content": PARTS},
+        {"role": "assistant", "content": [{"type": "text", "text": "A bear."}]},
+    ],
+    "thoughts": [CHAT[1], THOUGHT, CHAT[3], THOUGHT | {"content": "No."}],
+    "the wrong way round": [CHAT[2], CHAT[1]],
+    "a stranger": [{"role": "function", "content": "x"}, CHAT[1]],
+    "empty": [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}],
+    "no content": [{"role": "user"}],
+    "a dict": [CHAT[1], {"role": "ipython", "content": {"a": [1, None]}}],
+}
+WAYS = [
+    {},
+    {"add_generation_prompt": True},
+    {"tools": [get_weather], "add_generation_prompt": True, "enable_thinking": False},
+    {"documents": [{"title": "A", "text": "b"}, {"title": "C", "text": "d"}]},
+    {"continue_final_message": True},
+    {"custom_name": "x", "numbers": [1, 2], "flag": True, "deep": {"a": {"b": 3}}, "date_string": "26 Jul 2024"},
+]
+
+
+def agree(pair, template):
+    """Text, ids and masks of every conversation in every way; where the reference raises, ours raises the same."""
+    for conversation in CONVERSATIONS.values():
+        for way in WAYS:
+            options = way | {"chat_template": template}
+            text = same(pair, conversation, tokenize=False, **options)
+            if isinstance(text, jinja2.TemplateError) and type(text) is jinja2.TemplateError:
+                words = outcome(partial(pair[1].apply_chat_template, conversation, tokenize=False, **options))
+                assert str(text) == str(words)
+            if isinstance(text, str) and "documents" not in way:
+                same(pair, conversation, **options)
+                if "generation" in template and not way.get("continue_final_message"):
+                    same(pair, conversation, return_assistant_tokens_mask=True, **options)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("template", chat_templates.TEMPLATES)
+def test_templates_as_met_in_the_wild(template, pair_of):
+    agree(pair_of("qwen2"), chat_templates.TEMPLATES[template])
+
+
+@pytest.mark.reference
+def test_published_templates(pair_of):
+    """Those of a wheel or folder that BEARHUG_CHAT_TEMPLATES names; axolotl's wheel on PyPI holds 37."""
+    place = os.environ.get("BEARHUG_CHAT_TEMPLATES")
+    if not place:
+        pytest.skip("BEARHUG_CHAT_TEMPLATES names no wheel or folder with .jinja files")
+    if zipfile.is_zipfile(place):
+        with zipfile.ZipFile(place) as wheel:
+            texts = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith(".jinja")]
+    else:
+        texts = [path.read_text(encoding="utf-8") for path in pathlib.Path(place).rglob("*.jinja")]
+    assert texts
+    for text in texts:
+        agree(pair_of("qwen2"), text)
 
 
 @pytest.mark.reference
