@@ -20,6 +20,15 @@ struct AddedToken {
     bool rstrip = false;       // and behind it
     bool normalized = true;    // is looked for, normalized, in the normalized text
     bool special = false;      // is left out when decoding skips special tokens
+    // Nobody has said `normalized`: it is the opposite of `special`, also when that changes. Not a part of what it is.
+    struct Unsaid {
+        bool normalized = false;
+        bool operator==(const Unsaid&) const { return true; }
+    } unsaid = {};
+    void make_special(bool value) {
+        special = value;
+        if (unsaid.normalized) normalized = !special;
+    }
     bool operator==(const AddedToken&) const = default;
 };
 

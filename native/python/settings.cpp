@@ -23,6 +23,7 @@ void bind_settings(nb::module_& m) {
                std::optional<bool> normalized, bool special) {
                 new (self)
                     AddedToken{std::move(content), single_word, lstrip, rstrip, normalized.value_or(!special), special};
+                self->unsaid.normalized = !normalized;
             },
             "content"_a, "single_word"_a = false, "lstrip"_a = false, "rstrip"_a = false, "normalized"_a = nb::none(),
             "special"_a = false)
@@ -30,8 +31,15 @@ void bind_settings(nb::module_& m) {
         .def_rw("single_word", &AddedToken::single_word)
         .def_rw("lstrip", &AddedToken::lstrip)
         .def_rw("rstrip", &AddedToken::rstrip)
-        .def_rw("normalized", &AddedToken::normalized)
-        .def_rw("special", &AddedToken::special)
+        .def_prop_rw(
+            "normalized", [](const AddedToken& self) { return self.normalized; },
+            [](AddedToken& self, bool value) {
+                self.normalized = value;
+                self.unsaid.normalized = false;
+            })
+        .def_prop_rw(
+            "special", [](const AddedToken& self) { return self.special; },
+            [](AddedToken& self, bool value) { self.make_special(value); })
         .def("__str__", [](const AddedToken& self) { return self.content; })
         .def("__repr__",
              [](const AddedToken& self) {
@@ -49,11 +57,12 @@ void bind_settings(nb::module_& m) {
         .def("__getstate__",
              [](const AddedToken& self) {
                  return nb::make_tuple(self.content, self.single_word, self.lstrip, self.rstrip, self.normalized,
-                                       self.special);
+                                       self.special, self.unsaid.normalized);
              })
         .def("__setstate__", [](AddedToken& self, const nb::tuple& state) {
             new (&self) AddedToken{nb::cast<std::string>(state[0]), nb::cast<bool>(state[1]), nb::cast<bool>(state[2]),
                                    nb::cast<bool>(state[3]),        nb::cast<bool>(state[4]), nb::cast<bool>(state[5])};
+            self.unsaid.normalized = nb::cast<bool>(state[6]);
         });
 
     nb::class_<Truncation>(

@@ -16,7 +16,7 @@ AddedToken added_token(nb::handle token, bool special) {
         out.normalized = !special;
     } else {
         out = nb::cast<AddedToken>(token);
-        out.special = out.special || special;
+        if (special) out.make_special(true);
     }
     return out;
 }

@@ -704,3 +704,27 @@ def test_earlier_names_of_special_tokens(bert):
     assert bert.special_tokens_map_extended["pad_token"].lstrip
     assert [str(token) for token in bert.all_special_tokens_extended] == bert.all_special_tokens
     assert bert.deprecation_warnings == {}
+
+
+@pytest.mark.reference
+def test_normalized_is_the_opposite_of_special_until_somebody_says_it(bert, folders):
+    from transformers import AddedToken as TheirToken
+    from transformers import AutoTokenizer as Theirs
+
+    for ours_, token_class in ((AutoTokenizer, AddedToken), (Theirs, TheirToken)):
+        tokenizer = ours_.from_pretrained(folders["bert"])
+        tokenizer.add_special_tokens({"mask_token": token_class("<M>", lstrip=True)})
+        tokenizer.add_tokens([token_class("<N>")], special_tokens=True)
+        tokenizer.add_tokens([token_class("<O>", normalized=True)], special_tokens=True)
+        added = {token.content: token.normalized for token in tokenizer.added_tokens_decoder.values()}
+
+        assert (added["<M>"], added["<N>"], added["<O>"]) == (False, False, True)
+        assert tokenizer.tokenize("<N><O>") == ["<N>", "<O>"]
+        assert "<N>" not in tokenizer.tokenize("<n>")
+        assert "<O>" in tokenizer.tokenize("<o>") or tokenizer.tokenize("<o>") == ["<o>"]
+    token = pickle.loads(pickle.dumps(AddedToken("<x>")))
+    token.special = True
+    assert token == AddedToken("<x>", special=True)
+    token.normalized = True
+    token.special = False
+    assert token.normalized

@@ -567,8 +567,11 @@ def as_tensor(name: str, value: Any, kind: str) -> Any:
 
     if isinstance(value, torch.Tensor):
         return value
-    if isinstance(value, list) and value and isinstance(value[0], torch.Tensor | np.ndarray):
-        value = [row.tolist() for row in value]
+    rows = value if isinstance(value, list) and value else [None]
+    if isinstance(rows[0], torch.Tensor):
+        value = [row.tolist() for row in rows]
+    if isinstance(rows[0], np.ndarray) and len({row.shape for row in rows}) == 1:
+        return torch.from_numpy(np.array(rows))
     _refuse_ragged(name, value)
     try:
         return torch.tensor(value, dtype=torch.int64 if _empty(value) else None)
