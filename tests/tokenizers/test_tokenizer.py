@@ -711,17 +711,17 @@ def test_normalized_is_the_opposite_of_special_until_somebody_says_it(bert, fold
     from transformers import AddedToken as TheirToken
     from transformers import AutoTokenizer as Theirs
 
-    for ours_, token_class in ((AutoTokenizer, AddedToken), (Theirs, TheirToken)):
-        tokenizer = ours_.from_pretrained(folders["bert"])
+    found = []
+    for auto, token_class in ((AutoTokenizer, AddedToken), (Theirs, TheirToken)):
+        tokenizer = auto.from_pretrained(folders["bert"])
         tokenizer.add_special_tokens({"mask_token": token_class("<M>", lstrip=True)})
         tokenizer.add_tokens([token_class("<N>")], special_tokens=True)
         tokenizer.add_tokens([token_class("<O>", normalized=True)], special_tokens=True)
         added = {token.content: token.normalized for token in tokenizer.added_tokens_decoder.values()}
+        found.append(tokenizer.tokenize("<M> <m> <N> <n> <O> <o>"))
 
         assert (added["<M>"], added["<N>"], added["<O>"]) == (False, False, True)
-        assert tokenizer.tokenize("<N><O>") == ["<N>", "<O>"]
-        assert "<N>" not in tokenizer.tokenize("<n>")
-        assert "<O>" in tokenizer.tokenize("<o>") or tokenizer.tokenize("<o>") == ["<o>"]
+    assert found[0] == found[1]
     token = pickle.loads(pickle.dumps(AddedToken("<x>")))
     token.special = True
     assert token == AddedToken("<x>", special=True)

@@ -66,11 +66,11 @@ class SpecialTokens:
         self._extra = []
         own = dict(options.pop("model_specific_special_tokens", None) or {})
         extra = options.pop("extra_special_tokens", None)
+        if isinstance(extra, dict):
+            own, extra = own | extra, None
         if "additional_special_tokens" in options:
             extra = extra or options.pop("additional_special_tokens")
-        if isinstance(extra, dict):
-            own |= extra
-        elif isinstance(extra, list | tuple):
+        if isinstance(extra, list | tuple):
             self._extra = [_checked("extra_special_tokens", token) for token in extra]
         elif extra is not None:
             raise TypeError(
