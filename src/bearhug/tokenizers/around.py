@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bearhug.tokenizers import inputs
@@ -89,6 +89,10 @@ class OfIds(SpecialTokens):
     _limits: Callable[..., tuple[Truncation | None, Padding | None]]
     _pad: Callable[[], tuple[int, str]]
 
+    def _around(self, first: Sequence[int], second: Sequence[int] | None) -> Iterable[tuple[int, int, int]]:
+        """(id, type id, whether added) of each token that a call gives."""
+        return around(self._core, first, second)
+
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many tokens a call adds around a text, or a pair."""
         return self._core.num_special_tokens_to_add(pair)
@@ -107,13 +111,13 @@ class OfIds(SpecialTokens):
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
         """Ids of a text, or of a pair's two texts, with the tokens around them that a call would add."""
-        return [id for id, _, _ in around(self._core, token_ids_0, token_ids_1)]
+        return [id for id, _, _ in self._around(token_ids_0, token_ids_1)]
 
     def create_token_type_ids_from_sequences(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
         """The token_type_ids of `build_inputs_with_special_tokens`."""
-        return [type_id for _, type_id, _ in around(self._core, token_ids_0, token_ids_1)]
+        return [type_id for _, type_id, _ in self._around(token_ids_0, token_ids_1)]
 
     def get_special_tokens_mask(
         self,
@@ -127,7 +131,7 @@ class OfIds(SpecialTokens):
             ValueError: two sequences that have their special tokens already.
         """
         if not already_has_special_tokens:
-            return [special for _, _, special in around(self._core, token_ids_0, token_ids_1)]
+            return [special for _, _, special in self._around(token_ids_0, token_ids_1)]
         if token_ids_1 is not None:
             raise ValueError(
                 "with already_has_special_tokens=True the ids of a pair are one sequence; leave token_ids_1 away."
@@ -187,7 +191,7 @@ class OfIds(SpecialTokens):
         if return_overflowing_tokens:
             out |= {"overflowing_tokens": overflowing, "num_truncated_tokens": too_many}
         if add_special_tokens:
-            rows = list(around(self._core, first, second))
+            rows = list(self._around(first, second))
         else:
             rows = [(id, i, 0) for i, sequence in enumerate((first, second or [])) for id in sequence]
         out["input_ids"] = [id for id, _, _ in rows]

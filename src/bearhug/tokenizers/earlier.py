@@ -4,8 +4,7 @@ that say how a tokenizer is stored."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from bearhug.tokenizers._native import AddedToken
@@ -58,11 +57,6 @@ class EarlierNames(SpecialTokens):
             truncation=truncation,
             **kwargs,
         )
-
-    @contextmanager
-    def as_target_tokenizer(self) -> Iterator[None]:
-        """Targets are encoded in here, as `text_target=` does it now."""
-        yield
 
     def sanitize_special_tokens(self) -> int:
         """Add the special tokens that the vocabulary lacks; returns how many."""

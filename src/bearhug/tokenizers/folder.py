@@ -19,7 +19,7 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import inside, replacing
 from bearhug.hub.client import Repo, open_repo
 from bearhug.tokenizers import classes, file, gguf
-from bearhug.tokenizers._native import AddedToken
+from bearhug.tokenizers._native import AddedToken, Tokenizer
 from bearhug.tokenizers.special_tokens import FLAGS, NAMED, added_token, content
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
         if given.get(key) is None:
             path = repo.path(filename)
             options[key] = None if path is None else str(path)
-    if description is None:
+    if cls.kind.python:
+        vocabulary = _own_files(cls, repo)
+    elif description is None:
         vocabulary = _vocabulary(cls, repo)
     elif cls.kind.parts is None or cls.kind.as_file or not _fits(cls.kind, description):
         vocabulary = {"tokenizer_object": description}
@@ -194,6 +196,21 @@ def _charsmap(normalizer: Any) -> str | None:
     return next((part["precompiled_charsmap"] for part in parts or [] if part.get("type") == "Precompiled"), None)
 
 
+def _own_files(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any]:
+    """The vocabulary files of a class that works in Python, which are all needed."""
+    paths = [repo.path(filename) for filename in cls.kind.files]
+    if missing := [filename for filename, path in zip(cls.kind.files, paths, strict=True) if path is None]:
+        raise OSError(f"{repo.name!r} holds no {cls.__name__}: {' and '.join(missing)} was expected.{_held(repo)}")
+    return dict(zip(("vocab_file", "merges_file"), paths, strict=False))
+
+
+def _held(repo: Repo) -> str:
+    if repo.folder is None:
+        return ""
+    names = sorted(path.name for path in (repo.folder / repo.subfolder).glob("*"))
+    return f" It holds {', '.join(names[:20]) or 'nothing'}{', ...' if len(names) > 20 else ''}."
+
+
 def _vocabulary(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any]:
     """The vocabulary files of a folder without tokenizer.json."""
     paths = [repo.path(filename) for filename in cls.kind.files]
@@ -203,12 +220,8 @@ def _vocabulary(cls: type[PreTrainedTokenizerFast], repo: Repo) -> dict[str, Any
         if (path := repo.path(filename)) is not None:
             return {"vocab": path}
     wanted = ["tokenizer.json", *([" with ".join(cls.kind.files)] if cls.kind.files else [])]
-    there = ""
-    if repo.folder is not None:
-        names = sorted(path.name for path in (repo.folder / repo.subfolder).glob("*"))
-        there = f" It holds {', '.join(names[:20]) or 'nothing'}{', ...' if len(names) > 20 else ''}."
     raise OSError(
-        f"{repo.name!r} holds no tokenizer: {' or '.join(wanted)} was expected.{there}\nSave one there with "
+        f"{repo.name!r} holds no tokenizer: {' or '.join(wanted)} was expected.{_held(repo)}\nSave one there with "
         "tokenizer.save_pretrained(folder), or load the tokenizer of the model that this one was made from."
     )
 
@@ -295,8 +308,16 @@ def save(
     start = f"{prefix}-" if prefix else ""
     config = _config(tokenizer)
     config, templates = templates_as_files(tokenizer, config, prefix, jinja_files)
+    own_files = not isinstance(tokenizer.backend_tokenizer, Tokenizer)
+    if own_files:
+        flags = {
+            id: {flag: getattr(token, flag) for flag in FLAGS} for id, token in tokenizer.added_tokens_decoder.items()
+        }
+        config["added_tokens_decoder"] = flags
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False, default=_as_json) + "\n"
     files = {f"{start}{CONFIG}": text, **templates}
+    if own_files:
+        return write(folder, files) + tokenizer.save_vocabulary(folder, prefix)
     files[f"{start}tokenizer.json"] = file.to_json(tokenizer.backend_tokenizer)
     return write(folder, files)
 
@@ -324,11 +345,11 @@ def templates_as_files(
     return config, files
 
 
-def write(folder: str | os.PathLike, files: Mapping[str, str]) -> tuple[str, ...]:
+def write(folder: str | os.PathLike, files: Mapping[str, str | bytes]) -> tuple[str, ...]:
     """Write files, each whole; returns their paths."""
-    for name, text in files.items():
-        with replacing(Path(folder) / name, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
+    for name, data in files.items():
+        with replacing(Path(folder) / name, "wb") as out:
+            out.write(data.encode() if isinstance(data, str) else data)
     return tuple(str(Path(folder) / name) for name in files)
 
 

@@ -534,7 +534,11 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         **kwargs: Any,
     ) -> Any:
         """A text's ids alone: a list (T), or a tensor (1, T). The arguments are those of a call."""
-        if type(text) is str and not (text_pair or padding or truncation or return_tensors or kwargs):
+        if (
+            type(text) is str
+            and self._is_plain
+            and not (text_pair or padding or truncation or return_tensors or kwargs)
+        ):
             if max_length is None:
                 ids = self._core.encode_ids(text, add_special_tokens, self.split_special_tokens)
                 if len(ids) > self.model_max_length:

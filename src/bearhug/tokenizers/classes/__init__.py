@@ -5,10 +5,11 @@ vocabulary, merges and post-processor: the class makes them from the options in 
 `add_prefix_space`, ...), as the reference does, so that changing an option there has its effect. Every other class
 takes tokenizer.json as it is.
 
-One file a family: `wordpiece`, `byte_level`, `unigram`, `sentencepiece_bpe`; `kind` says what a class is.
+One file a family: `wordpiece`, `byte_level`, `unigram`, `sentencepiece_bpe`, and `unusual`, which are no
+tokenizer.json; `kind` says what a class is.
 """
 
-from bearhug.tokenizers.classes import byte_level, sentencepiece_bpe, unigram, wordpiece
+from bearhug.tokenizers.classes import byte_level, sentencepiece_bpe, unigram, unusual, wordpiece
 from bearhug.tokenizers.classes.kind import TokenizerClass, bos_eos_template, template, text
 
 __all__ = ["CLASSES", "OFTEN_WRONG", "OF_MODEL_TYPE", "PLAIN", "SAME_AS", "TokenizerClass", "bos_eos_template", "find"]
@@ -18,7 +19,7 @@ PLAIN = TokenizerClass("PreTrainedTokenizerFast", files=("tokenizer.model",))  #
 PARAKEET = TokenizerClass(
     "ParakeetTokenizer", files=("tokenizer.model",), behaviour="bearhug.tokenizers.methods.sentinels:CtcDecoding"
 )
-_ALL = (PARAKEET, *wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, PLAIN)
+_ALL = (PARAKEET, *wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, *unusual.ALL, PLAIN)
 CLASSES = {known.name: known for known in _ALL}
 SAME_AS = {
     "BartTokenizer": "RobertaTokenizer",

@@ -33,6 +33,7 @@ class TokenizerClass:
         prepare: changes the options before anything is made of them (the flags of a mask token, language codes, ...).
         from_sentencepiece: (the pieces of a `.model` with their scores, or token -> id for BPE; options) -> the
             vocabulary, where the class numbers its tokens otherwise.
+        python: the class works in Python (`unusual`), with vocabulary files of its own.
         as_file: a tokenizer.json is taken as it is; `parts` are for folders without one.
         behaviour: "module:Class" of what its tokenizers can do beyond the others, a base of the class.
     """
@@ -50,6 +51,7 @@ class TokenizerClass:
     model: str | None = None
     prepare: Callable[[Json], None] | None = None
     from_sentencepiece: Callable[[Any, Json], Any] | None = None
+    python: bool = False
     as_file: bool = False
     behaviour: str | None = None
 

@@ -65,17 +65,17 @@ class Languages(PreTrainedTokenizerFast):
 
     def set_src_lang_special_tokens(self, src_lang: str) -> None:
         """Put the tokens of that language around a text that a model reads."""
-        self._around(src_lang, target=False)
+        self._put_around(src_lang, target=False)
 
     def set_tgt_lang_special_tokens(self, lang: str) -> None:
         """Put the tokens of that language around a text that a model is to write."""
-        self._around(lang, target=True)
+        self._put_around(lang, target=True)
 
     def _tokens_around(self, code: int | None, target: bool) -> tuple[list[int | None], list[int | None]]:
         """The ids before and behind a text."""
         return [], [self.eos_token_id]
 
-    def _around(self, language: str, target: bool) -> None:
+    def _put_around(self, language: str, target: bool) -> None:
         self.cur_lang_code = self.convert_tokens_to_ids(language)
         before, behind = self._tokens_around(self.cur_lang_code, target)
         self.prefix_tokens, self.suffix_tokens = before, behind
@@ -105,7 +105,7 @@ class Languages(PreTrainedTokenizerFast):
     def _spelled(self, language: str) -> str:
         return language
 
-    def prepare_seq2seq_batch(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def prepare_seq2seq_batch(  # pyright: ignore[reportIncompatibleMethodOverride] - the reference's order
         self,
         src_texts: list[str],
         src_lang: str | None = None,
