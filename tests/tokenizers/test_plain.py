@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from bearhug.tokenizers import file, plain
+from bearhug.tokenizers import GPT2Tokenizer, file, plain, sentencepiece
 from tokenizer_makes import MAKES, SPACES, TEXTS, added, bpe, named, unigram, whole
 
 FIELDS = {"ids": "id", "type_ids": "type_id", "attention_mask": "attention", "special_tokens_mask": "special"}
@@ -176,14 +176,35 @@ def test_decoders_agree_with_the_core_and_the_reference(name):
         assert core.decode(ids, skip) == expected
 
 
+def from_json(path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) | {"truncation": None, "padding": None}
+
+
+def from_gpt2(folder) -> dict:
+    made = GPT2Tokenizer(vocab_file=folder / "encoder.json", merges_file=folder / "vocab.bpe")
+    return file.describe(made.backend_tokenizer)
+
+
+def from_sentencepiece(path) -> dict:
+    return sentencepiece.description(sentencepiece.read(path))
+
+
+REAL = {
+    "bert-base-uncased": lambda data: from_json(data / "vocab/bert-base-uncased/tokenizer.json"),
+    "stories260K": lambda data: from_json(data / "models/stories260K/tokenizer.json"),
+    "gpt2": lambda data: from_gpt2(data / "vocab/gpt2"),
+    "mistral-v1": lambda data: from_sentencepiece(data / "vocab/mistral-v1/tokenizer.model"),
+    "spm-unigram-1k": lambda data: from_sentencepiece(data / "vocab/spm-unigram-1k/test_model.model"),
+    "spm-unigram-ja": lambda data: from_sentencepiece(data / "vocab/spm-unigram-ja/test_ja_model.model"),
+}
+
+
 @pytest.mark.reference
-@pytest.mark.parametrize("name", ["bert-base-uncased", "stories260K"])
+@pytest.mark.parametrize("name", REAL)
 def test_real_vocabularies(name, shared):
     import tokenizers
 
-    folder = shared / ("vocab" if name.startswith("bert") else "models") / name
-    description = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-    description |= {"truncation": None, "padding": None}
+    description = whole(REAL[name](shared))
     theirs = tokenizers.Tokenizer.from_str(json.dumps(description))
 
     assert_agrees(description, lambda *args: of_reference(theirs, *args))
