@@ -247,6 +247,28 @@ class ByteLevel : public Normalizer {
     }
 };
 
+// What SentencePiece cleans before it trains translation models: control characters go, blanks become spaces.
+class Nmt : public Normalizer {
+    void apply(Draft& draft) const override {
+        each(draft, [&](char32_t point, std::size_t at) {
+            if (is_control(point)) return;
+            if (is_blank(point)) return draft.put_ascii(' ', at);
+            draft.put(point, at);
+        });
+        draft.commit();
+    }
+
+    static bool is_control(char32_t point) {
+        return (point >= 0x01 && point <= 0x08) || point == 0x0B || (point >= 0x0E && point <= 0x1F) || point == 0x7F ||
+               point == 0x8F || point == 0x9F;
+    }
+    static bool is_blank(char32_t point) {
+        return point == 0x09 || point == 0x0A || point == 0x0C || point == 0x0D || point == 0x1680 ||
+               (point >= 0x200B && point <= 0x200F) || point == 0x2028 || point == 0x2029 || point == 0x2581 ||
+               point == 0xFEFF || point == 0xFFFD;
+    }
+};
+
 class Sequence : public Normalizer {
  public:
     explicit Sequence(std::vector<NormalizerPointer> parts) : parts_(std::move(parts)) {}
@@ -270,6 +292,7 @@ std::shared_ptr<Normalizer> replace(Finder find, std::string content) {
 }
 std::shared_ptr<Normalizer> prepend(std::string text) { return std::make_shared<Prepend>(std::move(text)); }
 std::shared_ptr<Normalizer> byte_level() { return std::make_shared<ByteLevel>(); }
+std::shared_ptr<Normalizer> nmt() { return std::make_shared<Nmt>(); }
 std::shared_ptr<Normalizer> sequence(std::vector<NormalizerPointer> parts) {
     return std::make_shared<Sequence>(std::move(parts));
 }

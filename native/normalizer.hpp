@@ -39,6 +39,9 @@ std::shared_ptr<Normalizer> strip(bool left, bool right);
 std::shared_ptr<Normalizer> replace(Finder find, std::string content);
 std::shared_ptr<Normalizer> prepend(std::string text);
 std::shared_ptr<Normalizer> byte_level();
+std::shared_ptr<Normalizer> nmt();
+// Throws std::invalid_argument where the block of bytes holds no charsmap.
+std::shared_ptr<Normalizer> precompiled(std::string_view charsmap);
 std::shared_ptr<Normalizer> sequence(std::vector<NormalizerPointer> parts);
 
 }  // namespace normalizers

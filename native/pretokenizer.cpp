@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bytes.hpp"
+#include "graphemes.hpp"
 
 namespace bearhug {
 
@@ -318,6 +319,51 @@ class Scanned : public PreTokenizer {
     bool invert_;
 };
 
+class FixedLength : public PreTokenizer {
+ public:
+    explicit FixedLength(std::size_t characters) : characters_(characters) {}
+    void split(Draft& draft, Pieces& pieces) const override {
+        const char* const first = draft.text().data();
+        std::vector<Span> cut;
+        for (const auto& span : pieces.spans) {
+            const char* const last = first + span.end;
+            for (const char* p = first + span.start; p < last;) {
+                const auto start = static_cast<std::uint32_t>(p - first);
+                for (std::size_t i = 0; i < characters_ && p < last; ++i)
+                    p += unicode::length(static_cast<unsigned char>(*p));
+                cut.push_back({start, static_cast<std::uint32_t>(p - first)});
+            }
+        }
+        pieces.spans.swap(cut);
+    }
+
+ private:
+    std::size_t characters_;
+};
+
+// As SentencePiece cuts: where the script changes. What belongs to no script before the first that does is lost, as in
+// the reference.
+class UnicodeScripts : public PreTokenizer {
+    void split(Draft& draft, Pieces& pieces) const override {
+        const char* const first = draft.text().data();
+        std::vector<Span> cut;
+        for (const auto& span : pieces.spans) {
+            const char* const last = first + span.end;
+            std::uint32_t start = span.end;
+            std::uint8_t before = 0;
+            for (const char* p = first + span.start; p < last;) {
+                const auto at = static_cast<std::uint32_t>(p - first);
+                const std::uint8_t now = unicode::script(unicode::next(p));
+                if (now == 0 || now == before) continue;
+                if (start < at) cut.push_back({start, at});
+                start = at, before = now;
+            }
+            if (start < span.end) cut.push_back({start, span.end});
+        }
+        pieces.spans.swap(cut);
+    }
+};
+
 class Sequence : public PreTokenizer {
  public:
     explicit Sequence(std::vector<PreTokenizerPointer> parts) : parts_(std::move(parts)) {}
@@ -366,6 +412,8 @@ std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert)
 std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert) {
     return std::make_shared<Scanned>(pattern, behavior, invert);
 }
+std::shared_ptr<PreTokenizer> fixed_length(std::size_t characters) { return std::make_shared<FixedLength>(characters); }
+std::shared_ptr<PreTokenizer> unicode_scripts() { return std::make_shared<UnicodeScripts>(); }
 std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts) {
     return std::make_shared<Sequence>(std::move(parts));
 }

@@ -54,6 +54,8 @@ std::shared_ptr<PreTokenizer> digits(bool individual);
 std::shared_ptr<PreTokenizer> metaspace(std::string replacement, Prepend scheme, bool split);
 std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert);
 std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert);
+std::shared_ptr<PreTokenizer> fixed_length(std::size_t characters);  // at least 1
+std::shared_ptr<PreTokenizer> unicode_scripts();
 std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts);
 
 }  // namespace pre_tokenizers

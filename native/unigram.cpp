@@ -172,10 +172,12 @@ class Unigram : public Model {
 std::shared_ptr<Model> make_unigram(const std::vector<std::pair<std::string_view, double>>& pieces,
                                     std::optional<std::uint32_t> unk_id, bool byte_fallback) {
     if (unk_id && pieces.empty())
-        throw std::invalid_argument("the vocabulary of the Unigram model is empty; it needs at least the unknown token.");
+        throw std::invalid_argument(
+            "the vocabulary of the Unigram model is empty; it needs at least the unknown token.");
     if (unk_id && *unk_id >= pieces.size())
-        throw std::invalid_argument("unk_id is " + std::to_string(*unk_id) + ", but the vocabulary of the Unigram model has " +
-                                    std::to_string(pieces.size()) + " tokens; unk_id is the number of one of them.");
+        throw std::invalid_argument("unk_id is " + std::to_string(*unk_id) +
+                                    ", but the vocabulary of the Unigram model has " + std::to_string(pieces.size()) +
+                                    " tokens; unk_id is the number of one of them.");
     Vocabulary vocabulary;
     std::size_t bytes = 0;
     for (const auto& [text, score] : pieces) bytes += text.size();

@@ -67,7 +67,8 @@ std::vector<std::pair<std::string_view, double>> scored(const Items& given) {
             return is_list ? PyList_GetItem(piece.ptr(), at) : PyTuple_GetItem(piece.ptr(), at);
         };
         const bool is_pair = (is_list || PyTuple_Check(piece.ptr())) && PySequence_Size(piece.ptr()) == 2;
-        if (!is_pair || !PyUnicode_Check(part(0).ptr()) || !(PyFloat_Check(part(1).ptr()) || PyLong_Check(part(1).ptr())))
+        if (!is_pair || !PyUnicode_Check(part(0).ptr()) ||
+            !(PyFloat_Check(part(1).ptr()) || PyLong_Check(part(1).ptr())))
             throw std::invalid_argument("token " + std::to_string(i) + " of the Unigram model is " +
                                         nb::cast<std::string>(nb::repr(piece)) +
                                         "; a token is a pair of its text and its score, ['a', -2.5].");
@@ -191,6 +192,16 @@ void bind_components(nb::module_& m) {
             [](std::string json) -> N { return described<Normalizer>(std::move(json), normalizers::byte_level()); },
             "json"_a)
         .def_static(
+            "nmt", [](std::string json) -> N { return described<Normalizer>(std::move(json), normalizers::nmt()); },
+            "json"_a)
+        .def_static(
+            "precompiled",
+            [](std::string json, nb::bytes charsmap) -> N {
+                return described<Normalizer>(std::move(json),
+                                             normalizers::precompiled({charsmap.c_str(), charsmap.size()}));
+            },
+            "json"_a, "charsmap"_a)
+        .def_static(
             "sequence",
             [](std::string json, const std::vector<N>& parts) -> N {
                 return described<Normalizer>(std::move(json), normalizers::sequence(shared(parts)));
@@ -284,10 +295,23 @@ void bind_components(nb::module_& m) {
         .def_static(
             "split_finder",
             [](std::string json, nb::callable find, std::string_view how, bool invert) -> P {
-                return described<PreTokenizer>(
-                    std::move(json), pre_tokenizers::split(finder(find), behavior(how), invert));
+                return described<PreTokenizer>(std::move(json),
+                                               pre_tokenizers::split(finder(find), behavior(how), invert));
             },
             "json"_a, "find"_a, "behavior"_a, "invert"_a)
+        .def_static(
+            "fixed_length",
+            [](std::string json, std::size_t length) -> P {
+                if (length == 0) throw std::invalid_argument("FixedLength has the length 0; it is at least 1.");
+                return described<PreTokenizer>(std::move(json), pre_tokenizers::fixed_length(length));
+            },
+            "json"_a, "length"_a)
+        .def_static(
+            "unicode_scripts",
+            [](std::string json) -> P {
+                return described<PreTokenizer>(std::move(json), pre_tokenizers::unicode_scripts());
+            },
+            "json"_a)
         .def_static(
             "sequence",
             [](std::string json, const std::vector<P>& parts) -> P {
@@ -323,16 +347,15 @@ void bind_components(nb::module_& m) {
                                                                         std::move(prefix), max_chars));
             },
             "json"_a, "vocab"_a, "unk_token"_a, "continuing_subword_prefix"_a, "max_input_chars_per_word"_a)
-        .def(
-            "pieces",
-            [](const Model& self) {
-                nb::list out;
-                const auto* scores = self.scores();
-                for (std::size_t id = 0; scores && id < scores->size(); ++id)
-                    out.append(nb::make_tuple(to_str(self.vocabulary.token(static_cast<std::uint32_t>(id))),
-                                              nb::float_((*scores)[id])));
-                return out;
-            })
+        .def("pieces",
+             [](const Model& self) {
+                 nb::list out;
+                 const auto* scores = self.scores();
+                 for (std::size_t id = 0; scores && id < scores->size(); ++id)
+                     out.append(nb::make_tuple(to_str(self.vocabulary.token(static_cast<std::uint32_t>(id))),
+                                               nb::float_((*scores)[id])));
+                 return out;
+             })
         .def_static(
             "unigram",
             [](std::string json, nb::object vocab, std::optional<std::uint32_t> unk_id, bool byte_fallback) -> M {

@@ -4,6 +4,7 @@ A part keeps its own description (`part.json`), so writing a file is putting the
 vocabulary and merges, the bulk of a file, live in the core alone.
 """
 
+import base64
 import json
 import os
 import re
@@ -244,6 +245,13 @@ def _pattern(part: Json) -> Any:
     return pattern["String"] if "String" in pattern else finder(pattern["Regex"])
 
 
+def _charsmap(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as problem:
+        raise ValueError(f"the precompiled_charsmap of the tokenizer.json is not base64: {problem}.") from None
+
+
 def _scheme(part: Json) -> Any:
     """Metaspace's prepend_scheme, which older files spell add_prefix_space."""
     if "prepend_scheme" in part:
@@ -324,6 +332,8 @@ NORMALIZERS: dict[str, Callable[[str, Json], Normalizer]] = {
     "Replace": lambda text, part: Normalizer.replace(text, _pattern(part), part["content"]),
     "Prepend": lambda text, part: Normalizer.prepend(text, part["prepend"]),
     "ByteLevel": lambda text, _: Normalizer.byte_level(text),
+    "Nmt": lambda text, _: Normalizer.nmt(text),
+    "Precompiled": lambda text, part: Normalizer.precompiled(text, _charsmap(part["precompiled_charsmap"])),
     "Sequence": lambda text, part: Normalizer.sequence(text, _parts("normalizers", normalizer)(part)),
 }
 
@@ -341,6 +351,8 @@ PRE_TOKENIZERS: dict[str, Callable[[str, Json], PreTokenizer]] = {
         text, part.get("replacement", "▁"), _scheme(part), part.get("split", True)
     ),
     "Split": _split,
+    "FixedLength": lambda text, part: PreTokenizer.fixed_length(text, part.get("length", 5)),
+    "UnicodeScripts": lambda text, _: PreTokenizer.unicode_scripts(text),
     "Sequence": lambda text, part: PreTokenizer.sequence(text, _parts("pretokenizers", pre_tokenizer)(part)),
 }
 
