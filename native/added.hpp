@@ -47,6 +47,7 @@ class AddedVocabulary {
     const AddedToken* token(std::uint32_t id) const;
     // What a token looks like among others, and decoded: normalized, where it is looked for in normalized text.
     std::string_view shown(const AddedToken& token, std::uint32_t id) const;
+    bool shows_otherwise(std::uint32_t id) const { return !shown_.empty() && shown_.contains(id); }
     std::uint32_t find(std::string_view content) const;
     const std::map<std::uint32_t, AddedToken>& tokens() const { return tokens_; }
     std::size_t outside(const Model& model) const;  // how many the model does not have

@@ -90,7 +90,9 @@ class Bpe : public Model {
         const bool plain = !settings_.continuing_subword_prefix && !settings_.end_of_word_suffix;
         affixes_ = !plain;
         drops_ = settings_.dropout.value_or(0) > 0;
-        reads_bytes_ = plain && !settings_.byte_fallback;
+        // Where unknown bytes are dropped, what follows gets the offsets of their spelled form: then it must be spelled.
+        const bool drops_bytes = !settings_.unk_token && std::ranges::find(byte_ids_, no_id) != byte_ids_.end();
+        reads_bytes_ = plain && !settings_.byte_fallback && !drops_bytes;
         if (settings_.ignore_merges && reads_bytes_) {
             std::string raw;
             spelled_.reserve(vocabulary.size(), 0);

@@ -10,8 +10,18 @@
 namespace bearhug {
 namespace {
 
+// An empty text is found before every character and at the end.
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    if (from.empty()) return;
+    if (from.empty()) {
+        std::string out(to);
+        for (std::size_t at = 0; at < text.size();) {
+            const auto size = static_cast<std::size_t>(unicode::length(static_cast<unsigned char>(text[at])));
+            out.append(text, at, size) += to;
+            at += size;
+        }
+        text.swap(out);
+        return;
+    }
     auto at = text.find(from);
     if (at == text.npos) return;
     std::string out;

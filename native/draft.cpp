@@ -26,10 +26,12 @@ Span Draft::origin(std::size_t byte) const {
     return {start, start + size};
 }
 
-void Draft::put(char32_t point, std::size_t from) {
+void Draft::put(char32_t point, std::size_t from) { put(point, tracking_ ? origin(from) : Span{}); }
+
+void Draft::put(char32_t point, Span origin) {
     const std::size_t before = next_.size();
     unicode::append(next_, point);
-    if (tracking_) next_origins_.insert(next_origins_.end(), next_.size() - before, origin(from));
+    if (tracking_) next_origins_.insert(next_origins_.end(), next_.size() - before, origin);
 }
 
 void Draft::put_ascii(char byte, std::size_t from) {
@@ -37,9 +39,11 @@ void Draft::put_ascii(char byte, std::size_t from) {
     if (tracking_) next_origins_.push_back(origin(from));
 }
 
-void Draft::put(std::string_view characters, std::size_t from) {
+void Draft::put(std::string_view characters, std::size_t from) { put(characters, tracking_ ? origin(from) : Span{}); }
+
+void Draft::put(std::string_view characters, Span origin) {
     next_ += characters;
-    if (tracking_) next_origins_.insert(next_origins_.end(), characters.size(), origin(from));
+    if (tracking_) next_origins_.insert(next_origins_.end(), characters.size(), origin);
 }
 
 void Draft::keep(std::size_t start, std::size_t end) {

@@ -37,8 +37,10 @@ class Draft {
 
     // A character that takes the place of the one at byte `from`, or shares its origin.
     void put(char32_t point, std::size_t from);
+    void put(char32_t point, Span origin);
     void put_ascii(char byte, std::size_t from);
     void put(std::string_view characters, std::size_t from);
+    void put(std::string_view characters, Span origin);
     void keep(std::size_t start, std::size_t end);  // those bytes as they are
     std::size_t written() const { return next_.size(); }
     void commit();

@@ -13,7 +13,7 @@ std::int32_t Run::value(Field field) const {
         case Field::special_tokens_mask:
             return kind >= special;
         case Field::sequence_ids:
-            return kind == first || kind == padding_of_first ? 0 : kind == second ? 1 : -1;
+            return sequence;
         default:
             return 0;
     }

@@ -17,8 +17,8 @@ inline bool is_tracked(Field field) { return field == Field::offsets || field ==
 
 // Tokens of a row that are of one kind. Every field but ids, offsets and word_ids follows from these.
 struct Run {
-    // padding_of_first: padding that the reference counts to the sequence, where no post-processor marks its end
-    enum Kind : std::uint8_t { first, second, special, padding, padding_of_first } kind;
+    enum Kind : std::uint8_t { text, special, padding } kind;
+    std::int8_t sequence;  // the number of the sequence that they are counted to; -1: none
     std::uint32_t type;
     std::uint32_t count;
     std::int32_t value(Field field) const;  // of a field that follows from the runs; -1 stands for None

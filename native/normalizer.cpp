@@ -10,7 +10,12 @@ namespace bearhug {
 Finder literal(std::string pattern) {
     return [pattern = std::move(pattern)](std::string_view text, std::vector<Span>& matches) {
         matches.clear();
-        if (pattern.empty()) return;
+        if (pattern.empty()) {
+            for (std::size_t at = 0; at <= text.size(); ++at)
+                if (at == text.size() || !unicode::continues(text[at]))
+                    matches.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at)});
+            return;
+        }
         for (auto at = text.find(pattern); at != text.npos; at = text.find(pattern, at + pattern.size()))
             matches.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at + pattern.size())});
     };
@@ -209,11 +214,15 @@ class Replace : public Normalizer {
     void apply(Draft& draft) const override {
         std::vector<Span> matches;
         find_(draft.text(), matches);
-        if (matches.empty()) return;
+        if (matches.empty() || draft.text().empty()) return;
         std::size_t done = 0;
         for (const auto& match : matches) {
             draft.keep(done, match.start);
-            if (!draft.text().empty()) draft.put(content_, match.end > 0 ? match.end - 1 : 0);
+            if (match.end > 0) {
+                draft.put(content_, match.end - 1);
+            } else {
+                draft.put(content_, Span{draft.base(), draft.base()});  // before the first character: from no place
+            }
             done = match.end;
         }
         draft.keep(done, draft.text().size());
@@ -229,9 +238,17 @@ class Prepend : public Normalizer {
  public:
     explicit Prepend(std::string text) : text_(std::move(text)) {}
     void apply(Draft& draft) const override {
-        if (draft.text().empty()) return;
+        const auto text = draft.text();
+        if (text.empty()) return;
+        std::size_t start = 0;
+        if (text_.empty()) {
+            // The first character is written anew behind nothing, so the reference knows no place that it comes from.
+            const char* p = text.data();
+            draft.put(unicode::next(p), Span{draft.base(), draft.base()});
+            start = static_cast<std::size_t>(p - text.data());
+        }
         draft.put(text_, 0);
-        draft.keep(0, draft.text().size());
+        draft.keep(start, text.size());
         draft.commit();
     }
 

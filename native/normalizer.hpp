@@ -13,7 +13,7 @@ namespace bearhug {
 // Finds the matches of a regular expression: spans of bytes, in order, not overlapping. May throw.
 using Finder = std::function<void(std::string_view text, std::vector<Span>& matches)>;
 
-// Finds a literal text (an empty one is never found).
+// Finds a literal text (an empty one before every character and at the end).
 Finder literal(std::string pattern);
 
 class Normalizer {

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,20 +16,29 @@ struct Item {
     std::uint32_t overflow_type = 0;  // and of those that truncation cut off
     std::vector<std::uint32_t> ids = {};
     std::vector<std::string> tokens = {};
+    // The number of the sequence that its tokens are counted to, and those that truncation cut off; -1: none.
+    std::int8_t sequence = -1, overflow_sequence = -1;
+    bool masked = true;      // whether special tokens are marked as such
+    std::size_t leader = 0;  // the item of the layout whose window says whether this one overflows
 };
 
 struct Layout {
     std::vector<Item> items;
-    // The reference counts padding to the only sequence where no post-processor says how far it goes.
-    bool padding_is_first_sequence = false;
+    // Nothing says how far a sequence goes: then the reference counts all to the first, padding too.
+    bool unmarked = false;
+    bool overflow_unmarked = false;  // the same, of rows with what truncation cut off from the first sequence
 };
 
 struct PostProcessor {
+    // What becomes one encoding in the reference: at first each sequence is one.
+    using Groups = std::vector<std::vector<Item>>;
+    using Step = std::function<void(Groups&, bool special)>;
+
     std::string json;
+    std::vector<Step> steps;  // one after another
     // Of a single sequence and of a pair; with special tokens and without.
     std::array<std::array<Layout, 2>, 2> layouts;
     std::array<std::size_t, 2> added{};  // special tokens of a single sequence and of a pair
-    bool has_layout = false;             // else the sequences follow one another as they are
     // One entry for each time that white space at tokens' ends is taken out of their offsets: is the first space one
     // that was added (add_prefix_space)?
     std::vector<bool> trims;
@@ -48,7 +58,7 @@ std::shared_ptr<PostProcessor> bert(const Special& sep, const Special& cls);
 std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets,
                                        bool add_prefix_space);
 std::shared_ptr<PostProcessor> byte_level(bool trim_offsets, bool add_prefix_space);
-// Throws std::invalid_argument where more than one part adds special tokens.
+// Throws std::invalid_argument where a template follows another one.
 std::shared_ptr<PostProcessor> sequence(const std::vector<PostProcessorPointer>& parts);
 
 }  // namespace post_processors

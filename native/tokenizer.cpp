@@ -183,11 +183,17 @@ class Encoder {
             }
             start = end;
         }
+        const std::size_t texts = out_.texts.size();
+        for (std::size_t i = first; i < tokens.ids.size(); ++i)
+            if (parts_.added.shows_otherwise(tokens.ids[i]))
+                out_.texts.emplace_back(i, parts_.model->vocabulary.token(tokens.ids[i]));
         for (const auto& odd : tokens.odd) {
             const Span here{span.start + odd.start, span.start + odd.end};
             out_.offsets[out_.offsets.size() - tokens.ends.size() + odd.at - first] = at(draft.origin(here));
             if (odd.own_text) out_.texts.emplace_back(odd.at, draft.text().substr(here.start, here.size()));
         }
+        std::stable_sort(out_.texts.begin() + static_cast<std::ptrdiff_t>(texts), out_.texts.end(),
+                         [](const auto& a, const auto& b) { return a.first < b.first; });
         put_words(tokens.ends.size());
     }
 
@@ -351,6 +357,8 @@ void trim(Span& offsets, std::string_view token, bool is_first, bool add_prefix_
     if (trailing > 0 && offsets.end >= trailing) offsets.end = std::max(offsets.end - trailing, offsets.start);
 }
 
+Run::Kind kind_of(const Item& item) { return item.kind == Item::special && item.masked ? Run::special : Run::text; }
+
 // Puts the rows together out of what the threads have encoded.
 class Assembler {
  public:
@@ -404,10 +412,13 @@ class Assembler {
  private:
     void put_row(const Layout& layout, const Choice* choice, std::size_t sample, const Stream& stream) {
         std::size_t size = 0;
+        const bool unmarked = layout.unmarked || (layout.overflow_unmarked && choice && (*choice)[0] > 0);
         for (std::size_t i = 0; i < layout.items.size(); ++i) {
             const Item& item = layout.items[i];
             if (item.kind == Item::special) {
-                put_special(item);
+                const std::int8_t sequence =
+                    choice && (*choice)[item.leader] > 0 ? item.overflow_sequence : item.sequence;
+                put_special(item, unmarked ? std::int8_t{0} : sequence);
                 size += item.ids.size();
                 continue;
             }
@@ -415,10 +426,12 @@ class Assembler {
             const Extent extent = (item.kind == Item::first ? firsts_ : seconds_)[window];
             put_tokens(extent, stream);
             size += extent.size();
-            out_.runs.push_back({item.kind == Item::first ? Run::first : Run::second,
+            const std::int8_t sequence = window == 0 ? item.sequence : item.overflow_sequence;
+            out_.runs.push_back({Run::text, unmarked ? std::int8_t{0} : sequence,
                                  window == 0 ? item.type : item.overflow_type,
                                  static_cast<std::uint32_t>(extent.size())});
         }
+        unmarked_.push_back(unmarked);
         const bool is_main = out_.samples.empty() || out_.samples.back() != static_cast<std::int64_t>(sample);
         if (is_main) main_size_ = size;
         out_.samples.push_back(static_cast<std::int64_t>(sample));
@@ -426,7 +439,7 @@ class Assembler {
         out_.run_starts.push_back(static_cast<std::int64_t>(out_.runs.size()));
     }
 
-    void put_special(const Item& item) {
+    void put_special(const Item& item, std::int8_t sequence) {
         for (std::size_t i = 0; i < item.ids.size(); ++i) {
             if (out_.tracked) {
                 const auto text = parts_.token(item.ids[i]);
@@ -436,7 +449,7 @@ class Assembler {
             }
             out_.ids.push_back(item.ids[i]);
         }
-        out_.runs.push_back({Run::special, item.type, static_cast<std::uint32_t>(item.ids.size())});
+        out_.runs.push_back({kind_of(item), sequence, item.type, static_cast<std::uint32_t>(item.ids.size())});
     }
 
     void put_tokens(Extent extent, const Stream& stream) {
@@ -472,9 +485,7 @@ class Assembler {
             const auto start = out_.starts[row], end = out_.starts[row + 1];
             const auto size = static_cast<std::size_t>(end - start);
             const std::size_t missing = length > size ? length - size : 0;
-            const bool alone = out_.run_starts[row + 1] - out_.run_starts[row] == 1;
-            const bool unmarked = alone && post_.layout(false, true).padding_is_first_sequence;
-            const Run run{unmarked ? Run::padding_of_first : Run::padding, padding.type,
+            const Run run{Run::padding, static_cast<std::int8_t>(unmarked_[row] ? 0 : -1), padding.type,
                           static_cast<std::uint32_t>(missing)};
             auto fill = [&] {
                 if (own_text)
@@ -510,6 +521,7 @@ class Assembler {
     Encoded out_;
     std::vector<Extent> firsts_, seconds_;
     std::vector<Choice> choices_;
+    std::vector<bool> unmarked_;  // of each row: whether nothing says how far its sequences go
     std::size_t longest_ = 0, main_size_ = 0;
 };
 
@@ -604,7 +616,7 @@ Encoded Parts::encode_one(std::string_view text, const Options& options) const {
     Encoded out;
     out.runs.reserve(4);
     encode_row(text, options, *bench, [&](const Item& item, std::uint32_t count) {
-        out.runs.push_back({item.kind == Item::special ? Run::special : Run::first, item.type, count});
+        out.runs.push_back({kind_of(item), item.sequence, item.type, count});
     });
     const auto& ids = bench->stream.tokens.ids;
     out.ids.assign(ids.begin(), ids.end());
@@ -664,7 +676,6 @@ std::uint32_t Parts::find(std::string_view token) const {
 }
 
 std::size_t Parts::size(bool with_added) const { return model->size() + (with_added ? added.outside(*model) : 0); }
-
 void Parts::refuse(std::uint32_t id) const {
     const auto limit =
         std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
@@ -686,7 +697,8 @@ const DecodingTable* Parts::decoding_table(std::size_t count) const {
         DecodingTable::make(decoder, limit, size(true), [&](std::uint32_t id) -> std::optional<DecodingTable::Known> {
             if (next != all.end() && next->first == id) {
                 const auto& token = (next++)->second;
-                return DecodingTable::Known{added.shown(token, id), token.special};
+                const auto shown = added.shown(token, id);
+                return DecodingTable::Known{shown, token.special && shown == token.content};
             }
             if (!model->vocabulary.has(id)) return std::nullopt;
             return DecodingTable::Known{model->vocabulary.token(id), false};
@@ -713,8 +725,9 @@ std::string Parts::decode_one_by_one(const std::uint32_t* ids, std::size_t count
     std::vector<std::string> tokens;
     for (std::size_t i = 0; i < count; ++i) {
         const auto* known = added.token(ids[i]);
-        if (known && known->special && skip_special_tokens) continue;
         const auto token = this->token(ids[i]);
+        // Where the normalizer changes a special token, the reference does not know it again.
+        if (known && known->special && skip_special_tokens && *token == known->content) continue;
         if (!token) refuse(ids[i]);
         tokens.emplace_back(*token);
     }

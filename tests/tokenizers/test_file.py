@@ -109,7 +109,7 @@ def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
     [
         ({"model": None}, "the tokenizer.json has no model"),
         ({"model": {"type": "Bpe", "vocab": {}, "merges": []}}, r"model of the type 'Bpe'.* Did you mean 'BPE'"),
-        ({"normalizer": {"type": "Nmt"}}, r"normalizer of the type 'Nmt', which bearhug does not have.*NFC"),
+        ({"normalizer": {"type": "Nmtt"}}, r"normalizer of the type 'Nmtt', which bearhug does not have.*Nmt"),
         ({"pre_tokenizer": {"type": "Splitt"}}, r"Did you mean 'Split'"),
         ({"pre_tokenizer": 5}, r"pre_tokenizer of the tokenizer.json must be an object with a 'type'; it is 5"),
         ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{}]}}, "must be an object with a 'type'"),

@@ -82,7 +82,9 @@ def _newer_points() -> str:
 # Escapes that mean something else. Oniguruma counts no joiners as word characters; outside of a set it counts six
 # fractions and powers.
 _WORD, _WORD_IN_SET = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[\w--[\u200c\u200d]]"
-_OUTSIDE = {"w": _WORD, "W": f"[^{_WORD}]", "h": "[0-9a-fA-F]", "H": "[^0-9a-fA-F]", "z": r"\Z", "Z": r"(?=\n?\Z)"}
+_EDGE = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
+_INNER = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
+_OUTSIDE = {"b": _EDGE, "B": _INNER, "w": _WORD, "W": f"[^{_WORD}]", "h": "[0-9a-fA-F]", "H": "[^0-9a-fA-F]", "z": r"\Z", "Z": r"(?=\n?\Z)"}
 _INSIDE = {"w": _WORD_IN_SET, "W": f"[^{_WORD_IN_SET}]", "h": "0-9a-fA-F", "H": "[^0-9a-fA-F]"}
 _ATOM = r"(\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\((?:\\.|[^()\\])*\)|[^\\])"
 
@@ -104,6 +106,7 @@ def translated(pattern: str) -> str:
             at += flags.end()
             continue
         depth += {"[": 1, "]": -1}.get(pattern[at], 0) if depth or pattern[at] == "[" else 0
-        out.append(pattern[at])
+        # A line that would begin at the end of the text is none.
+        out.append(r"(?:\A|(?<=\n)(?!\Z))" if pattern[at] == "^" and not depth else pattern[at])
         at += 1
     return "".join(out)
