@@ -20,10 +20,11 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from test_native import MAKES
+
 import tokenizer_parity as parity
 from bearhug.tokenizers import file
 from bearhug.tokenizers._native import Padding, Truncation
-from test_native import MAKES
 
 REFUSED = (ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 ODD: list[Any] = [
@@ -83,7 +84,7 @@ def damage(description: Any, rng: random.Random, donors: list[Any]) -> Any:
 def use(text: str, rng: random.Random) -> None:
     """Everything that one does with a tokenizer."""
     core = file.loads(text)
-    texts = rng.sample(parity.TEXTS, 4) + ["ab a ▁ <mask> the", ""]
+    texts = [*rng.sample(parity.TEXTS, 4), "ab a ▁ <mask> the", ""]
     steps = [
         lambda: core.encode_batch(texts, offsets=True, threads=1),
         lambda: core.encode_batch(texts, texts[::-1], threads=2).lists("offsets"),
