@@ -125,24 +125,21 @@ std::map<std::string, std::pair<std::vector<std::uint32_t>, std::vector<std::str
     return out;
 }
 
+nb::str normalized(const Normalizer& self, nb::str text) {
+    Draft draft;
+    draft.start(utf8(text), 0, false);
+    self.apply(draft);
+    return to_str(draft.text());
+}
+
 }  // namespace
 
 void bind_components(nb::module_& m) {
     using N = std::shared_ptr<Normalizer>;
     nb::class_<Normalizer>(m, "Normalizer", "Text -> text.")
         .def_ro("json", &Normalizer::json)
-        .def(
-            "normalize_str",
-            [](const Normalizer& self, nb::str text) { return nb::cast(self).attr("normalize")(text); }, "text"_a)
-        .def(
-            "normalize",
-            [](const Normalizer& self, nb::str text) {
-                Draft draft;
-                draft.start(utf8(text), 0, false);
-                self.apply(draft);
-                return to_str(draft.text());
-            },
-            "text"_a)
+        .def("normalize", &normalized, "text"_a)
+        .def("normalize_str", &normalized, "text"_a)
         .def_static(
             "bert",
             [](std::string json, bool clean_text, bool handle_chinese_chars, std::optional<bool> strip_accents,
