@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import sentencepiece_models
 from tokenizer_folders import MAKES, write
 
 
@@ -53,3 +54,10 @@ def pair_of(folder_of):
         return made[name]
 
     return load
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """name -> a small SentencePiece model trained on the spot."""
+    pytest.importorskip("sentencepiece", reason="the reference extra is not installed")
+    return sentencepiece_models.train(tmp_path_factory.mktemp("models"))

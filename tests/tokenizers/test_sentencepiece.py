@@ -1,6 +1,5 @@
 """SentencePiece's `.model`: the message, the merges it implies, and the tokenizer that each class makes of it."""
 
-import io
 import json
 import shutil
 import struct
@@ -11,27 +10,11 @@ from hypothesis import strategies as st
 
 from bearhug.tokenizers import sentencepiece
 from bearhug.tokenizers.auto import tokenizer_class
-from tokenizer_folders import WORDS
 from tokenizer_sameness import assert_same
 
-LINES = [f"{a} {b} {c}, {a}." for a, b, c in zip(WORDS, WORDS[5:], WORDS[11:], strict=False)] * 4
-LINES += ["日本語のテキストです。", "Ünïcödé ñ (yes) 1,000"] * 3
 TEXTS = ["Hello world, this is (a) test.", "  two  blanks", "", " ", "1,000 ``quoted''", "the <unk> hot", "日本 Ünï x"]
 TEXTS += ["</s> <s>special<mask> [MASK] <pad><extra_id_0> x"]
 
-MODELS = {
-    "unigram": {"model_type": "unigram"},
-    "t5": {"model_type": "unigram", "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
-    "albert": {"model_type": "unigram", "pad_id": 0, "unk_id": 1, "eos_id": -1, "bos_id": -1}
-    | {"control_symbols": ["[CLS]", "[SEP]"], "user_defined_symbols": ["[MASK]", "(", ")"]},
-    "xlnet": {"model_type": "unigram", "unk_id": 0, "bos_id": 1, "eos_id": 2}
-    | {"control_symbols": ["<cls>", "<sep>", "<pad>", "<mask>", "<eod>"], "user_defined_symbols": ["<eop>"]},
-    "bpe": {"model_type": "bpe"},
-    "llama": {"model_type": "bpe", "byte_fallback": True, "remove_extra_whitespaces": False},
-    "gemma": {"model_type": "bpe", "byte_fallback": True, "add_dummy_prefix": False, "pad_id": 0, "eos_id": 1}
-    | {"bos_id": 2, "unk_id": 3, "user_defined_symbols": ["<mask>", "<start_of_turn>", "\n", "▁▁"]}
-    | {"bos_piece": "<bos>", "eos_piece": "<eos>"},
-}
 # class, its file, the model, tokenizer_config.json
 CASES = [
     ("T5Tokenizer", "spiece.model", "t5", {}),
@@ -73,25 +56,6 @@ CASES = [
     ("PreTrainedTokenizerFast", "tokenizer.model", "llama", {}),
     ("PreTrainedTokenizerFast", "tokenizer.model", "unigram", {}),
 ]
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """name -> a small model trained on the spot."""
-    trainer = pytest.importorskip("sentencepiece")
-    top = tmp_path_factory.mktemp("models")
-    for name, options in MODELS.items():
-        written = io.BytesIO()
-        plain = {
-            "vocab_size": 420 if "byte_fallback" in options else 150,
-            "hard_vocab_limit": False,
-            "normalization_rule_name": "identity",
-        }
-        trainer.SentencePieceTrainer.train(
-            sentence_iterator=iter(LINES), model_writer=written, minloglevel=2, **plain | options
-        )
-        (top / f"{name}.model").write_bytes(written.getvalue())
-    return {name: top / f"{name}.model" for name in MODELS}
 
 
 @pytest.mark.reference

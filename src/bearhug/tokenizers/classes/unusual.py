@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 from bearhug.tokenizers.classes.kind import Json, TokenizerClass
@@ -16,19 +18,24 @@ def _class(name: str, where: str, options: Json, **more: Any) -> TokenizerClass:
     return TokenizerClass(name, options=options, python=True, behaviour=f"bearhug.tokenizers.unusual.{where}", **more)
 
 
-def _byt5_tokens(options: Json) -> None:
-    from bearhug.tokenizers.unusual.characters import byt5_tokens
+def _prepare(where: str) -> Callable[[Json], None]:
+    """A function of a module that is loaded when it is needed."""
 
-    byt5_tokens(options)
+    def prepare(options: Json) -> None:
+        module, _, name = where.partition(":")
+        getattr(importlib.import_module(f"bearhug.tokenizers.unusual.{module}"), name)(options)
+
+    return prepare
 
 
+SPM, SPIECE = "bos=<s> eos=</s> unk=<unk> pad=<pad>", ("spiece.model",)
 CLS, SEP, MASK, PAD = (chr(point) for point in (0xE000, 0xE001, 0xE003, 0))
 ALL = [
     _class(
         "ByT5Tokenizer",
         "characters:ByT5",
         _tokens("eos=</s> unk=<unk> pad=<pad>", extra_ids=125),
-        prepare=_byt5_tokens,
+        prepare=_prepare("characters:byt5_tokens"),
     ),
     _class(
         "CanineTokenizer",
@@ -49,5 +56,56 @@ ALL = [
         _tokens("bos=<s> eos=</s> unk=<unk> pad=<pad> word_delimiter=|")
         | {"replace_word_delimiter_char": " ", "do_lower_case": False, "target_lang": None},
         files=("vocab.json",),
+    ),
+    _class("BertGenerationTokenizer", "sentencepieces:BertGeneration", _tokens(f"{SPM} sep=<::::>"), files=SPIECE),
+    _class(
+        "GPTSw3Tokenizer",
+        "sentencepieces:GPTSw3",
+        {"do_lower_case": False, "remove_space": False, "keep_accents": False, "pad_token": None, "unk_token": None}
+        | {"eos_token": None, "bos_token": None},
+        files=SPIECE,
+        prepare=_prepare("sentencepieces:gpt_sw3_tokens"),
+    ),
+    _class(
+        "SiglipTokenizer",
+        "sentencepieces:Siglip",
+        _tokens("eos=</s> unk=<unk> pad=</s>") | {"model_max_length": 64, "do_lower_case": True},
+        files=SPIECE,
+        prepare=_prepare("sentencepieces:siglip_tokens"),
+    ),
+    _class(
+        "SpeechT5Tokenizer", "sentencepieces:SpeechT5", _tokens(SPM) | {"normalize": False}, files=("spm_char.model",)
+    ),
+    _class(
+        "MarianTokenizer",
+        "translation:Marian",
+        {"source_lang": None, "target_lang": None, "unk_token": "<unk>", "eos_token": "</s>", "pad_token": "<pad>"}
+        | {"model_max_length": 512, "separate_vocabs": False},
+        files=("vocab.json",),
+        other_files={"source_spm": "source.spm", "target_spm": "target.spm", "target_vocab_file": "target_vocab.json"},
+    ),
+    _class(
+        "M2M100Tokenizer",
+        "translation:M2M100Tokens",
+        {"src_lang": None, "tgt_lang": None, "bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>"}
+        | {"pad_token": "<pad>", "unk_token": "<unk>", "language_codes": "m2m100", "num_madeup_words": 8},
+        files=("vocab.json",),
+        other_files={"spm_file": "sentencepiece.bpe.model"},
+    ),
+    _class(
+        "Speech2TextTokenizer",
+        "translation:Speech2Text",
+        _tokens(SPM) | {"do_upper_case": False, "do_lower_case": False, "tgt_lang": None, "lang_codes": None},
+        files=("vocab.json",),
+        other_files={"spm_file": "sentencepiece.bpe.model"},
+        prepare=_prepare("translation:speech2text_tokens"),
+    ),
+    _class(
+        "PLBartTokenizer",
+        "translation:PLBart",
+        _tokens("bos=<s> eos=</s> sep=</s> cls=<s> unk=<unk> pad=<pad> mask=<mask>")
+        | {"language_codes": "base", "src_lang": None, "tgt_lang": None, "clean_up_tokenization_spaces": True},
+        files=("sentencepiece.bpe.model",),
+        prepare=_prepare("translation:plbart_tokens"),
     ),
 ]
