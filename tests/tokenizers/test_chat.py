@@ -382,6 +382,54 @@ def _functions():
     return [get_weather, nothing, containers, unions, method]
 
 
+ODD_TOOLS = {
+    "bare types": (
+        "a: list, b: List, c: tuple, d: Tuple, e: Dict, f: None",
+        ["a: A", "b: B", "c: C", "d: D", "e: E", "f: F"],
+    ),
+    "unions": (
+        "a: int | float, b: list | tuple, c: list[int] | tuple[int, int], d: dict | None",
+        ["a: A", "b: B", "c: C", "d: D"],
+    ),
+    "choices": ("a: str, b: Tuple", ['a: A (CHOICES: ["x", " y "])', "b: B (choices: [1, 2.5, null])"]),
+    "choices that are no json": ("a: str", ['a: A (choices: "x)']),
+    "blank lines": ("a: str, b: str", ["a: one", "", "    more", "", "b: two"]),
+    "deeper names": ("a: str", ["a: one", "    b: not an argument", "c: surplus"]),
+    "texts as hints": ("a: 'int', b: 'list[str] | None' = None", ["a: A", "b: B"]),
+    "any number": ("*args: int, **more: str", ["args: A", "more: B"]),
+    "a type in the docstring": ("a: int", ["a (int): A"]),
+    "self with a hint": ("self: int, a: int", ["self: S", "a: A"]),
+    "literals": ("a: Literal['x', 1, None], b: Literal[True]", ["a: A", "b: B"]),
+    "a literal of bytes": ("a: Literal[b'x']", ["a: A"]),
+    "a set": ("a: set[int]", ["a: A"]),
+    "a tuple of one": ("a: tuple[int]", ["a: A"]),
+    "a long tuple": ("a: tuple[int, ...]", ["a: A"]),
+    "no hint": ("a", ["a: A"]),
+    "not told": ("a: int", ["b: B"]),
+    "nothing to tell": ("", []),
+}
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ODD_TOOLS)
+def test_an_odd_functions_schema_is_the_references(name):
+    """What it gives, or the exception of the same name."""
+    from transformers.utils import get_json_schema as theirs
+
+    signature, lines = ODD_TOOLS[name]
+    arguments = "".join(f"\n        {line}" for line in lines)
+    source = f"def tool({signature}):\n    '''Does it.\n\n    Args:{arguments}\n    '''"
+    scope = dict(vars(typing))
+    exec(source, scope)
+    results = []
+    for schema in (get_json_schema, theirs):
+        try:
+            results.append(schema(scope["tool"]))
+        except Exception as problem:
+            results.append(type(problem).__name__)
+    assert results[0] == results[1]
+
+
 @pytest.mark.reference
 @pytest.mark.parametrize("function", _functions(), ids=lambda f: f.__name__)
 def test_a_functions_schema_is_the_references(function):

@@ -9,10 +9,15 @@ NAMES = {
     "AutoTokenizer": "bearhug.tokenizers.auto",
     "BatchEncoding": "bearhug.tokenizers.encoding",
     "CharSpan": "bearhug.tokenizers.encoding",
+    "DocstringParsingException": "bearhug.tokenizers.chat",
+    "Explanation": "bearhug.tokenizers.explain",
     "PreTrainedTokenizer": "bearhug.tokenizers.tokenizer",
     "PreTrainedTokenizerBase": "bearhug.tokenizers.tokenizer",
     "PreTrainedTokenizerFast": "bearhug.tokenizers.tokenizer",
+    "ResponseParser": "bearhug.tokenizers.response",
+    "Shrunk": "bearhug.tokenizers.shrink",
     "TokenSpan": "bearhug.tokenizers.encoding",
+    "TypeHintParsingException": "bearhug.tokenizers.chat",
     "get_json_schema": "bearhug.tokenizers.chat",
 }
 

@@ -219,6 +219,14 @@ def _checked(documents: Sequence[dict] | None) -> Sequence[dict] | None:
 # -- tools: a Python function -> the JSON schema that models are shown
 
 
+class TypeHintParsingException(TypeError):
+    """A tool's argument has no type hint, or one that JSON has no word for."""
+
+
+class DocstringParsingException(ValueError):
+    """A tool has no docstring, or one that says nothing about an argument."""
+
+
 def tool_schemas(tools: Sequence[dict | Callable] | None) -> list[dict] | None:
     """Functions become their schemas; dicts are schemas already.
 
@@ -256,20 +264,20 @@ def get_json_schema(function: Callable) -> dict:
     {'type': 'integer', 'description': 'The first one.'}
 
     Raises:
-        ValueError: no docstring, or an argument that it does not describe.
-        TypeError: an argument without a type hint, or with one that JSON has no word for.
+        DocstringParsingException: (a ValueError) no docstring, or an argument that it does not describe.
+        TypeHintParsingException: (a TypeError) an argument without a type hint, or one that JSON has no word for.
     """
     name = getattr(function, "__name__", "operation")
     docstring = (inspect.getdoc(function) or "").strip()
     if not docstring:
-        raise ValueError(
+        raise DocstringParsingException(
             f'the tool {name}() has no docstring; it needs one: """What it does. Args: name: what it is."""'
         )
     description, arguments, returns = _parse_docstring(docstring)
     properties, required, result = _parameters(function, name)
     for argument, schema in properties.items():
         if argument not in arguments:
-            raise ValueError(
+            raise DocstringParsingException(
                 f"the docstring of the tool {name}() says nothing about its argument {argument!r}; add a line to its "
                 f"Args: section: `{argument}: what it is`.{near(argument, arguments)}"
             )
@@ -294,7 +302,7 @@ def _parse_docstring(text: str) -> tuple[str, dict[str, str], str | None]:
     if start := re.search(r"\n\s*Args:\n", text):
         block = re.split(r"\s*(?:Returns:|Raises:)", text[start.end() :], maxsplit=1)[0]
         name, indent = None, ""
-        for line in block.split("\n"):
+        for line in filter(str.strip, block.split("\n")):
             begins = re.match(r"([ \t]*)(\w+):\s*(.*)", line)
             if begins and (name is None or not re.match(re.escape(indent) + r"[ \t]", line)):
                 indent, name, arguments[begins[2]] = begins[1], begins[2], begins[3]
@@ -318,7 +326,7 @@ def _parameters(function: Callable, name: str) -> tuple[dict[str, dict], list[st
         if argument == implicit:
             continue
         if parameter.annotation is inspect.Parameter.empty:
-            raise TypeError(
+            raise TypeHintParsingException(
                 f"the argument {argument!r} of the tool {name}() has no type hint; write `{argument}: str`, say."
             )
         if parameter.default is inspect.Parameter.empty:
@@ -328,7 +336,7 @@ def _parameters(function: Callable, name: str) -> tuple[dict[str, dict], list[st
     properties = {key: _type_schema(hint) for key, hint in hints.items()}
     try:
         result = None if returned is inspect.Parameter.empty else _type_schema(returned)
-    except TypeError:
+    except TypeHintParsingException:
         result = None  # a result may be anything: the model does not write it
     return properties, required, result
 
@@ -341,7 +349,7 @@ def _type_schema(hint: Any) -> dict:
     """A type hint as JSON schema.
 
     Raises:
-        TypeError: JSON has no word for it.
+        TypeHintParsingException: JSON has no word for it.
     """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is None and isinstance(hint, type) and issubclass(hint, Enum):
@@ -353,10 +361,14 @@ def _type_schema(hint: Any) -> dict:
     if origin is Literal:
         return _enumeration(list(arguments), "typing.Literal")
     if origin is list:
-        return {"type": "array", "items": _type_schema(arguments[0])}
+        return {"type": "array"} | ({"items": _type_schema(arguments[0])} if arguments else {})
     if origin is tuple:
+        if not arguments:
+            return {"type": "array"}
         if len(arguments) == 1 or ... in arguments:
-            raise TypeError(f"the type hint {hint} has no JSON schema: write list[...] for many values of one type.")
+            raise TypeHintParsingException(
+                f"the type hint {hint} has no JSON schema: write list[...] for many values of one type."
+            )
         return {"type": "array", "prefixItems": [_type_schema(argument) for argument in arguments]}
     if origin is dict:
         values = {"additionalProperties": _type_schema(arguments[1])} if len(arguments) == 2 else {}
@@ -381,9 +393,9 @@ def _plain_type(hint: Any) -> dict:
     raise _no_schema(hint)
 
 
-def _no_schema(hint: Any) -> TypeError:
+def _no_schema(hint: Any) -> TypeHintParsingException:
     known = either(["int", "float", "str", "bool", "an Enum", "a Literal", "list, tuple, dict or Union of those"])
-    return TypeError(
+    return TypeHintParsingException(
         f"the type hint {hint!r} has no JSON schema; known are {known}.\n"
         "For another type, write the tool's JSON schema by hand and pass that dict instead of the function."
     )
@@ -391,7 +403,7 @@ def _no_schema(hint: Any) -> TypeError:
 
 def _enumeration(values: list, where: str) -> dict:
     if not values or any(type(value) not in SCALARS for value in values):
-        raise TypeError(
+        raise TypeHintParsingException(
             f"{where} holds {values}; a JSON schema can list only int, float, str, bool and None, at least one."
         )
     kinds = list(dict.fromkeys(SCALARS[type(value)] for value in values))
