@@ -8,6 +8,7 @@
 
 #include "bytes.hpp"
 #include "model.hpp"
+#include "pages.hpp"
 #include "unicode.hpp"
 
 namespace bearhug {
@@ -27,6 +28,8 @@ class MergeTable {
     void set(std::uint32_t left, std::uint32_t right, Merge merge) { cells_[find(left, right)] = {left, right, merge}; }
     Merge get(std::uint32_t left, std::uint32_t right) const { return cells_[find(left, right)].merge; }
 
+    void prefetch(std::uint32_t left, std::uint32_t right) const { __builtin_prefetch(&cells_[slot(left, right)]); }
+
     template <class Visit>
     void each(Visit visit) const {
         for (const auto& cell : cells_)
@@ -38,14 +41,17 @@ class MergeTable {
         std::uint32_t left = no_id, right = no_id;
         Merge merge;
     };
+    std::size_t slot(std::uint32_t left, std::uint32_t right) const {
+        const std::uint64_t hash = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
+        return (hash ^ hash >> 32) & mask_;
+    }
     std::size_t find(std::uint32_t left, std::uint32_t right) const {
-        std::uint64_t hash = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
-        std::size_t at = (hash ^ hash >> 32) & mask_;
+        std::size_t at = slot(left, right);
         while (cells_[at].merge.rank != no_id && (cells_[at].left != left || cells_[at].right != right))
             at = (at + 1) & mask_;
         return at;
     }
-    std::vector<Cell> cells_;
+    PagedVector<Cell> cells_;
     std::size_t mask_ = 0;
 };
 
@@ -156,9 +162,8 @@ class Bpe : public Model {
             for (std::size_t i = 0; i < count; ++i) {
                 const std::uint32_t end = ends[done + i], size = end - from;
                 if (size <= PieceCache::longest) {
-                    keys[i] = from + PieceCache::reads <= text.size()
-                                  ? PieceCache::wide_key(text.data() + from, size)
-                                  : PieceCache::key(text.substr(from, size));
+                    keys[i] = from + PieceCache::reads <= text.size() ? PieceCache::wide_key(text.data() + from, size)
+                                                                      : PieceCache::key(text.substr(from, size));
                     slots[i] = static_cast<std::uint32_t>(PieceCache::slot(keys[i]));
                     cache.prefetch(slots[i]);
                 } else {
@@ -215,11 +220,11 @@ class Bpe : public Model {
 
     void read_merges(const Merges& merges) {
         table_.reserve(merges.size());
+        if (merges.empty()) return;
         const std::size_t prefix =
             settings_.continuing_subword_prefix ? settings_.continuing_subword_prefix->size() : 0;
-        std::string whole;
-        auto id_of = [&](std::string_view token, std::uint32_t rank) {
-            const std::uint32_t id = vocabulary.find(token);
+        std::string joined;
+        auto known = [&](std::uint32_t id, std::string_view token, std::size_t rank) {
             if (id == no_id)
                 throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model needs the token '" +
                                             std::string(token) +
@@ -227,17 +232,56 @@ class Bpe : public Model {
                                             "come from the same tokenizer.");
             return id;
         };
-        for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
-            const auto [left, right] = merges[rank];
-            if (right.size() < prefix)
-                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" +
-                                            std::string(left) + " " + std::string(right) +
-                                            "', is shorter than continuing_subword_prefix '" +
-                                            *settings_.continuing_subword_prefix + "'.");
-            whole.assign(left);
-            whole += right.substr(prefix);
-            const auto left_id = id_of(left, rank), right_id = id_of(right, rank);
-            table_.set(left_id, right_id, {rank, id_of(whole, rank)});
+        if (vocabulary.size() == 0) known(no_id, merges[0].first, 0);
+        // Each merge is worked on five times, with others in between, while what it needs comes from memory.
+        constexpr std::size_t steps = 8, first = steps, second = 2 * steps, third = 3 * steps, fourth = 4 * steps;
+        Vocabulary::Search lefts[fourth], rights[fourth];
+        struct Ready {
+            std::uint32_t left, right, whole;
+        } ready[fourth];
+        std::uint32_t guess = 0;  // files name merges in the order of the tokens that they make
+        for (std::size_t i = 0; i < merges.size() + fourth; ++i) {
+            if (i >= fourth) {
+                const std::size_t rank = i - fourth;
+                const Ready& made = ready[rank % fourth];
+                table_.set(made.left, made.right, {static_cast<std::uint32_t>(rank), made.whole});
+            }
+            if (i >= third && i - third < merges.size()) {
+                const std::size_t rank = i - third;
+                const auto [left, right] = merges[rank];
+                Ready& made = ready[rank % fourth];
+                if (right.size() < prefix)
+                    throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" +
+                                                std::string(left) + " " + std::string(right) +
+                                                "', is shorter than continuing_subword_prefix '" +
+                                                *settings_.continuing_subword_prefix + "'.");
+                made.left = known(lefts[rank % fourth].finish(vocabulary), left, rank);
+                made.right = known(rights[rank % fourth].finish(vocabulary), right, rank);
+                const auto rest = right.substr(prefix);
+                if (vocabulary.is(guess, left, rest)) {
+                    made.whole = guess;
+                } else if (vocabulary.is(guess + 1, left, rest)) {
+                    made.whole = guess + 1;
+                } else {
+                    joined.assign(left);
+                    joined += rest;
+                    made.whole = known(vocabulary.find(joined), joined, rank);
+                }
+                guess = made.whole;
+                table_.prefetch(made.left, made.right);
+            }
+            if (i >= second && i - second < merges.size()) {
+                lefts[(i - second) % fourth].fetch_text(vocabulary);
+                rights[(i - second) % fourth].fetch_text(vocabulary);
+            }
+            if (i >= first && i - first < merges.size()) {
+                lefts[(i - first) % fourth].fetch_entry(vocabulary);
+                rights[(i - first) % fourth].fetch_entry(vocabulary);
+            }
+            if (i < merges.size()) {
+                lefts[i % fourth].start(vocabulary, merges[i].first);
+                rights[i % fourth].start(vocabulary, merges[i].second);
+            }
         }
     }
 

@@ -66,7 +66,7 @@ struct BpeSettings {
     std::optional<std::string> unk_token, continuing_subword_prefix, end_of_word_suffix;
     bool fuse_unk = false, byte_fallback = false, ignore_merges = false;
 };
-using Merges = std::vector<std::pair<std::string_view, std::string_view>>;
+using Merges = PagedVector<std::pair<std::string_view, std::string_view>>;
 
 // Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). Throws std::invalid_argument where a merge names an
 // unknown token.

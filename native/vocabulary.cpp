@@ -14,51 +14,65 @@ void Vocabulary::reserve(std::size_t tokens, std::size_t bytes) {
 
 void Vocabulary::grow(std::size_t slots) {
     if (slots <= slots_.size()) return;
-    slots_.assign(slots, no_id);
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) slots_[slot_of(text(entries_[i]))] = i;
-}
-
-std::size_t Vocabulary::slot_of(std::string_view token) const {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t slot = hash_bytes(token) & mask;
-    while (slots_[slot] != no_id && text(entries_[slots_[slot]]) != token) slot = (slot + 1) & mask;
-    return slot;
+    slots_.assign(slots, {});
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+        const auto hash = hash_bytes(text(entries_[i]));
+        slots_[slot_of(text(entries_[i]), hash)] = {i, mark_of(hash)};
+    }
 }
 
 void Vocabulary::add(std::string_view token, std::uint32_t id) {
     if ((entries_.size() + 1) * 2 > slots_.size()) grow(std::max<std::size_t>(64, slots_.size() * 2));
-    const std::size_t slot = slot_of(token);
-    std::uint32_t index = slots_[slot];
-    if (index == no_id) {
-        index = static_cast<std::uint32_t>(entries_.size());
-        slots_[slot] = index;
+    const auto hash = hash_bytes(token);
+    Slot& slot = slots_[slot_of(token, hash)];
+    if (slot.entry == no_id) {
+        slot = {static_cast<std::uint32_t>(entries_.size()), mark_of(hash)};
         entries_.push_back({block_.size(), static_cast<std::uint32_t>(token.size()), id});
         block_ += token;
     } else {
-        entries_[index].id = id;
+        entries_[slot.entry].id = id;
     }
+    set_entry_of(id, slot.entry);
+}
+
+bool Vocabulary::add_all(const PagedVector<std::pair<std::string_view, std::uint32_t>>& tokens) {
+    std::size_t bytes = 0;
+    for (const auto& [token, id] : tokens) bytes += token.size();
+    reserve(tokens.size(), bytes);
+    constexpr std::size_t ahead = 16;
+    Search searches[ahead];
+    for (std::size_t i = 0; i < tokens.size() + ahead; ++i) {
+        if (i >= ahead) {
+            const auto& [token, id] = tokens[i - ahead];
+            const auto hash = searches[i % ahead].hash;
+            Slot& slot = slots_[slot_of(token, hash)];
+            if (slot.entry != no_id) return false;
+            slot = {static_cast<std::uint32_t>(entries_.size()), mark_of(hash)};
+            entries_.push_back({block_.size(), static_cast<std::uint32_t>(token.size()), id});
+            block_ += token;
+            set_entry_of(id, slot.entry);
+        }
+        if (i < tokens.size()) searches[i % ahead].start(*this, tokens[i].first);
+    }
+    return true;
+}
+
+void Vocabulary::set_entry_of(std::uint32_t id, std::uint32_t entry) {
     id_limit_ = std::max(id_limit_, id + 1);
-    if (id < by_id_.size()) {
-        by_id_[id] = index;
-    } else if (id < entries_.size() * 4 + 65536) {
+    if (id >= by_id_.size()) {
+        if (id >= entries_.size() * 4 + 65536) {
+            by_far_id_[id] = entry;
+            return;
+        }
         by_id_.resize(id + 1, no_id);
-        by_id_[id] = index;
-    } else {
-        by_far_id_[id] = index;
     }
+    by_id_[id] = entry;
 }
 
 std::uint32_t Vocabulary::find(std::string_view token) const {
     if (slots_.empty()) return no_id;
-    const std::uint32_t index = slots_[slot_of(token)];
-    return index == no_id ? no_id : entries_[index].id;
-}
-
-std::uint32_t Vocabulary::entry_of(std::uint32_t id) const {
-    if (id < by_id_.size() && by_id_[id] != no_id) return by_id_[id];
-    if (by_far_id_.empty()) return no_id;
-    const auto found = by_far_id_.find(id);
-    return found == by_far_id_.end() ? no_id : found->second;
+    const std::uint32_t entry = slots_[slot_of(token, hash_bytes(token))].entry;
+    return entry == no_id ? no_id : entries_[entry].id;
 }
 
 std::string_view Vocabulary::token(std::uint32_t id) const {

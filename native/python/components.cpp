@@ -1,11 +1,16 @@
 // The parts of a tokenizer: normalizers, pre-tokenizers, models, post-processors, decoders.
 #include "convert.hpp"
+#include "tokenizer_file.hpp"
 
 namespace bearhug::python {
 
 namespace {
 
-Vocabulary vocabulary(nb::dict given) {
+Vocabulary vocabulary(nb::handle words) {
+    if (nb::isinstance<Vocabulary>(words)) return nb::cast<const Vocabulary&>(words);
+    if (!PyDict_Check(words.ptr()))
+        type_error("the vocabulary is of the type " + class_name(words) + "; expected a dict, token -> id.");
+    const auto given = nb::borrow<nb::dict>(words);
     constexpr std::uint32_t limit = 1u << 31;
     std::size_t bytes = 0;
     PyObject *token = nullptr, *id = nullptr;
@@ -29,7 +34,7 @@ Vocabulary vocabulary(nb::dict given) {
     return out;
 }
 
-Merges merges(const Items& given) {
+Merges read_merges(const Items& given) {
     Merges out;
     out.reserve(given.size());
     auto problem = [&](std::size_t i) {
@@ -323,22 +328,27 @@ void bind_components(nb::module_& m) {
         .def("merges", &Model::merges)
         .def_static(
             "bpe",
-            [](std::string json, nb::dict vocab, nb::object given, std::optional<double> dropout,
+            [](std::string json, nb::object vocab, nb::object given, std::optional<double> dropout,
                std::optional<std::string> unk_token, std::optional<std::string> prefix,
                std::optional<std::string> suffix, bool fuse_unk, bool byte_fallback, bool ignore_merges) -> M {
-                const Items items(given, "merges");
                 BpeSettings settings{std::nullopt, std::move(unk_token), std::move(prefix), std::move(suffix),
                                      fuse_unk,     byte_fallback,        ignore_merges};
                 if (dropout) settings.dropout = static_cast<float>(*dropout);
+                auto words = vocabulary(vocab);
+                if (nb::isinstance<PyMerges>(given)) {
+                    const auto& merges = nb::cast<const PyMerges&>(given).texts.pairs;
+                    return described<Model>(std::move(json), make_bpe(std::move(words), merges, std::move(settings)));
+                }
+                const Items items(given, "merges");
                 return described<Model>(std::move(json),
-                                        make_bpe(vocabulary(vocab), merges(items), std::move(settings)));
+                                        make_bpe(std::move(words), read_merges(items), std::move(settings)));
             },
             "json"_a, "vocab"_a, "merges"_a, "dropout"_a.none(), "unk_token"_a.none(),
             "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(), "fuse_unk"_a, "byte_fallback"_a,
             "ignore_merges"_a)
         .def_static(
             "wordpiece",
-            [](std::string json, nb::dict vocab, std::string unk_token, std::string prefix,
+            [](std::string json, nb::object vocab, std::string unk_token, std::string prefix,
                std::size_t max_chars) -> M {
                 return described<Model>(std::move(json), make_wordpiece(vocabulary(vocab), std::move(unk_token),
                                                                         std::move(prefix), max_chars));
@@ -362,7 +372,7 @@ void bind_components(nb::module_& m) {
             "json"_a, "vocab"_a, "unk_id"_a.none() = nb::none(), "byte_fallback"_a = false)
         .def_static(
             "wordlevel",
-            [](std::string json, nb::dict vocab, std::string unk_token) -> M {
+            [](std::string json, nb::object vocab, std::string unk_token) -> M {
                 return described<Model>(std::move(json), make_wordlevel(vocabulary(vocab), std::move(unk_token)));
             },
             "json"_a, "vocab"_a, "unk_token"_a);

@@ -256,3 +256,84 @@ def test_expressions_mean_what_they_mean_in_oniguruma():
         flat = patterns.finder(name)(text)
         ours = [(text[a:b], (a, b)) for a, b in zip(flat[::2], flat[1::2], strict=True) if a < b]
         assert ours == cut.pre_tokenize_str(text), name
+
+
+MODEL = {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "ä": 1, "\u2028": 7, "\0": 3, '"\\/': 4, "𝔾": 5}}
+
+
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+@pytest.mark.parametrize("indent", [None, 0, 2, "\t \r\n"])
+def test_a_file_is_read_the_same_in_all_spellings(ensure_ascii, indent):
+    """The reader that makes no Python objects gives what Python's gives."""
+    merges = [["a", "ä"], ["\0", '"\\/']] * 9
+    added = [{"id": 9, "content": "<\t>", "single_word": True}, {"content": "[x]", "id": 10, "special": True}]
+    given = {"extra": [1.5e3, {}, [], True, None, '}]"'], "added_tokens": added, "model": MODEL | {"merges": merges}}
+
+    lean = file.lean(json.dumps(given, ensure_ascii=ensure_ascii, indent=indent).encode())
+
+    assert lean is not None
+    model = lean["model"]
+    assert model["vocab"].to_dict() == MODEL["vocab"]
+    assert [list(pair) for pair in model["merges"].to_list()] == merges
+    assert [
+        (id, token.content, token.single_word, token.special, token.normalized) for id, token in lean["added_tokens"]
+    ] == [
+        (9, "<\t>", True, False, True),
+        (10, "[x]", False, True, False),
+    ]
+    assert lean["extra"] == given["extra"]
+    assert model["unk_token"] == "a"
+
+
+@pytest.mark.parametrize(
+    "vocab",
+    [
+        '{"a": 0, "a": 1}',
+        '{"a": 1.0}',
+        '{"a": -1}',
+        '{"a": 01}',
+        '{"a": 2147483648}',
+        '{"a": 99999999999999999999}',
+        '{"a": 0,}',
+        '{"a" 0}',
+        '{"\\ud800": 0}',
+        '{"\\udc00\\ud800": 0}',
+        '{"\\x": 0}',
+        '{"\\u00g0": 0}',
+        '{"a\n": 0}',
+        '{"a: 0}',
+        '{"a": 0',
+        '{"a": 0}}',
+        '{"a": 0}, "vocab": {"a": 0}',
+        '{"a": true}',
+        "{1: 0}",
+    ],
+)
+def test_what_is_not_plain_is_left_to_pythons_reader(vocab):
+    assert file.lean(f'{{"model": {{"vocab": {vocab}}}}}'.encode()) is None
+
+
+def test_bytes_that_are_no_utf8_are_refused():
+    with pytest.raises(ValueError):
+        file.loads(b'{"model": {"type": "WordLevel", "vocab": {"\xff": 0}, "unk_token": "a"}}')
+
+
+@given(st.text(st.sampled_from('{}[]",:\\ \nab01.u"}]'), max_size=40))
+@settings(max_examples=500, deadline=None)
+def test_any_text_is_read_or_left(text):
+    """What the lean reader takes, Python's takes too, and both see the same."""
+    for around in ("%s", '{"model": {"vocab": %s}}', '{"model": {"merges": %s}}', '{"added_tokens": %s}', '{"a": %s}'):
+        whole = around % text
+        lean = file.lean(whole.encode())
+        if lean is not None:
+            assert json.loads(whole).keys() == lean.keys()
+
+
+def test_merge_lines_are_read_as_python_reads_them(tmp_path):
+    for text in ("#version: 0.2\na b\r\n\nĠ t\n", "a b\rc d\n", "a b", ""):
+        path = tmp_path / "merges.txt"
+        path.write_bytes(text.encode())
+        lines = [
+            line for line in path.read_text(encoding="utf-8").split("\n") if line and not line.startswith("#version")
+        ]
+        assert file.read_merges(path) == [tuple(line.split(" ")) for line in lines]

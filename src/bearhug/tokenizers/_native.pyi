@@ -144,6 +144,32 @@ class Encoded:
     def select(self, rows: Sequence[int]) -> Encoded:
         """Some rows, in the given order."""
 
+class Words:
+    """token -> id, as a file holds them: what a model is made from without a Python object a token."""
+
+    def __len__(self) -> int: ...
+    def to_dict(self) -> dict[str, int]: ...
+
+class Merges:
+    """Pairs of tokens, the first rank first, as a file holds them."""
+
+    def __len__(self) -> int: ...
+    def to_list(self) -> list[tuple[str, str]]: ...
+
+def read_tokenizer_file(
+    file: bytes,
+) -> tuple[bytes, Words | None, Merges | None, list[tuple[int, AddedToken]] | None] | None:
+    """A tokenizer.json -> (the rest of it, its model's vocabulary, merges, its added tokens).
+
+    None for what is not plain (errors, lone surrogates, a name said twice): another reader must take or explain it.
+    """
+
+def read_vocabulary(file: bytes) -> Words | None:
+    """A vocab.json; None for what is not plain."""
+
+def read_merge_lines(file: bytes) -> Merges | None:
+    """A merges.txt; None for what is not plain."""
+
 class Normalizer:
     """Text -> text. `json` is its tokenizer.json description."""
 
@@ -233,8 +259,8 @@ class Model:
     @staticmethod
     def bpe(
         json: str,
-        vocab: Mapping[str, int],
-        merges: Sequence[tuple[str, str] | str],
+        vocab: dict[str, int] | Words,
+        merges: Sequence[tuple[str, str] | str] | Merges,
         dropout: float | None,
         unk_token: str | None,
         continuing_subword_prefix: str | None,
@@ -246,7 +272,7 @@ class Model:
     @staticmethod
     def wordpiece(
         json: str,
-        vocab: Mapping[str, int],
+        vocab: dict[str, int] | Words,
         unk_token: str,
         continuing_subword_prefix: str,
         max_input_chars_per_word: int,
@@ -256,7 +282,7 @@ class Model:
         json: str, vocab: Sequence[tuple[str, float]], unk_id: int | None = None, byte_fallback: bool = False
     ) -> Model: ...
     @staticmethod
-    def wordlevel(json: str, vocab: Mapping[str, int], unk_token: str) -> Model: ...
+    def wordlevel(json: str, vocab: dict[str, int] | Words, unk_token: str) -> Model: ...
 
 class PostProcessor:
     """Adds special tokens around one or two encoded sequences."""

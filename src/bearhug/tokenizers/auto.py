@@ -171,4 +171,4 @@ def _known(name: str | None) -> type[PreTrainedTokenizerFast]:
 
 def _is_byte_level(repo: Repo) -> bool:
     path = repo.path("tokenizer.json")
-    return path is not None and '"ByteLevel"' in path.read_text(encoding="utf-8")
+    return path is not None and b'"ByteLevel"' in path.read_bytes()

@@ -140,7 +140,8 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
     options: dict[str, Any] = read_json(repo, CONFIG) or {}
     declared = options.pop("tokenizer_class", None)
     options.pop("init_inputs", None)
-    description = read_json(repo, "tokenizer.json")
+    path = repo.path("tokenizer.json")
+    description = None if path is None else file.lean(path.read_bytes()) or read_json(repo, "tokenizer.json")
     if description is not None:
         for key in ("add_bos_token", "add_eos_token"):  # the post-processor of tokenizer.json says it
             options.pop(key, None)
@@ -158,6 +159,7 @@ def read(cls: type[PreTrainedTokenizerFast], repo: Repo, given: Mapping[str, Any
         if given.get(key) is None:
             path = repo.path(filename)
             options[key] = None if path is None else str(path)
+    vocabulary: dict[str, Any]
     if cls.kind.python:
         vocabulary = _own_files(cls, repo)
     elif description is None:
@@ -268,7 +270,8 @@ def _special_and_added_tokens(
         for text, id in (read_json(repo, "added_tokens.json") or {}).items():
             added[id] = AddedToken(text, normalized=text not in special, special=text in special)
         for token in (description or {}).get("added_tokens", []):
-            added[token["id"]] = added_token(token)
+            id, token = token if isinstance(token, tuple) else (token["id"], added_token(token))
+            added[id] = token
     for key, value in options.items():
         if isinstance(value, dict) and value.get("__type") == "AddedToken":
             options[key] = added_token(value)

@@ -132,7 +132,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         elif tokenizer_object is not None:
             description = json.loads(tokenizer_object.to_str())
         elif tokenizer_file is not None:
-            description = file.read(tokenizer_file)
+            description = file.read_lean(tokenizer_file)
         elif self.kind.parts is not None and vocab is not None:
             description = self._from_parts(vocab, merges, processor, settings)
         else:
@@ -151,7 +151,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         parts["model"] = parts["model"] | {"vocab": vocab}
         if parts["model"]["type"] == "BPE":
             parts["model"]["merges"] = (
-                vocabulary.merges_for(vocab, settings) if merges is None else file.read_merges(merges)
+                vocabulary.merges_for(vocab, settings) if merges is None else file.read_lean_merges(merges)
             )
         settings.pop("_spm_precompiled_charsmap", None)
         limits = {key: settings.pop(f"tokenizer_{key}", None) for key in ("truncation", "padding")}

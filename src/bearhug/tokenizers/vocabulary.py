@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bearhug.tokenizers import file, sentencepiece, tekken, tiktoken
-from bearhug.tokenizers._native import AddedToken
+from bearhug.tokenizers._native import AddedToken, Words
 from bearhug.tokenizers.classes.kind import TokenizerClass, text
 from bearhug.tokenizers.special_tokens import NAMED
 
@@ -49,7 +49,7 @@ def read(kind: TokenizerClass, path: str | os.PathLike, merges: Any, options: Ma
             f"{kind.name} is made from a SentencePiece model ({' or '.join(kind.files) or 'spiece.model'}), or from a "
             f"list of (piece, score); {str(path)!r} is neither."
         )
-    return {"vocab": file.read_vocab(path), "merges": merges}
+    return {"vocab": file.read_lean_vocab(path), "merges": merges}
 
 
 def _from_ranks(ranks: Mapping[bytes, int], options: Mapping[str, Any]) -> Json:
@@ -89,6 +89,7 @@ def _from_sentencepiece(
 
 def merges_for(vocab: Any, options: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The merges that a BPE vocabulary implies, where no file gives any; special tokens take no part."""
+    vocab = vocab.to_dict() if isinstance(vocab, Words) else vocab
     extra = [*(options.get("additional_special_tokens") or []), *(options.get("extra_special_tokens") or [])]
     named = [options[name] for name in NAMED if options.get(name) is not None]
     return sentencepiece.merges_of(vocab, skip={text(token) for token in [*named, *extra]})

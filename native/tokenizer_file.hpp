@@ -1,0 +1,34 @@
+// The bulk of a tokenizer.json, read without an object a token: its vocabulary, its merges and its added tokens.
+#pragma once
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "added.hpp"
+#include "model.hpp"
+#include "vocabulary.hpp"
+
+namespace bearhug {
+
+// Merges as pairs of texts: views of the file, or of strings kept here.
+struct MergeTexts {
+    Merges pairs;
+    std::deque<std::string> own;
+};
+
+struct TokenizerFile {
+    std::string rest;  // the file, with an empty object or list where something was taken out
+    std::optional<Vocabulary> vocabulary;
+    std::optional<MergeTexts> merges;
+    std::optional<std::vector<std::pair<std::uint32_t, AddedToken>>> added;
+};
+
+// All three give nothing for what is not plain (see json.hpp). Views of `text` stay in what they give.
+std::optional<TokenizerFile> read_tokenizer_file(std::string_view text);
+std::optional<Vocabulary> read_vocabulary(std::string_view json);  // {"token": id, ...}
+std::optional<MergeTexts> read_merges(std::string_view lines);     // merges.txt
+
+}  // namespace bearhug
