@@ -93,10 +93,7 @@ def assert_agrees(description: dict, of_other, but=frozenset()) -> None:
                 assert row[name] == expected[name], f"{text!r}, {pair!r}: {name}"
 
 
-NOT_IN_THE_CORE = {"unigram charsmap", "unigram nmt", "fixed length", "unicode scripts"}
-
-
-@pytest.mark.parametrize("name", [name for name in MAKES if name not in NOT_IN_THE_CORE])
+@pytest.mark.parametrize("name", MAKES)
 def test_the_twin_agrees_with_the_core(name):
     """Every field of texts, pairs and words, with special tokens and without."""
     description = whole(MAKES[name]())
@@ -207,7 +204,10 @@ def test_real_vocabularies(name, shared):
     description = whole(REAL[name](shared))
     theirs = tokenizers.Tokenizer.from_str(json.dumps(description))
 
+    core = file.build(json.loads(json.dumps(description)))
+
     assert_agrees(description, lambda *args: of_reference(theirs, *args))
+    assert_agrees(description, lambda *args: of_core(core, description, *args))
 
 
 def test_chance_leaves_merges_out_and_never_letters():
