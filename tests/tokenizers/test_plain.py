@@ -179,7 +179,7 @@ def from_json(path) -> dict:
 
 def from_gpt2(folder) -> dict:
     made = GPT2Tokenizer(vocab_file=folder / "encoder.json", merges_file=folder / "vocab.bpe")
-    return file.describe(made.backend_tokenizer)
+    return file.describe(made._core)
 
 
 def from_sentencepiece(path) -> dict:

@@ -66,10 +66,10 @@ def test_a_smaller_vocabulary_still_spells_everything_it_had_letters_for(name, f
     assert least <= len(small) <= size
     for text in TEXTS:
         old, new = (t(text, add_special_tokens=False, verbose=False)["input_ids"] for t in (tokenizer, small))
-        if tokenizer.backend_tokenizer.model.kind != "WordLevel":
-            unknown = [t.backend_tokenizer.unk_id for t in (tokenizer, small)]
+        if tokenizer._core.model.kind != "WordLevel":
+            unknown = [t._core.unk_id for t in (tokenizer, small)]
             assert (unknown[1] in new) == (unknown[0] in old), text
-        if tokenizer.backend_tokenizer.model.kind == "BPE" and name in MAKES:
+        if tokenizer._core.model.kind == "BPE" and name in MAKES:
             assert small.decode(new) == tokenizer.decode(old)
 
 
@@ -98,7 +98,7 @@ def test_what_is_kept_can_be_reached(name, folder_of):
     long = sorted((t for t in vocab if t not in tokenizer.added_tokens_encoder), key=len)[-5:]
     for token in long:
         small = tokenizer.shrink([token, vocab[token]])
-        old, new = (t.backend_tokenizer.model for t in (tokenizer, small.tokenizer))
+        old, new = (t._core.model for t in (tokenizer, small.tokenizer))
         assert token in small.tokenizer.get_vocab()
         if old.kind == "BPE":
             assert set(new.merges()) <= set(old.merges())
@@ -230,4 +230,4 @@ def test_many_texts_are_counted_in_batches(folders):
 
     assert {"the", "word", "said"} <= set(small.tokenizer.get_vocab())
     assert "people" not in small.tokenizer.get_vocab()
-    assert json.loads(small.tokenizer.backend_tokenizer.model.json)["type"] == "WordPiece"
+    assert json.loads(small.tokenizer._core.model.json)["type"] == "WordPiece"

@@ -97,7 +97,7 @@ def explain(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens: b
         raise TypeError(f"explain takes one text; got {type(text).__name__} {str(text)[:40]!r}.")
     rows = pieces_of(tokenizer, text, add_special_tokens)
     encoding = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)
-    core, found = tokenizer.backend_tokenizer, {row.id for row in rows}
+    core, found = tokenizer._core, {row.id for row in rows}
     added = [
         {"id": id} | {flag: getattr(token, flag) for flag in FLAGS}
         for id, token in core.added_tokens().items()

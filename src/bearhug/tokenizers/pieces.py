@@ -38,7 +38,7 @@ def pieces_of(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens:
     """The tokens of a text, in order."""
     encoding = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)
     row = encoding.encodings[0]  # pyright: ignore[reportOptionalSubscript]
-    added, unknown = tokenizer.added_tokens_decoder, tokenizer.backend_tokenizer.unk_id
+    added, unknown = tokenizer.added_tokens_decoder, tokenizer._core.unk_id
     bytes_of = _Bytes(tokenizer)
     pieces = []
     for id, token, (start, end), word in zip(row.ids, row.tokens, row.offsets, row.word_ids, strict=True):
@@ -55,7 +55,7 @@ class _Bytes:
     """The bytes that tokens of a vocabulary stand for."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast):
-        core = tokenizer.backend_tokenizer
+        core = tokenizer._core
         parts = (core.decoder, core.pre_tokenizer, core.normalizer)
         is_byte_level = any(part is not None and '"ByteLevel"' in part.json for part in parts)
         self.byte_of = {char: byte for byte, char in byte_characters().items()} if is_byte_level else {}

@@ -107,8 +107,8 @@ def shrink(
         raise ValueError(
             "shrink needs to know what to keep: texts=[...] (what they use), keep=[...] (tokens or ids), vocab_size=..."
         )
-    description = file.describe(tokenizer.backend_tokenizer)
-    needed = around_texts(tokenizer.backend_tokenizer) | set(tokenizer.all_special_tokens)
+    description = file.describe(tokenizer._core)
+    needed = around_texts(tokenizer._core) | set(tokenizer.all_special_tokens)
     vocabulary = Vocabulary(description, needed)
     must = [vocabulary.token(one) for one in keep or ()]
     counts = _count(tokenizer, texts) if texts is not None else Counter()
@@ -137,7 +137,7 @@ def _count(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> Counter[
     """id -> how often the texts use it."""
     counts: Counter[int] = Counter()
     for batch in _batches(texts):
-        encoded = tokenizer.backend_tokenizer.encode_batch(batch, add_special_tokens=False)
+        encoded = tokenizer._core.encode_batch(batch, add_special_tokens=False)
         counts.update(encoded.ids.tolist())
     return counts
 
@@ -303,14 +303,14 @@ def with_core(tokenizer: PreTrainedTokenizerFast, core: Any) -> PreTrainedTokeni
         options[name] = getattr(tokenizer, name)
     options["added_tokens_decoder"] = core.added_tokens()
     made = type(tokenizer)(tokenizer_object=core, **options)
-    made.backend_tokenizer.post_processor = core.post_processor
+    made._core.post_processor = core.post_processor
     made.name_or_path = tokenizer.name_or_path
     return made
 
 
 def remove_tokens(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[Any]) -> list[str]:
     """Forget added tokens, and return their texts; see `tokenizer.remove_tokens`."""
-    core, added = tokenizer.backend_tokenizer, tokenizer.added_tokens_encoder
+    core, added = tokenizer._core, tokenizer.added_tokens_encoder
     texts = list(dict.fromkeys(content(token) for token in tokens))
     for text in texts:
         if text not in added:
