@@ -55,6 +55,22 @@ struct TrainedBpe {
 
 TrainedBpe train_bpe(WordCounts& counts, const BpeTraining& settings, const Watch& watch);
 
+struct UnigramTraining {
+    std::size_t vocab_size = 8000;
+    std::size_t reserved = 0;  // of them for special tokens
+    std::vector<char32_t> initial_alphabet;
+    double shrinking_factor = 0.75;
+    std::size_t max_piece_length = 16, n_sub_iterations = 2, seed_size = 1'000'000;
+    std::uint64_t least = 0;  // rarer words are not looked at
+    bool uses_up_counts = false;
+    std::size_t threads = 0;
+};
+
+// Pieces and their scores, the most likely first; special tokens are not among them. Throws std::invalid_argument where
+// there are more characters than vocab_size.
+std::vector<std::pair<std::string, double>> train_unigram(WordCounts& counts, const UnigramTraining& settings,
+                                                          const Watch& watch);
+
 // The most frequent words behind the special tokens; of equally frequent ones the smaller bytes come first. A text may
 // come twice: a later id replaces an earlier one.
 std::vector<std::string> train_word_level(WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,

@@ -341,7 +341,7 @@ class BpeTrainer {
     // The next pair to be merged; none where no pair is left that reaches min_frequency.
     std::optional<Candidate> take_best() {
         for (;;) {
-            if (queue_.empty() || queue_.front().count < threshold_) {
+            if (queue_.empty() || queue_.front().count < std::max(floor_, threshold_)) {
                 if (threshold_ <= floor_) return std::nullopt;
                 threshold_ = std::max(floor_, threshold_ / 4);
                 find_pairs();

@@ -135,6 +135,36 @@ void bind_training(nb::module_& m) {
         "initial_alphabet"_a, "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(),
         "max_token_length"_a.none(), "least"_a = 0, "uses_up_counts"_a = false, "threads"_a = 0,
         "watch"_a = nb::none());
+
+    m.def(
+        "train_unigram",
+        [](WordCounts& counts, std::size_t vocab_size, std::size_t reserved,
+           const std::vector<std::string>& initial_alphabet, double shrinking_factor, std::size_t max_piece_length,
+           std::size_t n_sub_iterations, std::size_t seed_size, std::uint64_t least, bool uses_up_counts,
+           std::size_t threads, std::optional<nb::callable> watch) {
+            const UnigramTraining settings{vocab_size,
+                                           reserved,
+                                           first_characters(initial_alphabet),
+                                           shrinking_factor,
+                                           max_piece_length,
+                                           n_sub_iterations,
+                                           seed_size,
+                                           least,
+                                           uses_up_counts,
+                                           threads};
+            const Watch tell = python_watch(watch);
+            std::vector<std::pair<std::string, double>> pieces;
+            {
+                const nb::gil_scoped_release unlocked;
+                pieces = train_unigram(counts, settings, tell);
+            }
+            nb::list out;
+            for (const auto& [text, score] : pieces) out.append(nb::make_tuple(to_str(text), score));
+            return out;
+        },
+        "counts"_a, nb::kw_only(), "vocab_size"_a, "reserved"_a, "initial_alphabet"_a, "shrinking_factor"_a,
+        "max_piece_length"_a, "n_sub_iterations"_a, "seed_size"_a, "least"_a = 0, "uses_up_counts"_a = false,
+        "threads"_a = 0, "watch"_a = nb::none());
 }
 
 }  // namespace bearhug::python

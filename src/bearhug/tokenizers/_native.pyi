@@ -489,6 +489,31 @@ def digest_texts(texts: Sequence[str], before: int) -> int:
 # (stage, done, total) -> None; it may raise to stop the training (Ctrl-C does)
 Watch = Callable[[str, int, int], None]
 
+def train_unigram(
+    counts: WordCounts,
+    *,
+    vocab_size: int,
+    reserved: int,
+    initial_alphabet: Sequence[str],
+    shrinking_factor: float,
+    max_piece_length: int,
+    n_sub_iterations: int,
+    seed_size: int,
+    least: int = 0,
+    uses_up_counts: bool = False,
+    threads: int = 0,
+    watch: Watch | None = None,
+) -> list[tuple[str, float]]:
+    """-> pieces and their scores, the most likely first, as the reference's UnigramTrainer finds them.
+
+    Args:
+        reserved: how many of vocab_size are special tokens, which are not among the pieces.
+        least: words that were seen less often are not looked at.
+
+    Raises:
+        ValueError: there are more characters than vocab_size.
+    """
+
 def train_word_level(
     counts: WordCounts, *, vocab_size: int, min_frequency: int, special_tokens: Sequence[str]
 ) -> list[str]:

@@ -9,19 +9,21 @@ that of the words' bytes: the same text always gives the same vocabulary.
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.progress import progress
 from bearhug.tokenizers import file
-from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe, train_word_level
+from bearhug.tokenizers._native import AddedToken, Tokenizer, WordCounts, train_bpe, train_unigram, train_word_level
 from bearhug.tokenizers.convert import PLAIN_BPE, byte_characters
 from bearhug.tokenizers.word_counts import Texts, count, lines
 
 __all__ = ["SETTINGS", "byte_level_bpe", "check", "count", "lines", "retrain", "train", "train_like", "wordpiece"]
 
 Json = dict[str, Any]
+Watch = Callable[[str, int, int], None]
 
 _MERGES: Json = {
     "vocab_size": 30_000,
@@ -37,9 +39,18 @@ SETTINGS: dict[str, Json] = {
     "BPE": _MERGES,
     "WordPiece": _MERGES | {"continuing_subword_prefix": "##"},
     "WordLevel": {"vocab_size": 30_000, "min_frequency": 0},
+    "Unigram": {
+        "vocab_size": 8000,
+        "initial_alphabet": (),
+        "shrinking_factor": 0.75,
+        "unk_token": None,
+        "max_piece_length": 16,
+        "n_sub_iterations": 2,
+        "seed_size": 1_000_000,
+    },
 }
 # What a word takes while its vocabulary is learnt, in bytes: once, and for each byte of it.
-WORD_BYTES = {"BPE": (24, 10), "WordPiece": (24, 10), "WordLevel": (0, 0)}
+WORD_BYTES = {"BPE": (24, 10), "WordPiece": (24, 10), "WordLevel": (0, 0), "Unigram": (20, 40)}
 
 
 def train(description: Json, texts: Texts, **options: Any) -> Tokenizer:
@@ -172,15 +183,20 @@ def _learn(
     """What counted words make of a model: the keys of its tokenizer.json description that training decides."""
     if kind == "WordLevel":
         return {"vocab": _numbered(train_word_level(counts, special_tokens=special_tokens, **settings))}
-    options: Any = settings | {"initial_alphabet": list(settings["initial_alphabet"]), "special_tokens": special_tokens}
-    options |= {"least": least, "uses_up_counts": True, "threads": threads}
-    with progress(desc="merges", total=settings["vocab_size"], unit="token", disable=not show_progress) as bar:
-
-        def watch(stage: str, done: int, total: int) -> None:
-            if stage == "merge":
-                bar.update(done - bar.n)
-
-        vocabulary, merges = train_bpe(counts, watch=watch, **options)
+    options: Any = settings | {"initial_alphabet": list(settings["initial_alphabet"]), "least": least}
+    options |= {"uses_up_counts": True, "threads": threads}
+    if kind == "Unigram":
+        unknown = options.pop("unk_token")
+        unk_id = None if unknown is None else 0
+        if unknown in special_tokens:
+            unk_id = special_tokens.index(unknown)
+        elif unknown is not None:
+            special_tokens = [unknown, *special_tokens]
+        with _following(show_progress, "estimate", "estimates", "pass") as watch:
+            pieces = train_unigram(counts, reserved=len(special_tokens), watch=watch, **options)
+        return {"unk_id": unk_id, "vocab": [(token, 0.0) for token in special_tokens] + pieces, "byte_fallback": False}
+    with _following(show_progress, "merge", "merges", "token") as watch:
+        vocabulary, merges = train_bpe(counts, special_tokens=special_tokens, watch=watch, **options)
     prefix, suffix = settings["continuing_subword_prefix"], settings["end_of_word_suffix"]
     if kind == "WordPiece":
         return {"vocab": _numbered(vocabulary), "continuing_subword_prefix": "##" if prefix is None else prefix}
@@ -202,24 +218,32 @@ def train_like(
 
     The present special tokens stay (under their new names, where `renamed` has them), and the post-processor gets their
     new ids.
+
+    Raises:
+        ValueError: the post-processor adds a token that the new vocabulary does not have; and as `retrain` does.
     """
     renamed = renamed or {}
     description = file.describe(core)
     model, processor = description["model"], description.pop("post_processor")
-    if model.get("unk_token") in renamed:
+    kind = model["type"]
+    if kind == "Unigram":
+        if model.get("unk_id") is not None:
+            unknown = model["vocab"][model["unk_id"]][0]
+            settings["unk_token"] = renamed.get(unknown, unknown)
+    elif model.get("unk_token") in renamed:
         model["unk_token"] = renamed[model["unk_token"]]
     special: list[str | AddedToken] = []
     for token in core.added_tokens().values():
-        if token.special:
+        if token.special or kind == "Unigram":  # there it keeps the others, too
             token.content = renamed.get(token.content, token.content)
             special.append(token)
     special += new_special_tokens
-    if model["type"] == "BPE":
+    if kind == "BPE":
         for key in ("continuing_subword_prefix", "end_of_word_suffix"):
             if model.get(key) is not None:
                 settings.setdefault(key, model[key])
-    if _is_byte_level(description["pre_tokenizer"]):
-        settings.setdefault("initial_alphabet", byte_characters().values())
+    if _is_byte_level(description["pre_tokenizer"]) and "initial_alphabet" in SETTINGS.get(kind, ()):
+        settings["initial_alphabet"] = [*byte_characters().values(), *settings.get("initial_alphabet", ())]
     trained = train(description, texts, vocab_size=vocab_size, special_tokens=special, length=length, **settings)
     if processor is not None:
         trained.post_processor = file.post_processor(_with_new_ids(processor, trained, renamed))
@@ -281,14 +305,27 @@ def _special(tokens: Iterable[str | AddedToken]) -> list[AddedToken]:
     return [AddedToken(token, special=True) if isinstance(token, str) else token for token in tokens]
 
 
+@contextmanager
+def _following(shown: bool, stage: str, desc: str, unit: str) -> Iterator[Watch]:
+    """A bar that follows one stage of a trainer."""
+    with progress(desc=desc, unit=unit, disable=not shown) as bar:
+
+        def watch(now: str, done: int, total: int) -> None:
+            if now == stage:
+                bar.total = total
+                bar.update(done - bar.n)
+
+        yield watch
+
+
 def _numbered(vocabulary: Sequence[str]) -> dict[str, int]:
     return {token: id for id, token in enumerate(vocabulary)}
 
 
 def _untrained(model: Json) -> Json:
     """The model with an empty vocabulary: enough to cut texts."""
-    empty = {"vocab": {}, "merges": []} if model["type"] == "BPE" else {"vocab": {}}
-    return model | empty
+    empty: dict[str, Json] = {"BPE": {"vocab": {}, "merges": []}, "Unigram": {"vocab": [], "unk_id": None}}
+    return model | empty.get(model["type"], {"vocab": {}})
 
 
 def _is_byte_level(pre_tokenizer: Json | None) -> bool:
@@ -299,13 +336,21 @@ def _is_byte_level(pre_tokenizer: Json | None) -> bool:
 
 
 def _with_new_ids(processor: Json, core: Tokenizer, renamed: Mapping[str, str]) -> Json:
-    processor = json.loads(json.dumps(processor))
+    def id_of(token: str) -> int:
+        id = core.token_to_id(token)
+        if id is None:
+            raise ValueError(
+                f"the post-processor adds {token!r}, which the new vocabulary does not have.\n"
+                f"Name it in new_special_tokens=[{token!r}]."
+            )
+        return id
+
     for part in processor.get("processors", [processor]):
         for special in part.get("special_tokens", {}).values():
             special["tokens"] = [renamed.get(token, token) for token in special["tokens"]]
-            special["ids"] = [core.token_to_id(token) for token in special["tokens"]]
+            special["ids"] = [id_of(token) for token in special["tokens"]]
         for name in ("cls", "sep"):
             if name in part:
                 token = renamed.get(part[name][0], part[name][0])
-                part[name] = [token, core.token_to_id(token)]
+                part[name] = [token, id_of(token)]
     return processor
