@@ -364,6 +364,9 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     own = ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens")
     for key in (*own, *NAMED, *tokenizer.kind.other_files):
         config.pop(key, None)
+    for key in config:  # languages, tasks, ... may have been set since
+        if key in tokenizer.__dict__ or isinstance(getattr(type(tokenizer), key, None), property):
+            config[key] = getattr(tokenizer, key)
     config["model_max_length"] = tokenizer.model_max_length
     for key, usual in CHANGED.items():
         value = getattr(tokenizer, key)
