@@ -55,7 +55,7 @@ def assert_same(ours, theirs, texts, vocabulary=True, attributes=ATTRIBUTES):
             for clean in (False, True):
                 said = {"skip_special_tokens": skip, "clean_up_tokenization_spaces": clean}
                 assert ours.decode(ids, **said) == theirs.decode(ids, **said), text
-    for said in BATCHES:
+    for said in BATCHES if theirs.pad_token is not None else []:
         a, b = (tokenizer([text for text in texts if text], **said) for tokenizer in (ours, theirs))
         assert list(a) == list(b)
         for key in a:
@@ -82,7 +82,7 @@ def assert_kept(ours, theirs, folder, texts):
     assert AutoTokenizer.from_pretrained(folder / "ours")(texts[0]).data == ours(texts[0]).data
     assert dict(pickle.loads(pickle.dumps(ours))(texts[0])) == dict(ours(texts[0]))
     for tokenizer in (ours, theirs):
-        assert tokenizer.add_tokens(["<new>", "word"]) == 2
+        assert tokenizer.add_tokens(["<new>", "wörd"]) == 2
         assert tokenizer.add_special_tokens({"mask_token": "<m>"}) == 1
-    for text in ("a<new>b word<m> x", *texts):
+    for text in ("a<new>b wörd<m> x", *texts):
         assert dict(ours(text)) == dict(theirs(text)), text

@@ -28,6 +28,8 @@ def _prepare(where: str) -> Callable[[Json], None]:
     return prepare
 
 
+ROBERTA = "bos=<s> eos=</s> sep=</s> cls=<s> unk=<unk> pad=<pad> mask=<mask>"
+BPE = ("vocab.json", "merges.txt")
 SPM, SPIECE = "bos=<s> eos=</s> unk=<unk> pad=<pad>", ("spiece.model",)
 CLS, SEP, MASK, PAD = (chr(point) for point in (0xE000, 0xE001, 0xE003, 0))
 ALL = [
@@ -107,5 +109,43 @@ ALL = [
         | {"language_codes": "base", "src_lang": None, "tgt_lang": None, "clean_up_tokenization_spaces": True},
         files=("sentencepiece.bpe.model",),
         prepare=_prepare("translation:plbart_tokens"),
+    ),
+    _class("CTRLTokenizer", "word_bpe:CTRL", {"unk_token": "<unk>"}, files=BPE),
+    _class(
+        "BlenderbotSmallTokenizer",
+        "word_bpe:BlenderbotSmall",
+        _tokens("bos=__start__ eos=__end__ unk=__unk__ pad=__null__"),
+        files=BPE,
+    ),
+    _class("PhobertTokenizer", "word_bpe:PhoBert", _tokens(ROBERTA), files=("vocab.txt", "bpe.codes")),
+    _class(
+        "BertweetTokenizer",
+        "word_bpe:Bertweet",
+        _tokens(ROBERTA) | {"normalization": False},
+        files=("vocab.txt", "bpe.codes"),
+    ),
+    _class("BioGptTokenizer", "word_bpe:BioGpt", _tokens("unk=<unk> bos=<s> eos=</s> sep=</s> pad=<pad>"), files=BPE),
+    _class(
+        "ProphetNetTokenizer",
+        "wordpieces:ProphetNet",
+        _tokens("unk=[UNK] sep=[SEP] x_sep=[X_SEP] pad=[PAD] mask=[MASK]")
+        | {"do_lower_case": True, "do_basic_tokenize": True, "never_split": None, "tokenize_chinese_chars": True}
+        | {"strip_accents": None, "clean_up_tokenization_spaces": True},
+        files=("prophetnet.tokenizer",),
+    ),
+    _class(
+        "EsmTokenizer",
+        "wordpieces:Esm",
+        _tokens("unk=<unk> cls=<cls> pad=<pad> mask=<mask> eos=<eos>"),
+        files=("vocab.txt",),
+    ),
+    _class(
+        "BertJapaneseTokenizer",
+        "wordpieces:BertJapanese",
+        _tokens("unk=[UNK] sep=[SEP] pad=[PAD] cls=[CLS] mask=[MASK]")
+        | {"do_lower_case": False, "do_word_tokenize": True, "do_subword_tokenize": True, "never_split": None}
+        | {"word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece", "mecab_kwargs": None}
+        | {"sudachi_kwargs": None, "jumanpp_kwargs": None},
+        other_files={"words_file": "vocab.txt", "spm_file": "spiece.model"},
     ),
 ]
