@@ -5,7 +5,7 @@ import re
 import pytest
 
 import tokenizer_parity as parity
-from bearhug import AutoTokenizer
+from bearhug import AutoTokenizer, tokenizers
 from bearhug.tokenizers import BertTokenizer, pieces
 from tokenizer_folders import MAKES
 
@@ -61,6 +61,26 @@ def test_a_token_that_is_a_part_of_a_character_says_its_bytes(folders):
 
     assert "part of '👍': f0" in repr(told)
     assert b"".join(row.data for row in told.rows).decode() == "é👍"
+
+
+@pytest.mark.parametrize("name", ["ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer", "DiaTokenizer"])
+def test_tokenizers_that_work_in_python_are_explained_too(name):
+    tokenizer = getattr(tokenizers, name)()
+    for text in ("Hello  é 👍\n", "", "ascii only"):
+        told = tokenizer.explain(text)
+        spans = [offsets for offsets, special in zip(told.offsets, told.special, strict=True) if not special]
+
+        assert told.ids == tokenizer(text)["input_ids"]
+        assert "".join(text[start:end] for start, end in dict.fromkeys(spans)) == text
+        assert f"by {name}" in repr(told)
+    with pytest.raises(ValueError, match=f"{name} cuts texts by rules of its own"):
+        tokenizer.shrink(texts=["a"])
+
+
+def test_pieces_with_marks_for_blanks_find_their_places():
+    written = pieces._written("Hello  big world, é", ["▁Hel", "lo", "▁big", "▁", "world", ",", "▁?", "é"])
+
+    assert written == [(0, 3), (3, 5), (5, 10), (10, 11), (11, 16), (16, 17), (17, 17), (18, 19)]
 
 
 def test_a_long_text_prints_its_first_tokens(small):

@@ -55,8 +55,8 @@ class Explanation:
         if self.stations["normalizer"] is not None:
             lines.append(_line("normalized", self.stations["normalizer"], self.normalized))
         lines.append(_line("pieces", self.stations["pre-tokenizer"] or "not cut", self.pieces))
-        around = " ".join(token for token, special in zip(self.tokens, self.special, strict=True) if special)
-        ends = f"; {self.stations['post-processor']} adds {around}" if around else ""
+        around = " ".join(map(_shown, (row.token for row in self.rows if row.kind == "special")))
+        ends = f"; {self.stations['post-processor'] or self.stations['model']} adds {around}" if around else ""
         lines.append(f"{'tokens':<14}{len(self.ids)} by {self.stations['model']}{ends}")
         return "\n".join([*lines, *self._table()])
 
@@ -64,13 +64,13 @@ class Explanation:
         cells = [("id", "token", "text", "characters", "piece")]
         for i, row in enumerate(self.rows[:LINES]):
             if row.kind == "special":
-                cells.append((str(row.id), row.token, "around the text", "", ""))
+                cells.append((str(row.id), _shown(row.token), "around the text", "", ""))
                 continue
             shown = repr(self.text[row.start : row.end])
             if b"\xef\xbf\xbd" in row.data.decode(errors="replace").encode():
                 shown = f"part of {shown}: {row.data.hex(' ')}"
             shown += {"unknown": ", unknown", "added": ", an added token"}.get(row.kind, "")
-            cells.append((str(row.id), row.token, shown, f"{row.start}-{row.end}", str(self.words[i])))
+            cells.append((str(row.id), _shown(row.token), shown, f"{row.start}-{row.end}", str(self.words[i])))
         widths = [max(len(row[column]) for row in cells) for column in range(4)]
         table = [
             f"  {id:>{widths[0]}}  {token:<{widths[1]}}  {text:<{widths[2]}}  {place:<{widths[3]}}  {word}".rstrip()
@@ -78,6 +78,11 @@ class Explanation:
         ]
         more = len(self.rows) - LINES
         return table + ([f"  and {more:,} more"] if more > 0 else [])
+
+
+def _shown(token: str) -> str:
+    """A token as it is, where it can be seen."""
+    return token if token.isprintable() and token.strip() else repr(token)
 
 
 def _line(name: str, by: str, texts: list[str]) -> str:
@@ -96,26 +101,22 @@ def explain(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens: b
     if not isinstance(text, str):
         raise TypeError(f"explain takes one text; got {type(text).__name__} {str(text)[:40]!r}.")
     rows = pieces_of(tokenizer, text, add_special_tokens)
-    encoding = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)
     core, found = tokenizer._core, {row.id for row in rows}
-    added = [
-        {"id": id} | {flag: getattr(token, flag) for flag in FLAGS}
-        for id, token in core.added_tokens().items()
-        if id in found
-    ]
-    description = {
-        "added_tokens": added,
-        "normalizer": _said(core.normalizer),
-        "pre_tokenizer": _said(core.pre_tokenizer),
-    }
-    parts, made, seen = [], [], []
-    for segment in segments(description, text, tokenizer.split_special_tokens):
-        parts.append(string(segment.text))
-        if segment.id is not None:
-            seen.append(parts[-1])
-            continue
-        made.append(string(normalized(description, segment)))
-        seen += map(string, pieces(description, segment))
+    inner = [row for row in rows if row.kind != "special"]
+    parts, made, seen, words = [text], [], [row.token for row in inner], list(range(len(inner)))
+    if tokenizer.is_fast:
+        added = [
+            {"id": id} | {flag: getattr(token, flag) for flag in FLAGS}
+            for id, token in core.added_tokens().items()
+            if id in found
+        ]
+        description = {"added_tokens": added}
+        description |= {"normalizer": _said(core.normalizer), "pre_tokenizer": _said(core.pre_tokenizer)}
+        parts, made, seen = _stages(description, text, tokenizer.split_special_tokens)
+        every = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False).word_ids()
+    else:
+        numbers = iter(words)
+        every = [None if row.kind == "special" else next(numbers) for row in rows]
     return Explanation(
         text=text,
         parts=parts,
@@ -124,7 +125,7 @@ def explain(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens: b
         tokens=[row.token for row in rows],
         ids=[row.id for row in rows],
         offsets=[(row.start, row.end) for row in rows],
-        words=encoding.word_ids(),
+        words=every,
         special=[row.kind == "special" for row in rows],
         stations={
             "normalizer": _kind(core.normalizer),
@@ -134,6 +135,21 @@ def explain(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens: b
         },
         rows=rows,
     )
+
+
+def _stages(
+    description: dict[str, Any], text: str, split_special_tokens: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """The text's parts, the same normalized, and the pieces that the model sees."""
+    parts, made, seen = [], [], []
+    for segment in segments(description, text, split_special_tokens):
+        parts.append(string(segment.text))
+        if segment.id is not None:
+            seen.append(parts[-1])
+            continue
+        made.append(string(normalized(description, segment)))
+        seen += map(string, pieces(description, segment))
+    return parts, made, seen
 
 
 def _said(part: Any) -> Any:

@@ -36,19 +36,56 @@ class Piece(NamedTuple):
 
 def pieces_of(tokenizer: PreTrainedTokenizerFast, text: str, add_special_tokens: bool = True) -> list[Piece]:
     """The tokens of a text, in order."""
-    encoding = tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)
-    row = encoding.encodings[0]  # pyright: ignore[reportOptionalSubscript]
-    added, unknown = tokenizer.added_tokens_decoder, tokenizer._core.unk_id
+    encoding = tokenizer(text, add_special_tokens=add_special_tokens, return_special_tokens_mask=True, verbose=False)
+    added, unknown = tokenizer.added_tokens_decoder, tokenizer.unk_token_id
+    if encoding.encodings is None:  # a tokenizer that works in Python, and knows no offsets
+        ids, special = encoding["input_ids"], encoding["special_tokens_mask"]
+        tokens = tokenizer.convert_ids_to_tokens(ids)
+        places = _places(text, tokens, special)
+    else:
+        row = encoding.encodings[0]
+        ids, tokens, places, special = row.ids, row.tokens, row.offsets, row.special_tokens_mask
+        unknown = tokenizer._core.unk_id
     bytes_of = _Bytes(tokenizer)
     pieces = []
-    for id, token, (start, end), word in zip(row.ids, row.tokens, row.offsets, row.word_ids, strict=True):
-        if word is None:
+    for id, token, (start, end), around in zip(ids, tokens, places, special, strict=True):
+        if around:
             pieces.append(Piece(id, token, start, end, token.encode(), "special"))
             continue
         kind = "unknown" if id == unknown else "added" if id in added else ""
         data = text[start:end].encode() if kind else bytes_of.token(token, text[start:end])
         pieces.append(Piece(id, token, start, end, data, kind))
     return pieces
+
+
+def _places(text: str, tokens: Sequence[str], special: Sequence[int]) -> list[tuple[int, int]]:
+    """Where tokens stand in a text, told from what they are written with: characters, marks for blanks, or bytes.
+
+    A token that is found nowhere (the text was changed before it was cut) has no width.
+    """
+    inner = [token for token, around in zip(tokens, special, strict=True) if not around]
+    if "".join(inner).encode("latin-1", "ignore") == text.encode():
+        places = iter([(at, at + 1) for at, char in enumerate(text) for _ in char.encode()])
+    else:
+        places = iter(_written(text, inner))
+    return [(0, 0) if around else next(places) for around in special]
+
+
+def _written(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
+    places, at = [], 0
+    for token in tokens:
+        form = token.replace("▁", " ")
+        word = form.strip()
+        start = at + len(text[at:]) - len(text[at:].lstrip()) if word else at  # behind the blanks before a word
+        if text.startswith(form, at):
+            end = at + len(form)
+        elif word and text.startswith(word, start):
+            end = start + len(word)
+        else:
+            start = end = at
+        places.append((at if form.startswith(" ") and end > at else min(start, end), end))
+        at = end
+    return places
 
 
 class _Bytes:
@@ -59,6 +96,8 @@ class _Bytes:
         parts = (core.decoder, core.pre_tokenizer, core.normalizer)
         is_byte_level = any(part is not None and '"ByteLevel"' in part.json for part in parts)
         self.byte_of = {char: byte for byte, char in byte_characters().items()} if is_byte_level else {}
+        if not tokenizer.is_fast and tokenizer.tokenize("é") == ["Ã", "©"]:
+            self.byte_of = {chr(byte): byte for byte in range(256)}
 
     def token(self, token: str, text: str) -> bytes:
         """Of one token, which stands for this part of a text."""

@@ -107,6 +107,8 @@ def shrink(
         raise ValueError(
             "shrink needs to know what to keep: texts=[...] (what they use), keep=[...] (tokens or ids), vocab_size=..."
         )
+    if not tokenizer.is_fast:
+        raise ValueError(f"{type(tokenizer).__name__} cuts texts by rules of its own in Python; it cannot be shrunk.")
     description = file.describe(tokenizer._core)
     needed = around_texts(tokenizer._core) | set(tokenizer.all_special_tokens)
     vocabulary = Vocabulary(description, needed)

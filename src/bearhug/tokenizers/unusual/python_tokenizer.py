@@ -42,6 +42,11 @@ class PythonCore:
         self.ids.pop(self.added.pop(id).content, None)
         self._pattern = None
 
+    def remove_added_tokens(self, contents: Sequence[str]) -> None:
+        """Forget added tokens."""
+        for text in contents:
+            self.take(self.ids[text])
+
     def pattern(self) -> re.Pattern[str]:
         """Finds added tokens, the longest first, and keeps what stands between them."""
         if self._pattern is None:
