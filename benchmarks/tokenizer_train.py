@@ -151,7 +151,7 @@ if __name__ == "__main__":
     parser.add_argument("--side", choices=("ours", "theirs"))
     given = parser.parse_args()
     if given.side:
-        report = (ours if given.side == "ours" else theirs)(*given.kinds, given.size, str(given.corpus), given.threads)
+        report = (ours if given.side == "ours" else theirs)(given.kinds[0], given.size, str(given.corpus), given.threads)
         print(json.dumps(report))
         raise SystemExit
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bearhug
 import tokenizer_parity as parity
 from bearhug.tokenizers import file, train, word_counts
 from bearhug.tokenizers._native import AddedToken, WordCounts
@@ -366,6 +367,83 @@ def test_a_new_vocabulary_for_an_old_tokenizer_is_the_references(make):
     described, wanted = file.describe(ours), json.loads(expected.backend_tokenizer.to_str())
     for part in ("model", "post_processor", "added_tokens", "normalizer", "pre_tokenizer", "decoder"):
         assert described[part] == wanted[part], part
+
+
+def old_tokenizer(kind, tokenizers):
+    """A tokenizer of theirs to learn another vocabulary like it, and its special tokens' names."""
+    models, cuts, processors = tokenizers.models, tokenizers.pre_tokenizers, tokenizers.processors
+    if kind == "Unigram":
+        special, names = ["<pad>", "</s>", "<unk>"], {"unk_token": "<unk>", "pad_token": "<pad>", "eos_token": "</s>"}
+        made = tokenizers.Tokenizer(models.Unigram())
+        made.normalizer, made.pre_tokenizer = tokenizers.normalizers.NFKC(), cuts.Metaspace()
+        made.decoder = tokenizers.decoders.Metaspace()
+        trainer = tokenizers.trainers.UnigramTrainer(vocab_size=90, unk_token="<unk>", special_tokens=special)
+        ends = {"single": "$A </s>", "pair": "$A </s> $B </s>", "special_tokens": [("</s>", 1)]}
+        made.post_processor = processors.TemplateProcessing(**ends)
+    elif kind == "BPE":
+        special = ["<unk>", "<s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+        names = {"unk_token": "<unk>", "bos_token": "<s>"}
+        made = tokenizers.Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+        made.pre_tokenizer = cuts.Metaspace()
+        trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, special_tokens=special)
+    elif kind == "byte-level BPE":
+        special, names = ["<e>"], {"bos_token": "<e>", "eos_token": "<e>"}
+        made = tokenizers.Tokenizer(models.BPE())
+        made.pre_tokenizer = cuts.Sequence([cuts.Digits(True), cuts.ByteLevel(False)])
+        made.decoder, made.post_processor = tokenizers.decoders.ByteLevel(), processors.ByteLevel(trim_offsets=False)
+        trainer = tokenizers.trainers.BpeTrainer(vocab_size=100, special_tokens=special)
+    else:
+        special, names = ["[U]", "[PAD]"], {"unk_token": "[U]", "pad_token": "[PAD]"}
+        made = tokenizers.Tokenizer(models.WordLevel(unk_token="[U]"))
+        made.pre_tokenizer = cuts.Whitespace()
+        trainer = tokenizers.trainers.WordLevelTrainer(vocab_size=20, special_tokens=special)
+    trainer.show_progress = False
+    made.train_from_iterator(SENTENCES, trainer)
+    made.add_tokens(["plain", tokenizers.AddedToken("<x>", lstrip=True, special=True)])
+    return made, names
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("kind", ["Unigram", "BPE", "byte-level BPE", "WordLevel"])
+@pytest.mark.parametrize("renames", [False, True])
+def test_train_new_from_iterator_is_the_references(kind, renames, tmp_path):
+    """Models of every kind; tokens added and renamed; what is special stays so. (A renamed token comes back in theirs
+    under its old name, behind the vocabulary; not here.)"""
+    tokenizers, transformers = pytest.importorskip("tokenizers"), pytest.importorskip("transformers")
+    made, names = old_tokenizer(kind, tokenizers)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(tmp_path / "old")
+    old = list(names.values())[-1]
+    options: Any = {"new_special_tokens": ["<new>"], "special_tokens_map": {old: "<other>"}} if renames else {}
+    news = []
+    for library, name in ((transformers, "theirs"), (bearhug, "ours")):
+        tokenizer = library.PreTrainedTokenizerFast.from_pretrained(tmp_path / "old")
+        new = tokenizer.train_new_from_iterator([TEXTS[:9], TEXTS[9:]], 420, length=len(TEXTS), **options)
+        new.save_pretrained(tmp_path / name)
+        news.append(new)
+    theirs, ours = (json.loads((tmp_path / name / "tokenizer.json").read_text()) for name in ("theirs", "ours"))
+    if kind == "Unigram":
+        same_pieces(ours.pop("model"), theirs.pop("model"))
+    if renames:
+        theirs["added_tokens"] = [token for token in theirs["added_tokens"] if token["content"] != old]
+        for side in (theirs, ours):
+            for token in side["added_tokens"]:
+                token["id"] = min(token["id"], news[1].vocab_size)  # those behind the vocabulary move up
+
+    assert ours == theirs
+    for name in ("bos_token", "eos_token", "unk_token", "pad_token", "all_special_tokens"):
+        assert getattr(news[1], name) == getattr(news[0], name), name
+
+
+@pytest.mark.reference
+def test_a_post_processors_token_must_be_there():
+    tokenizers = pytest.importorskip("tokenizers")
+    made, _ = old_tokenizer("WordLevel", tokenizers)
+    ends = {"single": "$A the", "pair": "$A the $B the", "special_tokens": [("the", 2)]}
+    made.post_processor = tokenizers.processors.TemplateProcessing(**ends)
+    core = file.loads(made.to_str())
+
+    with pytest.raises(ValueError, match=r"adds 'the', which the new vocabulary does not have.\n.*new_special_tokens="):
+        train.train_like(core, ["other words"], vocab_size=20)
 
 
 def test_unknown_settings_are_refused():
