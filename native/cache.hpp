@@ -1,13 +1,18 @@
 // A bounded memory of short pieces and their ids: 16 bytes of text and length as the key, up to four ids beside it.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <span>
 #include <string_view>
+#include <vector>
 
+#include "draft.hpp"
+#include "tokens.hpp"
 #include "vocabulary.hpp"
 
 namespace bearhug {
@@ -103,5 +108,50 @@ class PieceCache {
     }
     std::unique_ptr<Entry[], Free> table_;
 };
+
+// Adds the ids of pieces of a text. miss(piece, found) puts those of a piece that is not remembered; false: not to be
+// remembered.
+template <class Miss>
+void look_up(std::string_view text, std::span<const Span> pieces, PieceCache& cache, std::vector<std::uint32_t>& ids,
+             Tokens& found, Miss miss) {
+    constexpr std::size_t group = 32;
+    constexpr std::uint32_t too_long = ~std::uint32_t{0};
+    cache.open();
+    PieceCache::Key keys[group];
+    std::uint32_t slots[group];
+    std::size_t written = ids.size();
+    ids.resize(written + pieces.size() * PieceCache::most);
+    for (std::size_t done = 0; done < pieces.size(); done += group) {
+        const std::size_t count = std::min(group, pieces.size() - done);
+        for (std::size_t i = 0; i < count; ++i) {
+            const Span piece = pieces[done + i];
+            slots[i] = too_long;
+            if (piece.size() > PieceCache::longest) continue;
+            keys[i] = piece.start + PieceCache::reads <= text.size()
+                          ? PieceCache::wide_key(text.data() + piece.start, piece.size())
+                          : PieceCache::key(text.substr(piece.start, piece.size()));
+            slots[i] = static_cast<std::uint32_t>(PieceCache::slot(keys[i]));
+            cache.prefetch(slots[i]);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            const bool remembers = slots[i] != too_long;
+            if (const auto* known = remembers ? cache.find(keys[i], slots[i]) : nullptr) {
+                std::memcpy(ids.data() + written, known, sizeof(std::uint32_t) * PieceCache::most);
+                written += 1 + (known[1] != no_id) + (known[2] != no_id) + (known[3] != no_id);
+                continue;
+            }
+            const Span piece = pieces[done + i];
+            found.ids.clear();
+            const bool plain = miss(text.substr(piece.start, piece.size()), found);
+            const auto& made = found.ids;
+            if (remembers && plain && made.size() <= PieceCache::most) cache.add(keys[i], made.data(), made.size());
+            const std::size_t room = written + made.size() + (pieces.size() - done - i) * PieceCache::most;
+            if (room > ids.size()) ids.resize(room);
+            std::copy(made.begin(), made.end(), ids.begin() + static_cast<std::ptrdiff_t>(written));
+            written += made.size();
+        }
+    }
+    ids.resize(written);
+}
 
 }  // namespace bearhug

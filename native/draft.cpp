@@ -68,8 +68,9 @@ void Draft::commit() {
     text_ = now_;
 }
 
-void Draft::commit_in_place(std::string&& changed) {
-    now_.swap(changed);
+void Draft::commit_in_place() {
+    now_.swap(next_);
+    next_.clear();
     text_ = now_;
 }
 

@@ -45,8 +45,10 @@ class Draft {
     std::size_t written() const { return next_.size(); }
     void commit();
 
-    // The text was changed byte for byte: every origin stays.
-    void commit_in_place(std::string&& changed);
+    // An empty buffer for a text that is written at once, without origins, and for commit_in_place.
+    std::string& buffer() { return next_.clear(), next_; }
+    // The buffer is the text, changed byte for byte: every origin stays.
+    void commit_in_place();
 
     // The reference's bookkeeping of a whole new text: `skipped` old code points are gone at its start.
     void transform(const std::vector<unicode::Changed>& changes, std::size_t skipped = 0);

@@ -10,24 +10,11 @@
 #include <vector>
 
 #include "cache.hpp"
+#include "draft.hpp"
+#include "tokens.hpp"
 #include "vocabulary.hpp"
 
 namespace bearhug {
-
-// Tokens of one piece after another.
-struct Tokens {
-    std::vector<std::uint32_t> ids;
-    std::vector<std::uint32_t> ends;  // where each ends in its piece, in bytes; only when tracking
-    // Tokens that do not start where the one before ends, or whose text is the piece's and not the vocabulary's; only
-    // when tracking, emptied with `ends`.
-    struct Odd {
-        std::size_t at;
-        std::uint32_t start, end;  // in the piece
-        bool own_text;
-    };
-    std::vector<Odd> odd;
-    bool tracking = false;
-};
 
 // What one thread needs while it encodes; kept from call to call.
 struct Workspace {
@@ -48,6 +35,11 @@ class Model {
             tokenize(text.substr(start, end - start), bytes, out, work);
             start = end;
         }
+    }
+    // Adds the tokens of pieces of a text; not for tracking.
+    virtual void tokenize(std::string_view text, std::span<const Span> pieces, bool bytes, Tokens& out,
+                          Workspace& work) const {
+        for (const auto& piece : pieces) tokenize(text.substr(piece.start, piece.size()), bytes, out, work);
     }
     virtual bool reads_bytes() const { return false; }
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }

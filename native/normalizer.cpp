@@ -21,6 +21,18 @@ Finder literal(std::string pattern) {
     };
 }
 
+Finder repeated(char character, std::size_t least) {
+    return [least, several = std::string(least, character)](std::string_view text, std::vector<Span>& matches) {
+        matches.clear();
+        for (auto at = text.find(several); at != text.npos;) {
+            auto end = at + least;
+            while (end < text.size() && text[end] == several[0]) ++end;
+            matches.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end)});
+            at = text.find(several, end);
+        }
+    };
+}
+
 namespace normalizers {
 namespace {
 
@@ -99,13 +111,16 @@ class Bert : public Normalizer {
     bool in_place(Draft& draft) const {
         const auto text = draft.text();
         if (!is_ascii(text)) return false;
-        std::string changed(text.size(), '\0');
+        std::string& changed = draft.buffer();
+        changed.resize(text.size());
+        unsigned char all = 0;
         for (std::size_t i = 0; i < text.size(); ++i) {
             const auto to = ascii_[static_cast<unsigned char>(text[i])];
-            if (to == gone) return false;
+            all |= to;
             changed[i] = static_cast<char>(to);
         }
-        draft.commit_in_place(std::move(changed));
+        if (all & 0x80) return changed.clear(), false;  // some character goes
+        draft.commit_in_place();
         return true;
     }
 
@@ -168,10 +183,11 @@ class NormalForm : public Normalizer {
 class Lowercase : public Normalizer {
     void apply(Draft& draft) const override {
         if (is_ascii(draft.text())) {
-            std::string changed(draft.text());
+            std::string& changed = draft.buffer();
+            changed = draft.text();
             for (char& byte : changed)
                 if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte + 32);
-            return draft.commit_in_place(std::move(changed));
+            return draft.commit_in_place();
         }
         each(draft, [&](char32_t point, std::size_t at) { put_lowercased(draft, point, at); });
         draft.commit();

@@ -16,6 +16,9 @@ using Finder = std::function<void(std::string_view text, std::vector<Span>& matc
 // Finds a literal text (an empty one before every character and at the end).
 Finder literal(std::string pattern);
 
+// Finds runs of at least so many, which is not 0, of an ASCII character.
+Finder repeated(char character, std::size_t least);
+
 class Normalizer {
  public:
     virtual ~Normalizer() = default;

@@ -1,5 +1,8 @@
 #include "pretokenizer.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -129,7 +132,8 @@ class ByteLevel : public PreTokenizer {
     void split(Draft& draft, Pieces& pieces) const override {
         if (adds_) add_spaces(draft, pieces.spans);
         if (scans_) {
-            std::vector<Span> cut;
+            auto& cut = pieces.spare;
+            cut.clear();
             for (const auto& span : pieces.spans) scan_all(*gpt2_, draft.text(), span, cut);
             pieces.spans.swap(cut);
         }
@@ -157,15 +161,25 @@ class ByteLevel : public PreTokenizer {
     const scan::Pattern* gpt2_ = scan::by_name("gpt2");
 };
 
+// Of each byte: whether it is an ASCII character that is neither white space nor punctuation.
+const std::array<bool, 256> joins_ascii = [] {
+    std::array<bool, 256> made{};
+    for (char32_t point = 0; point < 128; ++point) made[point] = !unicode::is(point, space | unicode::punctuation);
+    return made;
+}();
+
 // White space goes, punctuation stands alone.
 class Bert : public PreTokenizer {
     void split(Draft& draft, Pieces& pieces) const override {
         const char* const first = draft.text().data();
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
         for (const auto& span : pieces.spans) {
             const char* const last = first + span.end;
             auto done = span.start;
             for (const char* p = first + span.start; p < last;) {
+                while (p < last && joins_ascii[static_cast<unsigned char>(*p)]) ++p;
+                if (p == last) break;
                 const auto start = static_cast<std::uint32_t>(p - first);
                 const auto properties = unicode::properties(unicode::next(p));
                 if (!(properties & (space | unicode::punctuation))) continue;
@@ -184,7 +198,8 @@ class Bert : public PreTokenizer {
 class Whitespace : public PreTokenizer {
     void split(Draft& draft, Pieces& pieces) const override {
         const char* const first = draft.text().data();
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
         for (const auto& span : pieces.spans) {
             const char* const last = first + span.end;
             int before = space;  // what the piece that has been started is made of; space: none is
@@ -205,20 +220,45 @@ class Whitespace : public PreTokenizer {
 
 class Property : public PreTokenizer {
  public:
-    Property(int property, Behavior behavior) : property_(property), behavior_(behavior) {}
+    Property(int property, Behavior behavior) : property_(property), behavior_(behavior) {
+        for (char32_t byte = 0; byte < 256; ++byte) may_[byte] = byte >= 128 || unicode::is(byte, property);
+    }
     void split(Draft& draft, Pieces& pieces) const override {
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
         std::vector<Part> parts;
         for (const auto& span : pieces.spans) {
-            cut_at(draft.text(), span, property_, parts);
-            merge(parts, behavior_, cut);
+            if (behavior_ == Behavior::removed) {
+                cut_between(draft.text(), span, cut);
+            } else {
+                cut_at(draft.text(), span, property_, parts);
+                merge(parts, behavior_, cut);
+            }
         }
         pieces.spans.swap(cut);
     }
 
  private:
+    void cut_between(std::string_view text, Span within, std::vector<Span>& out) const {
+        const char* const first = text.data();
+        const char* const last = first + within.end;
+        std::uint32_t done = within.start;
+        for (const char* p = first + within.start; p < last;) {
+            if (!may_[static_cast<unsigned char>(*p)]) {
+                ++p;
+                continue;
+            }
+            const auto start = static_cast<std::uint32_t>(p - first);
+            if (!unicode::is(unicode::next(p), property_)) continue;
+            if (start > done) out.push_back({done, start});
+            done = static_cast<std::uint32_t>(p - first);
+        }
+        if (done < within.end) out.push_back({done, within.end});
+    }
+
     int property_;
     Behavior behavior_;
+    std::array<bool, 256> may_{};  // of each byte: whether a character that starts with it may have the property
 };
 
 class Metaspace : public PreTokenizer {
@@ -230,7 +270,10 @@ class Metaspace : public PreTokenizer {
 
     void split(Draft& draft, Pieces& pieces) const override {
         const auto text = draft.text();
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
+        if (!draft.tracking() && scheme_ != Prepend::first && text.find(replacement_) == text.npos)
+            return rewrite(draft, pieces);
         for (const auto& span : pieces.spans) {
             auto start = static_cast<std::uint32_t>(draft.written());
             const auto here = text.substr(span.start, span.size());
@@ -262,6 +305,44 @@ class Metaspace : public PreTokenizer {
     }
 
  private:
+    // The same for a text without a replacement in it, and without origins: at once.
+    void rewrite(Draft& draft, Pieces& pieces) const {
+        const auto text = draft.text();
+        const auto spaces = static_cast<std::size_t>(std::count(text.begin(), text.end(), ' '));
+        const std::size_t size = replacement_.size();
+        std::string& out = draft.buffer();
+        out.resize(text.size() + (spaces + pieces.spans.size()) * size);
+        auto& cut = pieces.spare;
+        char* const begin = out.data();
+        char* to = begin;
+        std::uint32_t start = 0;
+        auto mark = [&] {
+            const auto written = static_cast<std::uint32_t>(to - begin);
+            if (splits_ && written > start) {
+                cut.push_back({start, written});
+                start = written;
+            }
+            std::memcpy(to, replacement_.data(), size);
+            to += size;
+        };
+        for (const auto& span : pieces.spans) {
+            if (scheme_ == Prepend::always && text[span.start] != ' ') mark();
+            for (const char byte : text.substr(span.start, span.size())) {
+                if (byte == ' ') {
+                    mark();
+                } else {
+                    *to++ = byte;
+                }
+            }
+            const auto written = static_cast<std::uint32_t>(to - begin);
+            if (written > start) cut.push_back({start, written});
+            start = written;
+        }
+        out.resize(start);
+        draft.commit();
+        pieces.spans.swap(cut);
+    }
+
     std::string replacement_;
     Prepend scheme_;
     bool splits_;
@@ -271,7 +352,9 @@ class Found : public PreTokenizer {
  public:
     Found(Finder find, Behavior behavior, bool invert) : find_(std::move(find)), behavior_(behavior), invert_(invert) {}
     void split(Draft& draft, Pieces& pieces) const override {
-        std::vector<Span> cut_pieces, matches;
+        std::vector<Span> matches;
+        auto& cut_pieces = pieces.spare;
+        cut_pieces.clear();
         std::vector<Part> parts;
         for (const auto& span : pieces.spans) {
             find_(draft.text().substr(span.start, span.size()), matches);
@@ -292,7 +375,9 @@ class Scanned : public PreTokenizer {
     Scanned(const scan::Pattern* pattern, Behavior behavior, bool invert)
         : pattern_(pattern), behavior_(behavior), invert_(invert) {}
     void split(Draft& draft, Pieces& pieces) const override {
-        std::vector<Span> cut, matches;
+        std::vector<Span> matches;
+        auto& cut = pieces.spare;
+        cut.clear();
         std::vector<Part> parts;
         for (const auto& span : pieces.spans) {
             if (keeps_matches()) {
@@ -324,7 +409,8 @@ class FixedLength : public PreTokenizer {
     explicit FixedLength(std::size_t characters) : characters_(characters) {}
     void split(Draft& draft, Pieces& pieces) const override {
         const char* const first = draft.text().data();
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
         for (const auto& span : pieces.spans) {
             const char* const last = first + span.end;
             for (const char* p = first + span.start; p < last;) {
@@ -346,7 +432,8 @@ class FixedLength : public PreTokenizer {
 class UnicodeScripts : public PreTokenizer {
     void split(Draft& draft, Pieces& pieces) const override {
         const char* const first = draft.text().data();
-        std::vector<Span> cut;
+        auto& cut = pieces.spare;
+        cut.clear();
         for (const auto& span : pieces.spans) {
             const char* const last = first + span.end;
             std::uint32_t start = span.end;

@@ -16,6 +16,7 @@ enum class Behavior { removed, isolated, merged_with_previous, merged_with_next,
 // Pieces of a draft's text, none of them empty.
 struct Pieces {
     std::vector<Span> spans;
+    std::vector<Span> spare = {};  // room for those that take their place
     // The model is to see each byte of a piece as one of the 256 characters of bytes.hpp. They are written out only
     // when something needs to read them (spell_bytes); a byte-level model does not.
     bool bytes = false;

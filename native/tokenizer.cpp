@@ -159,6 +159,9 @@ class Encoder {
         pieces.bytes = false;
         if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(draft, pieces);
         if (pieces.bytes && !parts_.model->reads_bytes()) spell_bytes(draft, pieces);
+        if (!options_.tracking)
+            return parts_.model->tokenize(draft.text(), std::span<const Span>(pieces.spans), pieces.bytes, out_.tokens,
+                                          *bench_.workspace);
         for (const auto& span : pieces.spans) piece(draft, span, pieces.bytes);
     }
 

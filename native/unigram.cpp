@@ -23,6 +23,7 @@ struct Step {
 
 struct UnigramWorkspace : Workspace {
     PieceCache cache;
+    Tokens found;
     std::vector<Step> steps;
     std::vector<std::uint32_t> ends;  // of the tokens, last first
 };
@@ -66,6 +67,15 @@ class Unigram : public Model {
         const bool known = put(piece, work, out);
         const std::size_t count = out.ids.size() - first;
         if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
+    }
+
+    void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
+                  Workspace& base) const override {
+        auto& work = static_cast<UnigramWorkspace&>(base);
+        look_up(text, pieces, work.cache, out.ids, work.found, [&](std::string_view piece, Tokens& found) {
+            search(piece, work);
+            return put(piece, work, found);
+        });
     }
 
  private:

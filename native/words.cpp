@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "double_array.hpp"
 #include "model.hpp"
-#include "trie.hpp"
 #include "unicode.hpp"
 
 namespace bearhug {
@@ -11,6 +11,7 @@ namespace {
 
 struct WordPieceWorkspace : Workspace {
     PieceCache cache;
+    Tokens found;
     std::vector<std::uint32_t> ids;
     std::vector<std::uint32_t> ends;
 };
@@ -21,13 +22,14 @@ class WordPiece : public Model {
         : unk_token_(std::move(unk_token)), prefix_(std::move(prefix)), max_chars_(max_chars) {
         vocabulary = std::move(given);
         unk_id_ = vocabulary.find(unk_token_);
-        std::size_t size = 0;
-        vocabulary.each([&](std::string_view token, std::uint32_t) { size += 2 * token.size(); });
-        trie_.reserve(size);
-        vocabulary.each([&](std::string_view token, std::uint32_t id) {
-            trie_.add(first, token, id);
-            if (token.starts_with(prefix_)) trie_.add(behind, token.substr(prefix_.size()), id);
-        });
+        std::vector<DoubleArray::Text> texts;
+        texts.reserve(vocabulary.size());
+        vocabulary.each([&](std::string_view token, std::uint32_t id) { texts.push_back({token, 0, id}); });
+        std::sort(texts.begin(), texts.end());
+        trie_.build(texts);
+        behind_ = DoubleArray::root;
+        for (const char byte : prefix_)
+            if (behind_ != no_id) behind_ = trie_.step(behind_, static_cast<unsigned char>(byte));
     }
 
     std::string_view kind() const override { return "WordPiece"; }
@@ -43,26 +45,43 @@ class WordPiece : public Model {
             key = PieceCache::key(piece);
             if (const std::uint32_t* ids = work.cache.find(key)) return put_remembered(ids, piece, out);
         }
-        cut(piece, work);
+        if (!cut(piece, work)) put_unknown(piece, work);
         out.ids.insert(out.ids.end(), work.ids.begin(), work.ids.end());
         if (out.tracking) out.ends.insert(out.ends.end(), work.ends.begin(), work.ends.end());
         if (remembers && work.ids.size() <= PieceCache::most) work.cache.add(key, work.ids.data(), work.ids.size());
     }
 
- private:
-    static constexpr std::uint32_t first = 0, behind = 1;
+    void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
+                  Workspace& base) const override {
+        auto& work = static_cast<WordPieceWorkspace&>(base);
+        look_up(text, pieces, work.cache, out.ids, work.found, [&](std::string_view piece, Tokens& found) {
+            if (!cut(piece, work)) put_unknown(piece, work);
+            found.ids.assign(work.ids.begin(), work.ids.end());
+            return true;
+        });
+    }
 
-    void cut(std::string_view piece, WordPieceWorkspace& work) const {
+ private:
+    // The longest token that the rest starts with, again and again. False: some of the piece is none.
+    bool cut(std::string_view piece, WordPieceWorkspace& work) const {
         work.ids.clear(), work.ends.clear();
-        bool known = piece.size() <= max_chars_ || unicode::count(piece) <= max_chars_;
-        for (std::size_t done = 0; known && done < piece.size();) {
-            const auto match = trie_.longest(done == 0 ? first : behind, piece.substr(done));
-            known = match.size > 0;
-            done += match.size;
-            work.ids.push_back(match.id);
+        if (piece.size() > max_chars_ && unicode::count(piece) > max_chars_) return false;
+        for (std::size_t done = 0; done < piece.size();) {
+            std::uint32_t node = done == 0 ? DoubleArray::root : behind_, last = no_id;
+            std::size_t end = done;
+            for (std::size_t at = done; at < piece.size() && node != no_id;) {
+                node = trie_.step(node, static_cast<unsigned char>(piece[at++]));
+                if (node != no_id && trie_.ends(node)) last = node, end = at;
+            }
+            if (last == no_id) return false;
+            done = end;
+            work.ids.push_back(trie_.id(last));
             work.ends.push_back(static_cast<std::uint32_t>(done));
         }
-        if (known) return;
+        return true;
+    }
+
+    void put_unknown(std::string_view piece, WordPieceWorkspace& work) const {
         if (unk_id_ == no_id)
             throw std::invalid_argument("'" + std::string(piece) +
                                         "' is not in the vocabulary, and neither is the WordPiece model's unk_token '" +
@@ -86,7 +105,8 @@ class WordPiece : public Model {
     std::string unk_token_, prefix_;
     std::size_t max_chars_;
     std::uint32_t unk_id_;
-    Trie trie_;
+    DoubleArray trie_;
+    std::uint32_t behind_;  // where the tokens that start with the prefix go on; no_id: there are none
 };
 
 class WordLevel : public Model {

@@ -151,6 +151,12 @@ IdRows to_id_rows(nb::handle given) {
 
 Finder finder(nb::handle pattern) {
     if (PyUnicode_Check(pattern.ptr())) return literal(std::string(utf8(pattern)));
+    if (PyTuple_Check(pattern.ptr())) {
+        const auto [text, least] = nb::cast<std::pair<std::string, std::size_t>>(pattern);
+        if (text.size() != 1 || least == 0)
+            throw std::invalid_argument("a repeated character is one of ASCII, and its count at least 1.");
+        return repeated(text[0], least);
+    }
     return python_finder(nb::cast<nb::callable>(pattern));
 }
 

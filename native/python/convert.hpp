@@ -79,7 +79,7 @@ template <class T>
 nb::object view(const void* data, std::vector<std::size_t> shape, nb::handle owner) {
     return nb::cast(nb::ndarray<nb::numpy, const T>(data, shape.size(), shape.data(), owner));
 }
-// A literal text, or a Python callable text -> [start, end, start, end, ...] in code points.
+// A literal text, a character and how often it is repeated at least, or a Python callable text -> [start, end, start, end, ...] in code points.
 Finder finder(nb::handle pattern);
 
 template <class T>

@@ -18,7 +18,8 @@ Field = Literal["ids", "type_ids", "attention_mask", "special_tokens_mask", "off
 # [(kind, value, type id)]: ("token", its text, ...) or ("sequence", "A" or "B", ...)
 Template = Sequence[tuple[str, str, int]]
 # text -> flat [start, end, start, end, ...] of the matches, in code points
-Finder = Callable[[str], Sequence[int]]
+# A function, or a character and how often it is repeated at least.
+Finder = Callable[[str], Sequence[int]] | tuple[str, int]
 
 class AddedToken:
     """A token that is found in the text before anything else happens to it."""

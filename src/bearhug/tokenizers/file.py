@@ -30,7 +30,7 @@ from bearhug.tokenizers._native import (
     read_tokenizer_file,
     read_vocabulary,
 )
-from bearhug.tokenizers.patterns import SCANNERS, finder
+from bearhug.tokenizers.patterns import SCANNERS, searched
 
 Json = dict[str, Any]
 
@@ -279,7 +279,7 @@ def _parts(key: str, make: Callable[[Json], Any]) -> Callable[[Json], list]:
 def _pattern(part: Json) -> Any:
     """A literal text, or the function that finds a regular expression."""
     pattern = part["pattern"]
-    return pattern["String"] if "String" in pattern else finder(pattern["Regex"])
+    return pattern["String"] if "String" in pattern else searched(pattern["Regex"])
 
 
 def _charsmap(text: str) -> bytes:
@@ -307,7 +307,7 @@ def _split(text: str, part: Json) -> PreTokenizer:
         return PreTokenizer.split_literal(text, pattern["String"], behavior, invert)
     if known := SCANNERS.get(pattern["Regex"]):
         return PreTokenizer.split_known(text, known, behavior, invert)  # pyright: ignore[reportArgumentType]
-    return PreTokenizer.split_finder(text, finder(pattern["Regex"]), behavior, invert)
+    return PreTokenizer.split_finder(text, searched(pattern["Regex"]), behavior, invert)
 
 
 def _template(text: str, part: Json) -> PostProcessor:

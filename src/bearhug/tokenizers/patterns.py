@@ -31,6 +31,13 @@ SCANNERS = {
 }
 
 
+def searched(pattern: str) -> Callable[[str], list[int]] | tuple[str, int]:
+    """What the core searches for an expression: a function, or for a run of one character that and the least count."""
+    if run := re.fullmatch(r"([ -#%-'/-Z\]_-z~])(?:\+|\{([1-9]\d{0,5}),\})", pattern):
+        return run[1], int(run[2] or 1)
+    return finder(pattern)
+
+
 def finder(pattern: str) -> Callable[[str], list[int]]:
     """text -> [start, end, start, end, ...] of the matches, in code points, as Oniguruma finds them.
 
@@ -84,7 +91,16 @@ def _newer_points() -> str:
 _WORD, _WORD_IN_SET = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[\w--[\u200c\u200d]]"
 _EDGE = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
 _INNER = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
-_OUTSIDE = {"b": _EDGE, "B": _INNER, "w": _WORD, "W": f"[^{_WORD}]", "h": "[0-9a-fA-F]", "H": "[^0-9a-fA-F]", "z": r"\Z", "Z": r"(?=\n?\Z)"}
+_OUTSIDE = {
+    "b": _EDGE,
+    "B": _INNER,
+    "w": _WORD,
+    "W": f"[^{_WORD}]",
+    "h": "[0-9a-fA-F]",
+    "H": "[^0-9a-fA-F]",
+    "z": r"\Z",
+    "Z": r"(?=\n?\Z)",
+}
 _INSIDE = {"w": _WORD_IN_SET, "W": f"[^{_WORD_IN_SET}]", "h": "0-9a-fA-F", "H": "[^0-9a-fA-F]"}
 _ATOM = r"(\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\((?:\\.|[^()\\])*\)|[^\\])"
 
