@@ -1,6 +1,7 @@
 #include "added.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace bearhug {
@@ -18,6 +19,10 @@ void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string, s
         trie.add(0, text, id);
         starts[static_cast<unsigned char>(text[0])] = true;
     }
+    start.reset();
+    if (const auto only = std::find(starts.begin(), starts.end(), true);
+        std::count(starts.begin(), starts.end(), true) == 1)
+        start = static_cast<char>(only - starts.begin());
 }
 
 void AddedVocabulary::put(const AddedToken& token, std::uint32_t id) {
@@ -120,7 +125,11 @@ bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_spec
     const char* const last = first + text.size();
     std::uint32_t done = 0;
     for (std::size_t at = 0; at < text.size();) {
-        if (!patterns.starts[static_cast<unsigned char>(text[at])]) {
+        if (patterns.start) {
+            const void* found = std::memchr(first + at, *patterns.start, text.size() - at);
+            if (!found) break;
+            at = static_cast<std::size_t>(static_cast<const char*>(found) - first);
+        } else if (!patterns.starts[static_cast<unsigned char>(text[at])]) {
             ++at;
             continue;
         }

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -64,6 +65,7 @@ class AddedVocabulary {
     struct Patterns {
         Trie trie;
         std::array<bool, 256> starts{};  // bytes that some pattern starts with
+        std::optional<char> start;       // the only one
         bool empty = true;
         void build(const std::vector<std::pair<std::string, std::uint32_t>>& texts);
     };

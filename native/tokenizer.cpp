@@ -20,10 +20,10 @@ struct Stream {
     std::vector<std::pair<std::size_t, std::string>>
         texts;  // of added tokens that stand in the text otherwise than in the vocabulary
 
-    void clear() {
+    void clear() { tokens.ids.clear(), offsets.clear(), words.clear(), texts.clear(); }
+    void forget() {
         constexpr std::size_t most = 1 << 20;  // tokens that room is kept for
         if (tokens.ids.capacity() > most || offsets.capacity() > most) *this = {};
-        tokens.ids.clear(), offsets.clear(), words.clear(), texts.clear();
     }
 };
 
@@ -73,6 +73,7 @@ std::unique_ptr<Bench> Parts::take_bench() const {
 }
 
 void Parts::put_back(std::unique_ptr<Bench> bench) const {
+    bench->stream.forget();
     const std::unique_lock lock(lazy_->mutex, std::try_to_lock);
     if (lock.owns_lock() && lazy_->free.size() < Lazy::most) lazy_->free.push_back(std::move(bench));
 }
@@ -407,6 +408,20 @@ class Assembler {
         out_.runs.reserve(samples * post_.layout(false, options_.add_special_tokens).items.size());
     }
 
+    // The rows of what was encoded behind this.
+    void append(const Assembler& other) {
+        const auto tokens = static_cast<std::int64_t>(out_.ids.size()), runs = static_cast<std::int64_t>(out_.runs.size());
+        auto all = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        all(out_.ids, other.out_.ids), all(out_.offsets, other.out_.offsets), all(out_.words, other.out_.words);
+        all(out_.samples, other.out_.samples), all(out_.runs, other.out_.runs);
+        for (std::size_t row = 1; row < other.out_.starts.size(); ++row) {
+            out_.starts.push_back(tokens + other.out_.starts[row]);
+            out_.run_starts.push_back(runs + other.out_.run_starts[row]);
+        }
+        for (const auto& [at, text] : other.out_.texts) out_.texts[static_cast<std::size_t>(tokens) + at] = text;
+        longest_ = std::max(longest_, other.longest_);
+    }
+
     Encoded finish() {
         if (options_.padding) pad(*options_.padding);
         return std::move(out_);
@@ -550,9 +565,13 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
     }
     if (chunks.back() != batch.samples.size()) chunks.push_back(batch.samples.size());
 
-    std::vector<Sequences> sequences(batch.samples.size());
-    auto encode_chunk = [&](std::size_t chunk, Bench& bench, Stream& stream) {
-        Encoder encoder(*this, options, bench, stream);
+    const std::size_t count = chunks.size() - 1;
+    std::vector<std::optional<Assembler>> assemblers(count);
+    in_threads(count, threads, [&](std::size_t chunk, std::size_t) {
+        auto bench = take_bench();
+        Stream& stream = bench->stream;
+        stream.clear();
+        Encoder encoder(*this, options, *bench, stream);
         auto encode_words = [&](std::size_t begin, std::size_t end) {
             const std::size_t start = stream.tokens.ids.size();
             for (std::size_t word = begin; word < end; ++word)
@@ -560,42 +579,26 @@ Encoded Parts::encode(const Batch& batch, const Options& options) const {
                                batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
             return Extent{start, stream.tokens.ids.size()};
         };
+        Assembler& assembler = assemblers[chunk].emplace(*this, options);
+        // About 4 bytes of text make a token. The first one takes the others in.
+        if (chunk == 0) assembler.reserve(bytes / 4 + 16, batch.samples.size());
+        if (chunk > 0) assembler.reserve(bytes / 4 / count + 16, chunks[chunk + 1] - chunks[chunk]);
         for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
             const auto& sample = batch.samples[i];
-            sequences[i].first = encode_words(sample.first_begin, sample.first_end);
-            sequences[i].second = encode_words(sample.second_begin, sample.second_end);
+            Sequences sequences;
+            sequences.first = encode_words(sample.first_begin, sample.first_end);
+            sequences.second = encode_words(sample.second_begin, sample.second_end);
+            assembler.add(i, sequences, sample.is_pair, stream);
+            stream.clear();
         }
-    };
-    Assembler assembler(*this, options);
-    auto assemble_chunk = [&](std::size_t chunk, const Stream& stream) {
-        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i)
-            assembler.add(i, sequences[i], batch.samples[i].is_pair, stream);
-    };
-    if (chunks.size() <= 2) {
-        auto bench = take_bench();
-        bench->stream.clear();
-        if (chunks.size() == 2) {
-            encode_chunk(0, *bench, bench->stream);
-            assembler.reserve(bench->stream.tokens.ids.size(), batch.samples.size());
-            assemble_chunk(0, bench->stream);
-        }
-        put_back(std::move(bench));
-        return assembler.finish();
-    }
-    std::vector<Stream> streams(chunks.size() - 1);
-    in_threads(streams.size(), threads, [&](std::size_t chunk, std::size_t) {
-        auto bench = take_bench();
-        encode_chunk(chunk, *bench, streams[chunk]);
         put_back(std::move(bench));
     });
-    std::size_t tokens = 0;
-    for (const auto& stream : streams) tokens += stream.tokens.ids.size();
-    assembler.reserve(tokens, batch.samples.size());
-    for (std::size_t chunk = 0; chunk < streams.size(); ++chunk) {
-        assemble_chunk(chunk, streams[chunk]);
-        streams[chunk] = {};  // its memory is free before the next one's copy is made
+    if (count == 0) return Assembler(*this, options).finish();
+    for (std::size_t chunk = 1; chunk < count; ++chunk) {
+        assemblers[0]->append(*assemblers[chunk]);
+        assemblers[chunk].reset();
     }
-    return assembler.finish();
+    return assemblers[0]->finish();
 }
 
 template <class Put>
