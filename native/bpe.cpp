@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <queue>
 #include <random>
 #include <stdexcept>
@@ -18,22 +21,38 @@ struct Merge {
     std::uint32_t rank = no_id, id = no_id;
 };
 
+// A merge as the file has it.
+struct Made {
+    std::uint32_t left, right, whole;
+};
+
 // (left id, right id) -> the merge of the two.
 class MergeTable {
  public:
     void reserve(std::size_t merges) {
-        cells_.assign(std::bit_ceil(merges * 2 + 16), {});
-        mask_ = cells_.size() - 1;
+        const std::size_t cells = std::bit_ceil(merges * 2 + 16);
+        cells_.assign(cells, {});
+        shift_ = std::countl_zero(cells) + 1;
+        known_.assign(cells / 8 + 1, 0);
     }
-    void set(std::uint32_t left, std::uint32_t right, Merge merge) { cells_[find(left, right)] = {left, right, merge}; }
-    Merge get(std::uint32_t left, std::uint32_t right) const { return cells_[find(left, right)].merge; }
+    // False: the pair had another merge, which counts no longer.
+    bool set(std::uint32_t left, std::uint32_t right, Merge merge) {
+        const std::uint64_t hash = hash_of(left, right);
+        known_[hash >> (shift_ - 3) >> 6] |= std::uint64_t{1} << (hash >> (shift_ - 3) & 63);
+        Cell& cell = cells_[find(hash, left, right)];
+        const bool is_new = cell.merge.rank == no_id;
+        cell = {left, right, merge};
+        return is_new;
+    }
+    Merge get(std::uint32_t left, std::uint32_t right) const {
+        const std::uint64_t hash = hash_of(left, right);
+        // Most pairs have no merge: a few bits, which stay in the processor's cache, say so.
+        if (!(known_[hash >> (shift_ - 3) >> 6] >> (hash >> (shift_ - 3) & 63) & 1)) return {};
+        return cells_[find(hash, left, right)].merge;
+    }
 
-    void prefetch(std::uint32_t left, std::uint32_t right) const { __builtin_prefetch(&cells_[slot(left, right)]); }
-
-    template <class Visit>
-    void each(Visit visit) const {
-        for (const auto& cell : cells_)
-            if (cell.merge.rank != no_id) visit(cell.left, cell.right, cell.merge);
+    void prefetch(std::uint32_t left, std::uint32_t right) const {
+        __builtin_prefetch(&cells_[hash_of(left, right) >> shift_]);
     }
 
  private:
@@ -41,18 +60,47 @@ class MergeTable {
         std::uint32_t left = no_id, right = no_id;
         Merge merge;
     };
-    std::size_t slot(std::uint32_t left, std::uint32_t right) const {
+    static std::uint64_t hash_of(std::uint32_t left, std::uint32_t right) {
         const std::uint64_t hash = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
-        return (hash ^ hash >> 32) & mask_;
+        return (hash ^ hash >> 32) * 0xD6E8FEB86659FD93u;
     }
-    std::size_t find(std::uint32_t left, std::uint32_t right) const {
-        std::size_t at = slot(left, right);
+    std::size_t find(std::uint64_t hash, std::uint32_t left, std::uint32_t right) const {
+        std::size_t at = hash >> shift_;
         while (cells_[at].merge.rank != no_id && (cells_[at].left != left || cells_[at].right != right))
-            at = (at + 1) & mask_;
+            at = (at + 1) & (cells_.size() - 1);
         return at;
     }
     PagedVector<Cell> cells_;
-    std::size_t mask_ = 0;
+    std::vector<std::uint64_t> known_;  // eight bits a cell
+    int shift_ = 0;
+};
+
+// The short pieces that are one token: a table made at once, which is never written to again.
+class WholePieces {
+ public:
+    explicit WholePieces(std::size_t count) : cells_(std::bit_ceil(count + count / 2 + 16)) {
+        shift_ = std::countl_zero(cells_.size()) + 1;
+    }
+    void add(PieceCache::Key key, std::uint32_t id) {
+        std::size_t at = slot(key);
+        while (cells_[at].key.high != 0) at = (at + 1) & (cells_.size() - 1);
+        cells_[at] = {key, id};
+    }
+    std::uint32_t find(PieceCache::Key key) const {
+        for (std::size_t at = slot(key); cells_[at].key.high != 0; at = (at + 1) & (cells_.size() - 1))
+            if (cells_[at].key == key) return cells_[at].id;
+        return no_id;
+    }
+    void prefetch(PieceCache::Key key) const { __builtin_prefetch(&cells_[slot(key)]); }
+
+ private:
+    struct Cell {
+        PieceCache::Key key{0, 0};
+        std::uint32_t id = 0;
+    };
+    std::size_t slot(PieceCache::Key key) const { return PieceCache::hash(key) >> shift_; }
+    std::vector<Cell> cells_;
+    int shift_;
 };
 
 struct Symbol {
@@ -70,10 +118,12 @@ struct Candidate {
 
 struct BpeWorkspace : Workspace {
     PieceCache cache;
+    LongPieceCache long_cache;
     std::vector<Symbol> symbols;
-    std::vector<Merge> pairs;
     std::vector<Link> links;
     std::vector<Candidate> heap, skipped;
+    std::vector<Symbol> window, done;  // of many symbols
+    std::size_t misses = 0;            // pieces that the cache did not have
     std::string spelled;
     Tokens found;  // of a piece that the cache did not have
     std::minstd_rand random{std::random_device{}()};
@@ -99,13 +149,11 @@ class Bpe : public Model {
         // Where unknown bytes are dropped, what follows gets the offsets of their spelled form: then it must be spelled.
         const bool drops_bytes = !settings_.unk_token && std::ranges::find(byte_ids_, no_id) != byte_ids_.end();
         reads_bytes_ = plain && !settings_.byte_fallback && !drops_bytes;
-        if (settings_.ignore_merges && reads_bytes_) {
-            std::string raw;
-            spelled_.reserve(vocabulary.size(), 0);
-            vocabulary.each([&](std::string_view token, std::uint32_t id) {
-                if (bytes::unmap(token, raw)) spelled_.add(raw, id);
-            });
-        }
+        if (reads_bytes_) read_byte_pairs();
+    }
+
+    ~Bpe() override {
+        for (const auto& whole : whole_) delete whole.load();
     }
 
     std::string_view kind() const override { return "BPE"; }
@@ -114,14 +162,11 @@ class Bpe : public Model {
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<BpeWorkspace>(); }
 
     std::vector<std::pair<std::string, std::string>> merges() const override {
-        std::vector<std::pair<std::uint32_t, std::pair<std::string, std::string>>> ranked;
-        table_.each([&](std::uint32_t left, std::uint32_t right, Merge merge) {
-            ranked.push_back({merge.rank, {std::string(vocabulary.token(left)), std::string(vocabulary.token(right))}});
-        });
-        std::sort(ranked.begin(), ranked.end());
         std::vector<std::pair<std::string, std::string>> out;
-        out.reserve(ranked.size());
-        for (auto& [rank, pair] : ranked) out.push_back(std::move(pair));
+        out.reserve(made_.size());
+        for (std::uint32_t rank = 0; rank < made_.size(); ++rank)
+            if (const auto& [left, right, whole] = made_[rank]; !repeats_ || table_.get(left, right).rank == rank)
+                out.emplace_back(vocabulary.token(left), vocabulary.token(right));
         return out;
     }
 
@@ -129,19 +174,19 @@ class Bpe : public Model {
         auto& work = static_cast<BpeWorkspace&>(base);
         if (drops_) {
             read(piece, bytes, work);
-            merge_by_heap(work);
+            merge_by_heap(work.symbols, work);
             return put(work.symbols, out);
         }
         const bool remembers = piece.size() <= PieceCache::longest && !(affixes_ && out.tracking);
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const std::uint32_t* ids = work.cache.find(key)) return put_remembered(ids, piece, bytes, out);
+            if (const auto* entry = work.cache.find(key))
+                return put_remembered({entry->ids, entry->count}, piece, bytes, out);
         }
         const std::size_t first = out.ids.size();
         const bool known = merge(piece, bytes, out, work);
-        const std::size_t count = out.ids.size() - first;
-        if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
+        if (remembers && known) work.cache.add(key, std::span(out.ids).subspan(first));
     }
 
     // A group of pieces at a time: all their places in the cache are asked for before the first is read.
@@ -150,12 +195,15 @@ class Bpe : public Model {
         if (drops_) return Model::tokenize(text, start, ends, bytes, out, base);
         constexpr std::size_t group = 32;
         auto& work = static_cast<BpeWorkspace&>(base);
-        auto& cache = work.cache;
-        cache.open();
+        const PieceCache::Table table = work.cache.table();
+        const WholePieces* const whole = whole_pieces(bytes, work);
         PieceCache::Key keys[group];
-        std::uint32_t slots[group];
+        const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
+        const PieceCache::Entry* entries[group];
+        constexpr std::size_t room = PieceCache::most + 1;  // an entry is copied with its count
         std::size_t written = out.ids.size();
-        out.ids.resize(written + ends.size() * PieceCache::most);
+        out.ids.resize(written + ends.size() * room);
+        std::uint32_t* to = out.ids.data() + written;
         for (std::size_t done = 0; done < ends.size(); done += group) {
             const std::size_t count = std::min(group, ends.size() - done);
             std::uint32_t from = start;
@@ -164,63 +212,216 @@ class Bpe : public Model {
                 if (size <= PieceCache::longest) {
                     keys[i] = from + PieceCache::reads <= text.size() ? PieceCache::wide_key(text.data() + from, size)
                                                                       : PieceCache::key(text.substr(from, size));
-                    slots[i] = static_cast<std::uint32_t>(PieceCache::slot(keys[i]));
-                    cache.prefetch(slots[i]);
+                    pairs[i] = table.pair(keys[i]);
+                    __builtin_prefetch(pairs[i]);
                 } else {
-                    slots[i] = no_slot;
+                    pairs[i] = nullptr;
                 }
                 from = end;
             }
             for (std::size_t i = 0; i < count; ++i) {
+                entries[i] = pairs[i] ? PieceCache::find(pairs[i], keys[i]) : nullptr;
+                if (!entries[i] && whole && pairs[i]) whole->prefetch(keys[i]);
+            }
+            bool changed = false;  // then what was found may stand elsewhere
+            for (std::size_t i = 0; i < count; ++i) {
                 const std::uint32_t end = ends[done + i];
-                const bool remembers = slots[i] != no_slot;
-                if (const auto* ids = remembers ? cache.find(keys[i], slots[i]) : nullptr) {
-                    std::memcpy(out.ids.data() + written, ids, sizeof(std::uint32_t) * PieceCache::most);
-                    written += 1 + (ids[1] != no_id) + (ids[2] != no_id) + (ids[3] != no_id);
+                const bool remembers = pairs[i] != nullptr;
+                const auto* entry = changed && remembers ? PieceCache::find(pairs[i], keys[i]) : entries[i];
+                if (entry) {
+                    std::memcpy(to, entry->ids, sizeof(std::uint32_t) * room);
+                    to += entry->count;
                 } else {
                     Tokens& found = work.found;
                     found.ids.clear();
-                    const bool known = merge(text.substr(start, end - start), bytes, found, work);
-                    if (remembers && known && found.ids.size() <= PieceCache::most)
-                        cache.add(keys[i], found.ids.data(), found.ids.size());
-                    const std::size_t room = written + found.ids.size() + (ends.size() - done - i) * PieceCache::most;
-                    if (room > out.ids.size()) out.ids.resize(room);
-                    std::copy(found.ids.begin(), found.ids.end(),
-                              out.ids.begin() + static_cast<std::ptrdiff_t>(written));
-                    written += found.ids.size();
+                    ++work.misses;
+                    const std::uint32_t id = whole && remembers ? whole->find(keys[i]) : no_id;
+                    if (id != no_id) {
+                        found.ids.push_back(id);
+                        work.cache.add(keys[i], found.ids);
+                    } else {
+                        const bool known = merge(text.substr(start, end - start), bytes, found, work, whole && remembers);
+                        if (remembers && known) work.cache.add(keys[i], found.ids);
+                    }
+                    changed = true;
+                    written = static_cast<std::size_t>(to - out.ids.data());
+                    const std::size_t wanted = written + found.ids.size() + (ends.size() - done - i) * room;
+                    if (wanted > out.ids.size()) out.ids.resize(wanted);
+                    to = std::copy(found.ids.begin(), found.ids.end(), out.ids.data() + written);
                 }
                 start = end;
             }
         }
+        written = static_cast<std::size_t>(to - out.ids.data());
         out.ids.resize(written);
     }
 
  private:
-    static constexpr std::uint32_t no_slot = ~std::uint32_t{0};  // of a piece that is too long for the cache
+    // The token that a piece is, where that is certain without merging.
+    std::uint32_t find_whole(std::string_view piece, bool bytes, BpeWorkspace& work) const {
+        if (piece.size() <= PieceCache::longest)
+            if (const auto* whole = whole_[bytes].load(std::memory_order_acquire))
+                return whole->find(PieceCache::key(piece));
+        if (!settings_.ignore_merges) return no_id;
+        if (!bytes) return vocabulary.find(piece);
+        work.spelled.clear();
+        for (const char byte : piece) work.spelled += bytes::to_utf8(static_cast<unsigned char>(byte));
+        return vocabulary.find(work.spelled);
+    }
 
-    // Adds the tokens of a piece that is not remembered. False: some of it is unknown.
-    bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work) const {
-        if (settings_.ignore_merges) {
-            const std::uint32_t id = (bytes ? spelled_ : vocabulary).find(piece);
-            if (id != no_id) {
+    // Null as long as too few pieces have been met to be worth it.
+    const WholePieces* whole_pieces(bool bytes, BpeWorkspace& work) const {
+        constexpr std::size_t worth_it = 500;
+        auto& whole = whole_[bytes];
+        if (work.misses >= worth_it)
+            std::call_once(whole_made_[bytes], [&] { whole.store(make_whole_pieces(bytes).release()); });
+        return whole.load(std::memory_order_acquire);
+    }
+
+    std::unique_ptr<WholePieces> make_whole_pieces(bool bytes) const {
+        const bool all = settings_.ignore_merges;
+        if (affixes_ || (!all && !order().builds_up)) return nullptr;
+        auto whole = std::make_unique<WholePieces>(vocabulary.size());
+        vocabulary.each([&](std::string_view token, std::uint32_t id) {
+            if (!all && !order().reached[id]) return;
+            char raw[PieceCache::longest];
+            std::size_t size = 0;
+            const char* const end = token.data() + token.size();
+            for (const char* p = token.data(); p < end; ++size) {
+                if (size == PieceCache::longest) return;
+                const int byte = !bytes || (*p > ' ' && *p < '\x7F') ? static_cast<unsigned char>(*p++)
+                                                                     : bytes::to_byte(unicode::next(p));
+                if (byte < 0) return;
+                raw[size] = static_cast<char>(byte);
+            }
+            if (size > 0) whole->add(PieceCache::key({raw, size}), id);
+        });
+        return whole;
+    }
+
+    // The merges, or the smaller table of those that matter once there is much to read.
+    const MergeTable& merges(const BpeWorkspace& work) const {
+        constexpr std::size_t worth_it = 30'000;
+        return work.misses >= worth_it && order().is_smaller ? order().merges : table_;
+    }
+
+    // What follows from the order of the merges, worked out when it is first asked for.
+    struct Order {
+        // Each merge that is ever made comes after those that make its parts. Then a row of tokens is right when each
+        // two neighbours are (Berglund and van der Merwe 2023, arXiv:2309.08715).
+        bool builds_up = false;
+        std::vector<bool> reached;  // the tokens that their own characters are merged to
+        // Those that are ever made, where that is a part of them: of a tiktoken vocabulary's about a third.
+        bool is_smaller = false;
+        MergeTable merges;
+    };
+
+    const Order& order() const {
+        std::call_once(order_made_, [&] {
+            if (!affixes_ && !repeats_ && vocabulary.id_limit() < 1u << 26) order_ = make_order();
+        });
+        return order_;
+    }
+
+    Order make_order() const {
+        constexpr std::int64_t never = std::int64_t{1} << 40, from_the_start = -1;
+        struct Last {
+            std::int64_t rank = never;  // of the merge that makes the token
+            std::uint32_t left = 0, right = 0;
+        };
+        std::vector<Last> last(vocabulary.id_limit());
+        auto starts = [&](std::uint32_t id) {
+            if (id != no_id) last[id].rank = from_the_start;
+        };
+        vocabulary.each([&](std::string_view token, std::uint32_t id) {
+            if (token.empty() || unicode::length(static_cast<unsigned char>(token[0])) == static_cast<int>(token.size()))
+                starts(id);
+        });
+        for (const auto id : fallback_) starts(id);
+        starts(unk_id_);
+        Order order;
+        std::vector<std::uint32_t> early;  // merges of parts that do not exist yet
+        std::vector<std::uint32_t> used;
+        for (std::uint32_t rank = 0; rank < made_.size(); ++rank) {
+            const Made& merge = made_[rank];
+            if (last[merge.left].rank >= rank || last[merge.right].rank >= rank) {
+                early.push_back(rank);
+            } else if (last[merge.whole].rank == never && !is_crossed(merge, last)) {
+                last[merge.whole] = {rank, merge.left, merge.right};
+                used.push_back(rank);
+            }
+        }
+        // Such a merge could only be made when both parts exist; by then the whole must have been made another way.
+        order.builds_up = std::ranges::all_of(early, [&](std::uint32_t rank) {
+            const Made& merge = made_[rank];
+            const auto possible = std::max(last[merge.left].rank, last[merge.right].rank);
+            return possible == never || last[merge.whole].rank < possible;
+        });
+        if (!order.builds_up) return order;
+        order.reached.resize(last.size());
+        for (std::size_t id = 0; id < last.size(); ++id) order.reached[id] = last[id].rank != never;
+        order.is_smaller = used.size() * 3 / 2 < made_.size();
+        if (!order.is_smaller) return order;
+        order.merges.reserve(used.size());
+        for (const auto rank : used) order.merges.set(made_[rank].left, made_[rank].right, {rank, made_[rank].whole});
+        return order;
+    }
+
+    // Whether something merges across the border of a merge's two parts while they are made: backwards through the
+    // merges inside them, the latest first.
+    template <class Lasts>
+    bool is_crossed(const Made& merge, const Lasts& last) const {
+        std::uint32_t left = merge.left, right = merge.right;
+        for (;;) {
+            const auto at_left = last[left].rank, at_right = last[right].rank;
+            if (at_left < 0 && at_right < 0) return false;
+            const bool undo_right = at_right >= at_left;  // of equal merges the left one is first
+            if (undo_right) {
+                right = last[right].left;
+            } else {
+                left = last[left].right;
+            }
+            const auto rank = table_.get(left, right).rank;
+            if (rank != no_id && (undo_right ? rank <= at_right : rank < at_left)) return true;
+        }
+    }
+
+    // Adds the tokens of a piece that the cache of short ones does not have. False: some of it is unknown.
+    bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work,
+               bool is_no_short_token = false) const {
+        const bool remembers = !(affixes_ && out.tracking);
+        if (remembers)
+            if (const auto* entry = work.long_cache.find(piece))
+                return put_remembered({entry->ids, entry->count}, piece, bytes, out), true;
+        if (!is_no_short_token)
+            if (const std::uint32_t id = find_whole(piece, bytes, work); id != no_id) {
                 out.ids.push_back(id);
                 if (out.tracking) out.ends.push_back(static_cast<std::uint32_t>(piece.size()));
                 return true;
             }
-        }
-        const bool known = read(piece, bytes, work);
-        if (work.symbols.size() <= 48) {
-            merge_by_search(work);
+        const std::size_t first = out.ids.size();
+        bool known = true;
+        if (bytes && !byte_pairs_.empty() && piece.size() <= few) {
+            merge_few_bytes(merges(work), piece, out);
         } else {
-            merge_by_heap(work);
+            known = read(piece, bytes, work);
+            if (work.symbols.size() <= few) {
+                merge_few(merges(work), work.symbols, out);
+            } else {
+                merge_many(work);
+                put(work.symbols, out);
+            }
         }
-        put(work.symbols, out);
+        const auto ids = std::span(out.ids).subspan(first);
+        if (remembers && known && (piece.size() > PieceCache::longest || ids.size() > PieceCache::most))
+            work.long_cache.add(piece, ids);
         return known;
     }
 
     void read_merges(const Merges& merges) {
         table_.reserve(merges.size());
         if (merges.empty()) return;
+        made_.resize(merges.size());
         const std::size_t prefix =
             settings_.continuing_subword_prefix ? settings_.continuing_subword_prefix->size() : 0;
         std::string joined;
@@ -236,20 +437,19 @@ class Bpe : public Model {
         // Each merge is worked on five times, with others in between, while what it needs comes from memory.
         constexpr std::size_t steps = 8, first = steps, second = 2 * steps, third = 3 * steps, fourth = 4 * steps;
         Vocabulary::Search lefts[fourth], rights[fourth];
-        struct Ready {
-            std::uint32_t left, right, whole;
-        } ready[fourth];
+        Made ready[fourth];
         std::uint32_t guess = 0;  // files name merges in the order of the tokens that they make
         for (std::size_t i = 0; i < merges.size() + fourth; ++i) {
             if (i >= fourth) {
                 const std::size_t rank = i - fourth;
-                const Ready& made = ready[rank % fourth];
-                table_.set(made.left, made.right, {static_cast<std::uint32_t>(rank), made.whole});
+                const Made& made = ready[rank % fourth];
+                repeats_ |= !table_.set(made.left, made.right, {static_cast<std::uint32_t>(rank), made.whole});
+                made_[rank] = made;
             }
             if (i >= third && i - third < merges.size()) {
                 const std::size_t rank = i - third;
                 const auto [left, right] = merges[rank];
-                Ready& made = ready[rank % fourth];
+                Made& made = ready[rank % fourth];
                 if (right.size() < prefix)
                     throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" +
                                                 std::string(left) + " " + std::string(right) +
@@ -283,6 +483,13 @@ class Bpe : public Model {
                 rights[i % fourth].start(vocabulary, merges[i].second);
             }
         }
+    }
+
+    void read_byte_pairs() {
+        if (std::count(byte_ids_.begin(), byte_ids_.end(), no_id) > 0) return;
+        byte_pairs_.reserve(std::size_t{1} << 16);
+        for (const auto left : byte_ids_)
+            for (const auto right : byte_ids_) byte_pairs_.push_back(table_.get(left, right));
     }
 
     // A piece -> its first symbols. False: some of it is unknown.
@@ -357,32 +564,111 @@ class Bpe : public Model {
                            [&](char byte) { return fallback_[static_cast<unsigned char>(byte)] != no_id; });
     }
 
-    // Few symbols: look for the best pair again and again.
-    void merge_by_search(BpeWorkspace& work) const {
-        auto& symbols = work.symbols;
-        auto& pairs = work.pairs;
-        std::size_t count = symbols.size();
-        if (count < 2) return;
-        pairs.resize(count - 1);
-        for (std::size_t i = 0; i + 1 < count; ++i) pairs[i] = table_.get(symbols[i].id, symbols[i + 1].id);
+    static constexpr std::size_t few = 48;
+
+    // Few symbols: look for the best pair again and again. `pairs` has the merge of each with the one behind it.
+    static std::size_t merge_by_search(const MergeTable& table, std::uint32_t* ids, std::uint32_t* sizes, Merge* pairs,
+                                       std::size_t count) {
         while (count > 1) {
             std::size_t best = 0;
-            for (std::size_t i = 1; i + 1 < count; ++i)
-                if (pairs[i].rank < pairs[best].rank) best = i;
-            if (pairs[best].rank == no_id) break;
-            symbols[best] = {pairs[best].id, symbols[best].size + symbols[best + 1].size};
-            symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-            pairs.erase(pairs.begin() + static_cast<std::ptrdiff_t>(best));
+            std::uint32_t rank = pairs[0].rank;
+            for (std::size_t i = 1; i + 1 < count; ++i) {
+                best = pairs[i].rank < rank ? i : best;
+                rank = pairs[i].rank < rank ? pairs[i].rank : rank;
+            }
+            if (rank == no_id) break;
+            ids[best] = pairs[best].id;
+            sizes[best] += sizes[best + 1];
             --count;
-            if (best > 0) pairs[best - 1] = table_.get(symbols[best - 1].id, symbols[best].id);
-            if (best + 1 < count) pairs[best] = table_.get(symbols[best].id, symbols[best + 1].id);
+            for (std::size_t i = best + 1; i < count; ++i) ids[i] = ids[i + 1], sizes[i] = sizes[i + 1];
+            for (std::size_t i = best; i + 1 < count; ++i) pairs[i] = pairs[i + 1];
+            if (best > 0) pairs[best - 1] = table.get(ids[best - 1], ids[best]);
+            if (best + 1 < count) pairs[best] = table.get(ids[best], ids[best + 1]);
         }
+        return count;
+    }
+
+    static void put(const std::uint32_t* ids, const std::uint32_t* sizes, std::size_t count, Tokens& out) {
+        out.ids.insert(out.ids.end(), ids, ids + count);
+        std::uint32_t end = 0;
+        if (out.tracking)
+            for (std::size_t i = 0; i < count; ++i) out.ends.push_back(end += sizes[i]);
+    }
+
+    // The same straight from the bytes of a piece: the merges of two bytes are in a table of their own.
+    void merge_few_bytes(const MergeTable& table, std::string_view piece, Tokens& out) const {
+        std::uint32_t ids[few], sizes[few];
+        Merge pairs[few];
+        const std::size_t count = piece.size();
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto byte = static_cast<unsigned char>(piece[i]);
+            ids[i] = byte_ids_[byte];
+            sizes[i] = 1;
+            if (i + 1 < count) pairs[i] = byte_pairs_[byte * 256u + static_cast<unsigned char>(piece[i + 1])];
+        }
+        put(ids, sizes, merge_by_search(table, ids, sizes, pairs, count), out);
+    }
+
+    static void merge_few(const MergeTable& table, const std::vector<Symbol>& symbols, Tokens& out) {
+        std::uint32_t ids[few], sizes[few];
+        Merge pairs[few];
+        const std::size_t count = symbols.size();
+        for (std::size_t i = 0; i < count; ++i) {
+            ids[i] = symbols[i].id;
+            sizes[i] = symbols[i].size;
+            if (i + 1 < count) pairs[i] = table.get(symbols[i].id, symbols[i + 1].id);
+        }
+        put(ids, sizes, merge_by_search(table, ids, sizes, pairs, count), out);
+    }
+
+    // Many symbols: a window of them at a time. Where a window's last tokens may still change, the next one starts anew
+    // from a token before them, and must find that token again. That is enough where merges build up (see Order).
+    void merge_many(BpeWorkspace& work) const {
+        auto& symbols = work.symbols;
+        constexpr std::size_t usual = 512, margin = 64;
+        if (symbols.size() <= usual || !order().builds_up) return merge_by_heap(symbols, work);
+        auto& window = work.window;
+        auto& done = work.done;
+        done.clear();
+        std::size_t at = 0, size = usual;
+        Symbol expected{no_id, 0};
+        for (;;) {
+            const bool is_last = at + size >= symbols.size();
+            const std::size_t stop = is_last ? symbols.size() : at + size;
+            window.assign(symbols.begin() + static_cast<std::ptrdiff_t>(at),
+                          symbols.begin() + static_cast<std::ptrdiff_t>(stop));
+            merge_in_place(window, work);
+            if (expected.id != no_id && (window[0].id != expected.id || window[0].size != expected.size)) {
+                // The window before was cut too short to see this coming: all at once, which is rare.
+                return merge_by_heap(symbols, work);
+            }
+            std::size_t next = window.size();  // the token that the next window starts from
+            if (!is_last)
+                for (next = window.size() - margin; next > 0 && window[next].size == 0;) --next;
+            if (next == 0) {
+                size *= 2;
+                continue;
+            }
+            for (std::size_t i = 0; i < next; ++i)
+                if (window[i].size > 0) done.push_back(window[i]);
+            if (is_last) break;
+            expected = window[next];
+            at += next;
+            size = usual;
+        }
+        symbols.swap(done);
     }
 
     // Many symbols: the candidates in a heap, n log n. With dropout (Provilkov et al. 2020, arXiv:1910.13267) a
     // candidate is passed over by chance, until the next one that is not.
-    void merge_by_heap(BpeWorkspace& work) const {
-        auto& symbols = work.symbols;
+    void merge_by_heap(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
+        merge_in_place(symbols, work);
+        std::erase_if(symbols, [](const Symbol& symbol) { return symbol.size == 0; });
+    }
+
+    // What is merged into the symbol before has the size 0 then.
+    void merge_in_place(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
+        const MergeTable& table = merges(work);
         auto& links = work.links;
         auto& heap = work.heap;
         auto& skipped = work.skipped;
@@ -393,7 +679,7 @@ class Bpe : public Model {
         auto push = [&](std::int32_t left, std::int32_t right) {
             if (left < 0 || right < 0) return;
             const Merge merge =
-                table_.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
+                table.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
             if (merge.rank == no_id) return;
             heap.push_back({merge.rank, static_cast<std::uint32_t>(left), merge.id});
             std::push_heap(heap.begin(), heap.end(), std::greater<>());
@@ -417,7 +703,7 @@ class Bpe : public Model {
             const std::int32_t behind = links[top.at].behind;
             if (left.size == 0 || behind < 0) continue;
             Symbol& right = symbols[static_cast<std::size_t>(behind)];
-            if (table_.get(left.id, right.id).id != top.id) continue;  // one of the two has been merged since
+            if (table.get(left.id, right.id).id != top.id) continue;  // one of the two has been merged since
             left = {top.id, left.size + right.size};
             right.size = 0;
             links[top.at].behind = links[static_cast<std::size_t>(behind)].behind;
@@ -426,7 +712,6 @@ class Bpe : public Model {
             push(links[top.at].before, static_cast<std::int32_t>(top.at));
             push(static_cast<std::int32_t>(top.at), links[top.at].behind);
         }
-        std::erase_if(symbols, [](const Symbol& symbol) { return symbol.size == 0; });
     }
 
     static void put(const std::vector<Symbol>& symbols, Tokens& out) {
@@ -438,12 +723,12 @@ class Bpe : public Model {
         }
     }
 
-    void put_remembered(const std::uint32_t* ids, std::string_view piece, bool bytes, Tokens& out) const {
+    void put_remembered(std::span<const std::uint32_t> ids, std::string_view piece, bool bytes, Tokens& out) const {
         std::size_t end = 0;
-        for (std::size_t i = 0; i < PieceCache::most && ids[i] != no_id; ++i) {
-            out.ids.push_back(ids[i]);
+        for (const auto id : ids) {
+            out.ids.push_back(id);
             if (!out.tracking) continue;
-            const auto token = vocabulary.token(ids[i]);
+            const auto token = vocabulary.token(id);
             end = std::min(piece.size(), end + (bytes ? unicode::count(token) : token.size()));
             out.ends.push_back(static_cast<std::uint32_t>(end));
         }
@@ -451,11 +736,17 @@ class Bpe : public Model {
 
     BpeSettings settings_;
     MergeTable table_;
+    PagedVector<Made> made_;  // by rank
+    bool repeats_ = false;    // a pair comes twice among them
+    mutable std::once_flag order_made_;
+    mutable Order order_;
+    std::vector<Merge> byte_pairs_;  // of two bytes, 256 * left + right; empty where a byte has no token
     std::uint32_t unk_id_ = no_id;
     std::array<std::uint32_t, 256> fallback_{}, byte_ids_{};
     std::array<std::uint32_t, 128> ascii_ids_{};
     bool affixes_ = false, drops_ = false, reads_bytes_ = false;
-    Vocabulary spelled_;  // with ignore_merges: the bytes that each byte-level token stands for -> its id
+    mutable std::array<std::once_flag, 2> whole_made_;
+    mutable std::array<std::atomic<const WholePieces*>, 2> whole_{};  // of pieces of characters, and of bytes
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A bounded memory of short pieces and their ids: 16 bytes of text and length as the key, up to four ids beside it.
+// Bounded memories of pieces and their ids.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -17,15 +17,44 @@
 
 namespace bearhug {
 
+// Zeros that cost nothing until they are touched.
+template <class T>
+class Zeros {
+ public:
+    explicit operator bool() const { return items_ != nullptr; }
+    void make(std::size_t count) {
+        items_.reset(static_cast<T*>(std::calloc(count, sizeof(T))));
+        if (!items_) throw std::bad_alloc();
+    }
+    T* data() const { return items_.get(); }
+
+ private:
+    struct Free {
+        void operator()(T* items) const { std::free(items); }
+    };
+    std::unique_ptr<T[], Free> items_;
+};
+
+inline std::uint64_t load8(const char* from) {
+    std::uint64_t word;
+    std::memcpy(&word, from, 8);
+    return word;
+}
+
+// Short pieces: 16 bytes of text and length as the key, up to three ids beside it.
 class PieceCache {
  public:
     static constexpr std::size_t longest = 15;  // bytes of a piece
-    static constexpr std::size_t most = 4;      // ids
+    static constexpr std::size_t most = 3;      // ids
     static constexpr std::size_t reads = 16;    // bytes that wide_key looks at, whatever the length of the piece
 
     struct Key {
         std::uint64_t low, high;
         bool operator==(const Key& other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
+    };
+    struct Entry {
+        Key key;
+        std::uint32_t ids[most], count;
     };
 
     // The bytes of a piece of 1 to 15 bytes, and its length in the last one. Reads nothing beyond the piece.
@@ -55,45 +84,52 @@ class PieceCache {
         return {load8(p) & masks[size].low, (load8(p + 8) & masks[size].high) | std::uint64_t{size} << 56};
     }
 
-    static std::size_t slot(Key key) {
-        const std::uint64_t hash = (key.low ^ (key.high * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
-        return (hash >> (64 - bits)) & ~std::size_t{1};
+    static std::uint64_t hash(Key key) {  // its highest bits are the best
+        return (key.low ^ (key.high * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
     }
+    // Where a piece is, if it is anywhere: one of two entries that follow one another.
+    struct Table {
+        Entry* entries;
+        int shift;
+        Entry* pair(Key key) const { return entries + (hash(key) >> shift << 1); }
+    };
+    // It is larger now if much has been added since the last time.
+    Table table() {
+        if (added_ >= std::size_t{1} << bits_ >> 1 && bits_ < most_bits) grow();
+        return {table_.data(), 65 - bits_};
+    }
+    // Null: not remembered.
+    static const Entry* find(const Entry* pair, Key key) {
+        const bool first = pair[0].key == key, second = pair[1].key == key;
+        return first | second ? pair + second : nullptr;  // which of the two is anybody's guess: no branch
+    }
+    const Entry* find(Key key) { return find(table().pair(key), key); }
 
-    // Before the first use of a slot.
-    void open() {
-        if (!table_) table_.reset(static_cast<Entry*>(std::calloc(std::size_t{1} << bits, sizeof(Entry))));
-        if (!table_) throw std::bad_alloc();
-    }
-    void prefetch(std::size_t slot) const { __builtin_prefetch(table_.get() + slot); }
-
-    // The ids of a piece, no_id behind the last where there are fewer than four; null: not remembered.
-    const std::uint32_t* find(Key key, std::size_t slot) const {
-        const Entry* pair = table_.get() + slot;
-        const bool second = pair[1].key == key;
-        return second || pair[0].key == key ? pair[second].ids : nullptr;
-    }
-    const std::uint32_t* find(Key key) {
-        open();
-        return find(key, slot(key));
-    }
-
-    void add(Key key, const std::uint32_t* ids, std::size_t count) {
-        Entry* pair = table_.get() + slot(key);
-        pair[1] = pair[0];  // the newest stands first, the older one is forgotten
-        pair[0].key = key;
-        for (std::size_t i = 0; i < most; ++i) pair[0].ids[i] = i < count ? ids[i] : no_id;
+    void add(Key key, std::span<const std::uint32_t> ids) {
+        if (ids.size() > most) return;
+        Entry entry{key, {}, static_cast<std::uint32_t>(ids.size())};
+        for (std::size_t i = 0; i < ids.size(); ++i) entry.ids[i] = ids[i];
+        put(entry, Table{table_.data(), 65 - bits_}.pair(key));
+        ++added_;
     }
 
  private:
-    static constexpr int bits = 16;  // 2 MiB, of which only what is used is ever touched
-    struct Entry {
-        Key key;
-        std::uint32_t ids[most];
-    };
-    struct Free {
-        void operator()(Entry* table) const { std::free(table); }
-    };
+    static void put(const Entry& entry, Entry* pair) {
+        pair[1] = pair[0];  // the newest stands first, the older one is forgotten
+        pair[0] = entry;
+    }
+    void grow() {
+        const Zeros<Entry> old = std::move(table_);
+        const std::size_t size = std::size_t{1} << bits_;
+        bits_ = bits_ == 0 ? first_bits : bits_ + 1;
+        table_.make(std::size_t{1} << bits_);
+        for (std::size_t i = 0; old && i < size; ++i)
+            if (const Entry& entry = old.data()[i ^ 1]; entry.count > 0)
+                put(entry, Table{table_.data(), 65 - bits_}.pair(entry.key));
+    }
+    static constexpr int first_bits = 12, most_bits = 18;  // 128 KiB, 8 MiB
+    int bits_ = 0;
+    std::size_t added_ = 0;
     static constexpr auto masks = [] {
         std::array<Key, longest + 1> made{};
         for (std::size_t size = 0; size <= longest; ++size)
@@ -101,12 +137,46 @@ class PieceCache {
                 (i < 8 ? made[size].low : made[size].high) |= std::uint64_t{0xFF} << (8 * (i % 8));
         return made;
     }();
-    static std::uint64_t load8(const char* from) {
-        std::uint64_t word;
-        std::memcpy(&word, from, 8);
-        return word;
+    Zeros<Entry> table_;
+};
+
+// Pieces that are too long for the other, or have too many ids (a run of blanks may have one for each).
+class LongPieceCache {
+ public:
+    static constexpr std::size_t longest = 31, most = 23;
+    struct Entry {
+        char text[longest];
+        std::uint8_t size;
+        std::uint32_t ids[most], count;
+    };
+
+    // Null: not remembered.
+    const Entry* find(std::string_view piece) const {
+        if (!table_ || piece.size() > longest) return nullptr;
+        const Entry* pair = table_.data() + slot(piece);
+        auto is_it = [&](const Entry& entry) {
+            return entry.size == piece.size() && std::memcmp(entry.text, piece.data(), piece.size()) == 0;
+        };
+        return is_it(pair[0]) ? pair : is_it(pair[1]) ? pair + 1 : nullptr;
     }
-    std::unique_ptr<Entry[], Free> table_;
+
+    void add(std::string_view piece, std::span<const std::uint32_t> ids) {
+        if (piece.size() > longest || ids.size() > most) return;
+        if (!table_) table_.make(std::size_t{1} << bits);
+        Entry* pair = table_.data() + slot(piece);
+        pair[1] = pair[0];
+        std::memcpy(pair[0].text, piece.data(), piece.size());
+        pair[0].size = static_cast<std::uint8_t>(piece.size());
+        pair[0].count = static_cast<std::uint32_t>(ids.size());
+        for (std::size_t i = 0; i < ids.size(); ++i) pair[0].ids[i] = ids[i];
+    }
+
+ private:
+    static constexpr int bits = 13;  // 1 MiB
+    static std::size_t slot(std::string_view piece) {
+        return (hash_bytes(piece) >> 20) & ((std::size_t{1} << bits) - 2);
+    }
+    Zeros<Entry> table_;
 };
 
 // Adds the ids of pieces of a text. miss(piece, found) puts those of a piece that is not remembered; false: not to be

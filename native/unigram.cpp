@@ -60,13 +60,13 @@ class Unigram : public Model {
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const std::uint32_t* ids = work.cache.find(key)) return put_remembered(ids, out);
+            if (const auto* entry = work.cache.find(key)) return put_remembered({entry->ids, entry->count}, out);
         }
         search(piece, work);
         const std::size_t first = out.ids.size();
         const bool known = put(piece, work, out);
         const std::size_t count = out.ids.size() - first;
-        if (remembers && known && count <= PieceCache::most) work.cache.add(key, out.ids.data() + first, count);
+        if (remembers && known) work.cache.add(key, std::span(out.ids).subspan(first));
     }
 
     void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
@@ -156,9 +156,9 @@ class Unigram : public Model {
         return false;
     }
 
-    void put_remembered(const std::uint32_t* ids, Tokens& out) const {
+    void put_remembered(std::span<const std::uint32_t> ids, Tokens& out) const {
         std::size_t end = 0;
-        for (std::size_t i = 0; i < PieceCache::most && ids[i] != no_id; ++i) {
+        for (std::size_t i = 0; i < ids.size(); ++i) {
             end += vocabulary.token(ids[i]).size();
             put_one(ids[i], static_cast<std::uint32_t>(end), out);
         }

@@ -43,12 +43,12 @@ class WordPiece : public Model {
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const std::uint32_t* ids = work.cache.find(key)) return put_remembered(ids, piece, out);
+            if (const auto* entry = work.cache.find(key)) return put_remembered(*entry, piece, out);
         }
         if (!cut(piece, work)) put_unknown(piece, work);
         out.ids.insert(out.ids.end(), work.ids.begin(), work.ids.end());
         if (out.tracking) out.ends.insert(out.ends.end(), work.ends.begin(), work.ends.end());
-        if (remembers && work.ids.size() <= PieceCache::most) work.cache.add(key, work.ids.data(), work.ids.size());
+        if (remembers) work.cache.add(key, work.ids);
     }
 
     void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
@@ -91,13 +91,13 @@ class WordPiece : public Model {
         work.ends.assign(1, static_cast<std::uint32_t>(piece.size()));
     }
 
-    void put_remembered(const std::uint32_t* ids, std::string_view piece, Tokens& out) const {
+    void put_remembered(const PieceCache::Entry& entry, std::string_view piece, Tokens& out) const {
         std::size_t end = 0;
-        for (std::size_t i = 0; i < PieceCache::most && ids[i] != no_id; ++i) {
-            out.ids.push_back(ids[i]);
+        for (std::size_t i = 0; i < entry.count; ++i) {
+            out.ids.push_back(entry.ids[i]);
             if (!out.tracking) continue;
-            end += vocabulary.token(ids[i]).size() - (i > 0 ? prefix_.size() : 0);
-            const bool last = i + 1 == PieceCache::most || ids[i + 1] == no_id;
+            end += vocabulary.token(entry.ids[i]).size() - (i > 0 ? prefix_.size() : 0);
+            const bool last = i + 1 == entry.count;
             out.ends.push_back(static_cast<std::uint32_t>(last ? piece.size() : std::min(end, piece.size())));
         }
     }
