@@ -6,18 +6,22 @@
 
 namespace bearhug {
 
-void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string, std::uint32_t>>& texts) {
+void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string_view, std::uint32_t>>& texts) {
     starts.fill(false);
+    pairs.reset();
     std::size_t size = 0;
     for (const auto& [text, id] : texts) size += text.size();
     empty = size == 0;
     trie = Trie();
     if (empty) return;
-    trie.reserve(size);
+    trie.reserve(std::min<std::size_t>(size, 1 << 12));  // it grows: texts that begin alike share their paths
     for (const auto& [text, id] : texts) {
         if (text.empty()) continue;
         trie.add(0, text, id);
         starts[static_cast<unsigned char>(text[0])] = true;
+        for (std::size_t second = 0; second < 256; ++second)
+            if (text.size() == 1 || second == static_cast<unsigned char>(text[1]))
+                pairs.set(static_cast<std::size_t>(static_cast<unsigned char>(text[0])) << 8 | second);
     }
     start.reset();
     if (const auto only = std::find(starts.begin(), starts.end(), true);
@@ -26,19 +30,21 @@ void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string, s
 }
 
 void AddedVocabulary::put(const AddedToken& token, std::uint32_t id) {
-    ids_[token.content] = id;
-    tokens_[id] = token;
+    ids_.own()[token.content] = id;
+    auto& tokens = tokens_.own();
+    tokens.insert_or_assign(tokens.empty() || id > tokens.rbegin()->first ? tokens.end() : tokens.lower_bound(id), id,
+                            token);
 }
 
 std::size_t AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Model& model,
                                  const Normalizer* normalizer) {
     std::size_t added = 0;
     std::uint32_t next = model.vocabulary.id_limit();
-    if (!tokens_.empty()) next = std::max(next, tokens_.rbegin()->first + 1);
+    if (!tokens_->empty()) next = std::max(next, tokens_->rbegin()->first + 1);
     for (const auto& token : tokens) {
         if (token.content.empty()) continue;
         std::uint32_t id = find(token.content);
-        if (id != no_id && tokens_.at(id) == token) continue;
+        if (id != no_id && tokens_->at(id) == token) continue;
         if (id == no_id) id = model.vocabulary.find(token.content);
         if (id == no_id) id = next++;
         put(token, id);
@@ -70,18 +76,19 @@ void AddedVocabulary::remove(const std::vector<std::string>& contents, const Mod
     for (const auto& content : contents) {
         const std::uint32_t id = find(content);
         if (id == no_id) continue;
-        tokens_.erase(id);
-        ids_.erase(content);
+        tokens_.own().erase(id);
+        ids_.own().erase(content);
     }
     refresh(normalizer);
 }
 
 void AddedVocabulary::refresh(const Normalizer* normalizer) {
-    std::vector<std::pair<std::string, std::uint32_t>> raw, normalized;
-    shown_.clear();
+    std::vector<std::pair<std::string_view, std::uint32_t>> raw, normalized;
+    auto& shown = shown_.own();
+    shown.clear();
     Draft draft;
     for (const bool special : {true, false}) {  // of equal texts a special token is found first
-        for (const auto& [id, token] : tokens_) {
+        for (const auto& [id, token] : *tokens_) {
             if (token.special != special) continue;
             if (!token.normalized) {
                 raw.emplace_back(token.content, id);
@@ -89,37 +96,37 @@ void AddedVocabulary::refresh(const Normalizer* normalizer) {
             }
             draft.start(token.content, 0, false);
             if (normalizer) normalizer->apply(draft);
-            normalized.emplace_back(std::string(draft.text()), id);
-            if (draft.text() != token.content) shown_.emplace(id, std::string(draft.text()));
+            const bool changed = draft.text() != token.content;
+            normalized.emplace_back(changed ? shown.emplace(id, draft.text()).first->second : token.content, id);
         }
     }
-    raw_.build(raw);
-    normalized_.build(normalized);
+    raw_.own().build(raw);
+    normalized_.own().build(normalized);
 }
 
 const AddedToken* AddedVocabulary::token(std::uint32_t id) const {
-    const auto found = tokens_.find(id);
-    return found == tokens_.end() ? nullptr : &found->second;
+    const auto found = tokens_->find(id);
+    return found == tokens_->end() ? nullptr : &found->second;
 }
 
 std::string_view AddedVocabulary::shown(const AddedToken& token, std::uint32_t id) const {
-    const auto found = shown_.find(id);
-    return found == shown_.end() ? std::string_view(token.content) : std::string_view(found->second);
+    const auto found = shown_->find(id);
+    return found == shown_->end() ? std::string_view(token.content) : std::string_view(found->second);
 }
 
 std::uint32_t AddedVocabulary::find(std::string_view content) const {
-    const auto found = ids_.find(std::string(content));
-    return found == ids_.end() ? no_id : found->second;
+    const auto found = ids_->find(content);
+    return found == ids_->end() ? no_id : found->second;
 }
 
 std::size_t AddedVocabulary::outside(const Model& model) const {
     return static_cast<std::size_t>(std::count_if(
-        ids_.begin(), ids_.end(), [&](const auto& entry) { return model.vocabulary.find(entry.first) == no_id; }));
+        ids_->begin(), ids_->end(), [&](const auto& entry) { return model.vocabulary.find(entry.first) == no_id; }));
 }
 
 bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_special, std::vector<Part>& parts) const {
     parts.clear();
-    const Patterns& patterns = normalized ? normalized_ : raw_;
+    const Patterns& patterns = normalized ? *normalized_ : *raw_;
     if (patterns.empty) return false;
     const char* const first = text.data();
     const char* const last = first + text.size();
@@ -133,6 +140,12 @@ bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_spec
             ++at;
             continue;
         }
+        if (at + 1 < text.size() &&
+            !patterns.pairs[static_cast<std::size_t>(static_cast<unsigned char>(text[at])) << 8 |
+                            static_cast<unsigned char>(text[at + 1])]) {
+            ++at;
+            continue;
+        }
         const auto match = patterns.trie.longest(0, text.substr(at));
         if (match.id == no_id) {
             ++at;
@@ -141,7 +154,7 @@ bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_spec
         const char* start = first + at;
         const char* end = start + match.size;
         at += match.size;  // the search goes on behind the match, whatever becomes of it
-        const AddedToken& token = tokens_.at(match.id);
+        const AddedToken& token = tokens_->at(match.id);
         if (skip_special && token.special) continue;
         if (token.single_word) {
             const char* before = start;
@@ -152,15 +165,14 @@ bool AddedVocabulary::cut(std::string_view text, bool normalized, bool skip_spec
         if (token.lstrip) {
             for (const char* p = start; p > first && unicode::is(unicode::previous(p), unicode::space);) start = p;
             start = std::max(start, first + done);  // the token before may have taken that space
+            if (start >= end) continue;             // or all of this token
         }
         if (token.rstrip)
             for (const char* p = end; p < last && unicode::is(unicode::next(p), unicode::space);) end = p;
         const Span span{static_cast<std::uint32_t>(start - first), static_cast<std::uint32_t>(end - first)};
         if (done < span.start) parts.push_back({{done, span.start}, no_id});
-        if (span.start < span.end) {
-            parts.push_back({span, match.id});
-        }
-        done = std::max(done, span.end);
+        parts.push_back({span, match.id});
+        done = span.end;  // before the end of a token that took this one's space: the reference reads that space again
     }
     if (parts.empty()) return false;
     if (done < text.size()) parts.push_back({{done, static_cast<std::uint32_t>(text.size())}, no_id});

@@ -1,11 +1,13 @@
 // Added tokens: found in the text before anything else happens to it, around the model's vocabulary.
 #pragma once
 #include <array>
+#include <bitset>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "model.hpp"
@@ -33,6 +35,21 @@ struct AddedToken {
     bool operator==(const AddedToken&) const = default;
 };
 
+// A value that copies share, until one of them changes its own.
+template <class T>
+class Shared {
+ public:
+    const T& operator*() const { return *value_; }
+    const T* operator->() const { return value_.get(); }
+    T& own() {
+        if (value_.use_count() > 1) value_ = std::make_shared<T>(*value_);
+        return *value_;
+    }
+
+ private:
+    std::shared_ptr<T> value_ = std::make_shared<T>();
+};
+
 class AddedVocabulary {
  public:
     // Adds tokens behind the vocabulary, or marks those that it has. Returns how many were not there, equal in all
@@ -48,9 +65,9 @@ class AddedVocabulary {
     const AddedToken* token(std::uint32_t id) const;
     // What a token looks like among others, and decoded: normalized, where it is looked for in normalized text.
     std::string_view shown(const AddedToken& token, std::uint32_t id) const;
-    bool shows_otherwise(std::uint32_t id) const { return !shown_.empty() && shown_.contains(id); }
+    bool shows_otherwise(std::uint32_t id) const { return !shown_->empty() && shown_->contains(id); }
     std::uint32_t find(std::string_view content) const;
-    const std::map<std::uint32_t, AddedToken>& tokens() const { return tokens_; }
+    const std::map<std::uint32_t, AddedToken>& tokens() const { return *tokens_; }
     std::size_t outside(const Model& model) const;  // how many the model does not have
 
     struct Part {
@@ -66,15 +83,20 @@ class AddedVocabulary {
         Trie trie;
         std::array<bool, 256> starts{};  // bytes that some pattern starts with
         std::optional<char> start;       // the only one
+        std::bitset<1 << 16> pairs;      // and the first two bytes, whatever the second one of a pattern of one
         bool empty = true;
-        void build(const std::vector<std::pair<std::string, std::uint32_t>>& texts);
+        void build(const std::vector<std::pair<std::string_view, std::uint32_t>>& texts);
     };
     void put(const AddedToken& token, std::uint32_t id);
 
-    std::map<std::uint32_t, AddedToken> tokens_;
-    std::unordered_map<std::string, std::uint32_t> ids_;
-    std::unordered_map<std::uint32_t, std::string> shown_;  // of those that normalizing changes
-    Patterns raw_, normalized_;
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const { return hash_bytes(text); }
+    };
+    Shared<std::map<std::uint32_t, AddedToken>> tokens_;
+    Shared<std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>>> ids_;
+    Shared<std::unordered_map<std::uint32_t, std::string>> shown_;  // of those that normalizing changes
+    Shared<Patterns> raw_, normalized_;
 };
 
 }  // namespace bearhug

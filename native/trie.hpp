@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pages.hpp"
 #include "vocabulary.hpp"
 
 namespace bearhug {
@@ -12,7 +13,7 @@ namespace bearhug {
 // One or two sets of texts, each with a number; finds the longest of a set that a text starts with.
 class Trie {
  public:
-    // bytes: of all texts together, at most.
+    // bytes: of all texts together; it grows beyond what was said.
     void reserve(std::size_t bytes) {
         cells_.assign(std::bit_ceil(bytes * 2 + 64), {});
         mask_ = cells_.size() - 1;
@@ -24,11 +25,12 @@ class Trie {
         for (const char byte : text) {
             const std::uint64_t edge = edge_of(node, byte);
             Cell& cell = cells_[slot_of(edge)];
-            if (cell.edge == none) {
-                cell = {edge, static_cast<std::uint32_t>(ids_.size())};
-                ids_.push_back(no_id);
-            }
             node = cell.node;
+            if (cell.edge != none) continue;
+            node = static_cast<std::uint32_t>(ids_.size());
+            cell = {edge, node};
+            ids_.push_back(no_id);
+            if (ids_.size() * 2 > cells_.size()) grow();
         }
         if (node != root && ids_[node] == no_id) ids_[node] = id;  // of equal texts the first counts
     }
@@ -64,7 +66,14 @@ class Trie {
         while (cells_[at].edge != none && cells_[at].edge != edge) at = (at + 1) & mask_;
         return at;
     }
-    std::vector<Cell> cells_;
+    void grow() {
+        PagedVector<Cell> old(cells_.size() * 2);
+        old.swap(cells_);
+        mask_ = cells_.size() - 1;
+        for (const Cell& cell : old)
+            if (cell.edge != none) cells_[slot_of(cell.edge)] = cell;
+    }
+    PagedVector<Cell> cells_;
     std::vector<std::uint32_t> ids_;  // of the text that ends at a node
     std::size_t mask_ = 0;
 };

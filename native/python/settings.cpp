@@ -53,6 +53,9 @@ void bind_settings(nb::module_& m) {
              [](const AddedToken& self, nb::handle other) {
                  return nb::isinstance<AddedToken>(other) && self == nb::cast<AddedToken>(other);
              })
+        .def("__copy__", [](const AddedToken& self) { return self; })
+        .def(
+            "__deepcopy__", [](const AddedToken& self, nb::handle) { return self; }, "memo"_a)
         .def("__hash__", [](const AddedToken& self) { return std::hash<std::string>()(self.content); })
         .def("__getstate__",
              [](const AddedToken& self) {

@@ -83,7 +83,8 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         **options: Any,
     ):
         source = vocab if vocab is not None else vocab_file
-        settings = copy.deepcopy(dict(self.kind.options) | options)
+        added = options.pop("added_tokens_decoder", None) or {}  # there may be very many, and none is changed
+        settings = copy.deepcopy(dict(self.kind.options) | options) | {"added_tokens_decoder": added}
         if isinstance(source, str | os.PathLike) and tokenizer_object is None and tokenizer_file is None:
             self.vocab_file = os.fspath(source)
             found = vocabulary.read(self.kind, source, merges or merges_file, settings)
@@ -97,7 +98,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         for key in settings:
             if callable(getattr(type(self), key, None)):
                 raise AttributeError(f"{key!r} cannot be set: it is a method of {type(self).__name__}.")
-        added = settings.pop("added_tokens_decoder", None) or {}
+        added = settings.pop("added_tokens_decoder")
         self._add_bos_token, self._add_eos_token = settings.get("add_bos_token"), settings.get("add_eos_token")
         self._keep_settings(settings)
         self._add_missing_tokens(added)
