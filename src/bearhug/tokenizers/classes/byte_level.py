@@ -233,5 +233,28 @@ HERBERT = _class(
     {"cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "sep_token": "</s>"},
     _herbert_processor,
 )
-ALL = (GPT2, CODEGEN, WHISPER, ROBERTA, BLENDERBOT, DEBERTA, GPT_NEOX, QWEN2, QWEN3_5, COHERE, CLIP, NOUGAT)
-ALL += (OPENAI_GPT, HERBERT)
+LAYOUTLM_V3 = _class(
+    "LayoutLMv3Tokenizer",
+    _parts,
+    {"errors": "replace", **ROBERTA_TOKENS, "add_prefix_space": True, "cls_token_box": [0] * 4}
+    | {"sep_token_box": [0] * 4, "pad_token_box": [0] * 4, "pad_token_label": -100, "only_label_first_subword": True},
+    _roberta_processor,
+    inputs=("input_ids", "attention_mask", "bbox"),
+    behaviour="bearhug.tokenizers.methods.layouts:ByWords",
+)
+ALL = (
+    LAYOUTLM_V3,
+    GPT2,
+    CODEGEN,
+    WHISPER,
+    ROBERTA,
+    BLENDERBOT,
+    DEBERTA,
+    GPT_NEOX,
+    QWEN2,
+    QWEN3_5,
+    COHERE,
+    CLIP,
+    NOUGAT,
+)
+ALL += (OPENAI_GPT, HERBERT, LAYOUTLM_V3)

@@ -100,6 +100,10 @@ def _line(
     return parts
 
 
+def _layout_xlm(options: Json, vocab: Any) -> Json:
+    return _line(3, lambda _: [RIGHT, replace(" {2,}", "▁", regex=True)])(options, vocab)
+
+
 def _deberta(options: Json, vocab: Any) -> Json:
     scheme = "always" if options["add_prefix_space"] else "first"
     lower = [{"type": "Lowercase"}] if options["do_lower_case"] else []
@@ -400,6 +404,33 @@ UDOP = _class(
     | {"sep_token_box": [1000] * 4, "pad_token_box": [0] * 4, "pad_token_label": -100}
     | {"only_label_first_subword": True},
     behind("eos_token"),
+    behaviour="bearhug.tokenizers.methods.layouts:ByFullPieces",
 )
-ALL = (UDOP, T5, VIDEO_PRISM, LASR, XLM_ROBERTA, CAMEMBERT, ALBERT, FNET, XLNET, MBART_CLASS, MBART50_CLASS, BARTHEZ)
-ALL += (BIG_BIRD, DEBERTA_V2, PEGASUS, REMBERT, XGLM)
+LAYOUT_XLM = _class(
+    "LayoutXLMTokenizer",
+    _layout_xlm,
+    XLMR_TOKENS
+    | {"cls_token_box": [0] * 4, "sep_token_box": [1000] * 4, "pad_token_box": [0] * 4, "pad_token_label": -100}
+    | {"only_label_first_subword": True, "add_prefix_space": True},
+    around("cls_token", "sep_token", between=2),
+    files=BPE_MODEL,
+    prepare=mask_takes_blank,
+    from_sentencepiece=_with_mask,
+    behaviour="bearhug.tokenizers.methods.layouts:WithBoxes",
+)
+ALL = (
+    LAYOUT_XLM,
+    UDOP,
+    T5,
+    VIDEO_PRISM,
+    LASR,
+    XLM_ROBERTA,
+    CAMEMBERT,
+    ALBERT,
+    FNET,
+    XLNET,
+    MBART_CLASS,
+    MBART50_CLASS,
+    BARTHEZ,
+)
+ALL += (BIG_BIRD, DEBERTA_V2, PEGASUS, REMBERT, XGLM, LAYOUT_XLM, UDOP)

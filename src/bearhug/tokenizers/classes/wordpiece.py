@@ -103,4 +103,16 @@ SPLINTER = TokenizerClass(
     files=("vocab.txt",),
     model="WordPiece",
 )
-ALL = (BERT, DISTILBERT, FUNNEL, MPNET, SPLINTER)
+LAYOUTLM_V2 = TokenizerClass(
+    "LayoutLMv2Tokenizer",
+    _parts,
+    BERT_OPTIONS
+    | {"cls_token_box": [0] * 4, "sep_token_box": [1000] * 4, "pad_token_box": [0] * 4, "pad_token_label": -100}
+    | {"only_label_first_subword": True, "model_max_length": 512},
+    _cls_sep(TYPED),
+    inputs=("input_ids", "attention_mask", "token_type_ids"),
+    files=("vocab.txt",),
+    model="WordPiece",
+    behaviour="bearhug.tokenizers.methods.layouts:WithBoxes",
+)
+ALL = (LAYOUTLM_V2, BERT, DISTILBERT, FUNNEL, MPNET, SPLINTER)
