@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <queue>
@@ -319,6 +320,7 @@ class Bpe : public Model {
     const Order& order() const {
         std::call_once(order_made_, [&] {
             if (!affixes_ && !repeats_ && vocabulary.id_limit() < 1u << 26) order_ = make_order();
+            has_order_ = true;
         });
         return order_;
     }
@@ -401,16 +403,12 @@ class Bpe : public Model {
             }
         const std::size_t first = out.ids.size();
         bool known = true;
-        if (bytes && !byte_pairs_.empty() && piece.size() <= few) {
+        if (bytes && !byte_pairs_.empty() && piece.size() <= few && made_.size() < Few::most_merges) {
             merge_few_bytes(merges(work), piece, out);
         } else {
             known = read(piece, bytes, work);
-            if (work.symbols.size() <= few) {
-                merge_few(merges(work), work.symbols, out);
-            } else {
-                merge_many(work);
-                put(work.symbols, out);
-            }
+            merge_many(work);
+            put(work.symbols, out);
         }
         const auto ids = std::span(out.ids).subspan(first);
         if (remembers && known && (piece.size() > PieceCache::longest || ids.size() > PieceCache::most))
@@ -564,97 +562,151 @@ class Bpe : public Model {
                            [&](char byte) { return fallback_[static_cast<unsigned char>(byte)] != no_id; });
     }
 
-    static constexpr std::size_t few = 48;
+    static constexpr std::size_t few = 64;
 
-    // Few symbols: look for the best pair again and again. `pairs` has the merge of each with the one behind it.
-    static std::size_t merge_by_search(const MergeTable& table, std::uint32_t* ids, std::uint32_t* sizes, Merge* pairs,
-                                       std::size_t count) {
-        while (count > 1) {
-            std::size_t best = 0;
-            std::uint32_t rank = pairs[0].rank;
-            for (std::size_t i = 1; i + 1 < count; ++i) {
-                best = pairs[i].rank < rank ? i : best;
-                rank = pairs[i].rank < rank ? pairs[i].rank : rank;
+    // Few symbols: look for the best pair again and again.
+    struct Few {
+        // Of the pair that starts at a symbol: its rank and, below it, the symbol's number, so that the least key says
+        // both, the first of equal pairs; `no_key`: no such merge.
+        std::int32_t keys[few];
+        std::uint32_t made[few];                // what that merge makes
+        std::uint32_t ids[few], sizes[few];     // the size is 0 of what was merged into the symbol before
+        std::uint8_t before[few], behind[few];  // `few`: none
+        std::size_t count = 0;
+
+        static constexpr std::int32_t no_key = std::numeric_limits<std::int32_t>::max();
+        static constexpr int bits = std::bit_width(few - 1);
+        static constexpr std::uint32_t most_merges = no_key >> bits;
+
+        void put(std::uint32_t id, std::uint32_t size) {
+            ids[count] = id;
+            sizes[count] = size;
+            ++count;
+        }
+        void pair(std::size_t at, Merge merge) {
+            keys[at] = merge.rank == no_id ? no_key : static_cast<std::int32_t>(merge.rank << bits | at);
+            made[at] = merge.id;
+        }
+        // All symbols are put, and all pairs but the last, which is none.
+        void merge(const MergeTable& table) {
+            if (count == 0) return;
+            const std::size_t end = (count + 7) / 8 * 8;
+            for (std::size_t i = count - 1; i < end; ++i) keys[i] = no_key;
+            for (std::size_t i = 0; i < count; ++i) {
+                before[i] = static_cast<std::uint8_t>(i == 0 ? few : i - 1);
+                behind[i] = static_cast<std::uint8_t>(i + 1 == count ? few : i + 1);
             }
-            if (rank == no_id) break;
-            ids[best] = pairs[best].id;
-            sizes[best] += sizes[best + 1];
-            --count;
-            for (std::size_t i = best + 1; i < count; ++i) ids[i] = ids[i + 1], sizes[i] = sizes[i + 1];
-            for (std::size_t i = best; i + 1 < count; ++i) pairs[i] = pairs[i + 1];
-            if (best > 0) pairs[best - 1] = table.get(ids[best - 1], ids[best]);
-            if (best + 1 < count) pairs[best] = table.get(ids[best], ids[best + 1]);
+            for (;;) {
+                std::int32_t least = no_key;
+                for (std::size_t i = 0; i < end; ++i) least = std::min(least, keys[i]);
+                if (least == no_key) return;
+                const std::size_t at = static_cast<std::size_t>(least) & (few - 1), gone = behind[at];
+                ids[at] = made[at];
+                sizes[at] += sizes[gone];
+                sizes[gone] = 0;
+                keys[gone] = no_key;
+                const std::size_t next = behind[at] = behind[gone];
+                if (next == few) {
+                    keys[at] = no_key;
+                } else {
+                    before[next] = static_cast<std::uint8_t>(at);
+                    pair(at, table.get(ids[at], ids[next]));
+                }
+                if (before[at] != few) pair(before[at], table.get(ids[before[at]], ids[at]));
+            }
         }
-        return count;
-    }
+        void read(const Symbol* symbols, std::size_t size, const MergeTable& table) {
+            count = 0;
+            for (std::size_t i = 0; i < size; ++i) {
+                put(symbols[i].id, symbols[i].size);
+                if (i + 1 < size) pair(i, table.get(symbols[i].id, symbols[i + 1].id));
+            }
+        }
+        void give(Tokens& out) const {
+            std::uint32_t end = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                if (sizes[i] == 0) continue;
+                out.ids.push_back(ids[i]);
+                if (out.tracking) out.ends.push_back(end += sizes[i]);
+            }
+        }
+    };
 
-    static void put(const std::uint32_t* ids, const std::uint32_t* sizes, std::size_t count, Tokens& out) {
-        out.ids.insert(out.ids.end(), ids, ids + count);
-        std::uint32_t end = 0;
-        if (out.tracking)
-            for (std::size_t i = 0; i < count; ++i) out.ends.push_back(end += sizes[i]);
-    }
-
-    // The same straight from the bytes of a piece: the merges of two bytes are in a table of their own.
+    // Straight from the bytes of a piece: the merges of two bytes are in a table of their own.
     void merge_few_bytes(const MergeTable& table, std::string_view piece, Tokens& out) const {
-        std::uint32_t ids[few], sizes[few];
-        Merge pairs[few];
-        const std::size_t count = piece.size();
-        for (std::size_t i = 0; i < count; ++i) {
-            const auto byte = static_cast<unsigned char>(piece[i]);
-            ids[i] = byte_ids_[byte];
-            sizes[i] = 1;
-            if (i + 1 < count) pairs[i] = byte_pairs_[byte * 256u + static_cast<unsigned char>(piece[i + 1])];
+        Few symbols;
+        const auto* const bytes = reinterpret_cast<const unsigned char*>(piece.data());
+        for (std::size_t i = 0; i < piece.size(); ++i) {
+            symbols.put(byte_ids_[bytes[i]], 1);
+            if (i + 1 < piece.size()) symbols.pair(i, byte_pairs_[bytes[i] * 256u + bytes[i + 1]]);
         }
-        put(ids, sizes, merge_by_search(table, ids, sizes, pairs, count), out);
-    }
-
-    static void merge_few(const MergeTable& table, const std::vector<Symbol>& symbols, Tokens& out) {
-        std::uint32_t ids[few], sizes[few];
-        Merge pairs[few];
-        const std::size_t count = symbols.size();
-        for (std::size_t i = 0; i < count; ++i) {
-            ids[i] = symbols[i].id;
-            sizes[i] = symbols[i].size;
-            if (i + 1 < count) pairs[i] = table.get(symbols[i].id, symbols[i + 1].id);
-        }
-        put(ids, sizes, merge_by_search(table, ids, sizes, pairs, count), out);
+        symbols.merge(table);
+        symbols.give(out);
     }
 
     // Many symbols: a window of them at a time. Where a window's last tokens may still change, the next one starts anew
     // from a token before them, and must find that token again. That is enough where merges build up (see Order).
     void merge_many(BpeWorkspace& work) const {
         auto& symbols = work.symbols;
-        constexpr std::size_t usual = 512, margin = 64;
-        if (symbols.size() <= usual || !order().builds_up) return merge_by_heap(symbols, work);
+        const MergeTable& table = merges(work);
+        if (symbols.size() <= few && made_.size() < Few::most_merges) {
+            Few all;
+            all.read(symbols.data(), symbols.size(), table);
+            all.merge(table);
+            for (std::size_t i = 0; i < all.count; ++i) symbols[i] = {all.ids[i], all.sizes[i]};
+            std::erase_if(symbols, [](const Symbol& symbol) { return symbol.size == 0; });
+            return;
+        }
+        constexpr std::size_t worth_an_order = 512;
+        if ((symbols.size() < worth_an_order && !has_order_) || !order().builds_up ||
+            made_.size() >= Few::most_merges)
+            return merge_by_heap(symbols, work);
         auto& window = work.window;
         auto& done = work.done;
         done.clear();
-        std::size_t at = 0, size = usual;
-        Symbol expected{no_id, 0};
+        struct Start {
+            std::size_t at = 0, done = 0, size = few;
+            Symbol first{no_id, 0};  // what the window before found here
+        } start, before;
         for (;;) {
-            const bool is_last = at + size >= symbols.size();
-            const std::size_t stop = is_last ? symbols.size() : at + size;
-            window.assign(symbols.begin() + static_cast<std::ptrdiff_t>(at),
+            const std::size_t stop = std::min(start.at + start.size, symbols.size());
+            const bool is_last = stop == symbols.size();
+            window.assign(symbols.begin() + static_cast<std::ptrdiff_t>(start.at),
                           symbols.begin() + static_cast<std::ptrdiff_t>(stop));
-            merge_in_place(window, work);
-            if (expected.id != no_id && (window[0].id != expected.id || window[0].size != expected.size)) {
-                // The window before was cut too short to see this coming: all at once, which is rare.
-                return merge_by_heap(symbols, work);
+            if (window.size() <= few) {
+                Few some;
+                some.read(window.data(), window.size(), table);
+                some.merge(table);
+                for (std::size_t i = 0; i < some.count; ++i) window[i] = {some.ids[i], some.sizes[i]};
+            } else {
+                merge_in_place(window, work);
+            }
+            if (start.first.id != no_id && (window[0].id != start.first.id || window[0].size != start.first.size)) {
+                // This window is too small to see that token, or the one before was too small to see another.
+                if (!is_last && start.size <= before.size) {
+                    start.size *= 4;
+                } else if (before.size < symbols.size()) {
+                    before.size *= 4;
+                    start = before;
+                    done.resize(start.done);
+                } else {
+                    return merge_by_heap(symbols, work);
+                }
+                continue;
             }
             std::size_t next = window.size();  // the token that the next window starts from
             if (!is_last)
-                for (next = window.size() - margin; next > 0 && window[next].size == 0;) --next;
+                for (next -= window.size() * 5 / 16; next > 0 && window[next].size == 0;) --next;
             if (next == 0) {
-                size *= 2;
+                start.size *= 4;
                 continue;
             }
+            before = start;
+            before.done = done.size();
             for (std::size_t i = 0; i < next; ++i)
                 if (window[i].size > 0) done.push_back(window[i]);
             if (is_last) break;
-            expected = window[next];
-            at += next;
-            size = usual;
+            start = {start.at + next, done.size(), std::max(few, start.size / 4), window[next]};
         }
         symbols.swap(done);
     }
@@ -740,6 +792,7 @@ class Bpe : public Model {
     bool repeats_ = false;    // a pair comes twice among them
     mutable std::once_flag order_made_;
     mutable Order order_;
+    mutable std::atomic<bool> has_order_ = false;
     std::vector<Merge> byte_pairs_;  // of two bytes, 256 * left + right; empty where a byte has no token
     std::uint32_t unk_id_ = no_id;
     std::array<std::uint32_t, 256> fallback_{}, byte_ids_{};

@@ -184,39 +184,37 @@ class LongPieceCache {
 template <class Miss>
 void look_up(std::string_view text, std::span<const Span> pieces, PieceCache& cache, std::vector<std::uint32_t>& ids,
              Tokens& found, Miss miss) {
-    constexpr std::size_t group = 32;
-    constexpr std::uint32_t too_long = ~std::uint32_t{0};
-    cache.open();
+    constexpr std::size_t group = 32, room = PieceCache::most + 1;  // an entry is copied with its count
+    const PieceCache::Table table = cache.table();
     PieceCache::Key keys[group];
-    std::uint32_t slots[group];
+    const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
     std::size_t written = ids.size();
-    ids.resize(written + pieces.size() * PieceCache::most);
+    ids.resize(written + pieces.size() * room);
     for (std::size_t done = 0; done < pieces.size(); done += group) {
         const std::size_t count = std::min(group, pieces.size() - done);
         for (std::size_t i = 0; i < count; ++i) {
             const Span piece = pieces[done + i];
-            slots[i] = too_long;
+            pairs[i] = nullptr;
             if (piece.size() > PieceCache::longest) continue;
             keys[i] = piece.start + PieceCache::reads <= text.size()
                           ? PieceCache::wide_key(text.data() + piece.start, piece.size())
                           : PieceCache::key(text.substr(piece.start, piece.size()));
-            slots[i] = static_cast<std::uint32_t>(PieceCache::slot(keys[i]));
-            cache.prefetch(slots[i]);
+            pairs[i] = table.pair(keys[i]);
+            __builtin_prefetch(pairs[i]);
         }
         for (std::size_t i = 0; i < count; ++i) {
-            const bool remembers = slots[i] != too_long;
-            if (const auto* known = remembers ? cache.find(keys[i], slots[i]) : nullptr) {
-                std::memcpy(ids.data() + written, known, sizeof(std::uint32_t) * PieceCache::most);
-                written += 1 + (known[1] != no_id) + (known[2] != no_id) + (known[3] != no_id);
+            if (const auto* known = pairs[i] ? PieceCache::find(pairs[i], keys[i]) : nullptr) {
+                std::memcpy(ids.data() + written, known->ids, sizeof(std::uint32_t) * room);
+                written += known->count;
                 continue;
             }
             const Span piece = pieces[done + i];
             found.ids.clear();
             const bool plain = miss(text.substr(piece.start, piece.size()), found);
             const auto& made = found.ids;
-            if (remembers && plain && made.size() <= PieceCache::most) cache.add(keys[i], made.data(), made.size());
-            const std::size_t room = written + made.size() + (pieces.size() - done - i) * PieceCache::most;
-            if (room > ids.size()) ids.resize(room);
+            if (pairs[i] && plain) cache.add(keys[i], made);
+            const std::size_t wanted = written + made.size() + (pieces.size() - done - i) * room;
+            if (wanted > ids.size()) ids.resize(wanted);
             std::copy(made.begin(), made.end(), ids.begin() + static_cast<std::ptrdiff_t>(written));
             written += made.size();
         }
