@@ -296,7 +296,7 @@ void bind_components(nb::module_& m) {
             "json"_a, "scanner"_a, "behavior"_a, "invert"_a)
         .def_static(
             "split_finder",
-            [](std::string json, nb::callable find, std::string_view how, bool invert) -> P {
+            [](std::string json, nb::object find, std::string_view how, bool invert) -> P {
                 return described<PreTokenizer>(std::move(json),
                                                pre_tokenizers::split(finder(find), behavior(how), invert));
             },

@@ -1,12 +1,13 @@
 """Regular expressions of tokenizer.json: the well-known ones are compiled by hand in the core, the others run in
 `regex`.
 
-tokenizer.json means Oniguruma's expressions in Ruby's syntax; where that and `regex` differ, the expression is
-rewritten.
+tokenizer.json means Oniguruma's expressions in Ruby's syntax, which oniguruma.py rewrites for `regex`.
 """
 
 import re
 from collections.abc import Callable
+
+from bearhug.tokenizers.oniguruma import translated
 
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _BLANKS = r"\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -48,8 +49,8 @@ def finder(pattern: str) -> Callable[[str], list[int]]:
 
     newer = regex.compile(f"[{_newer_points()}]")
     try:
-        compiled = regex.compile(translated(pattern), regex.VERSION1 | regex.MULTILINE)
-    except regex.error as problem:
+        compiled = regex.compile(translated(pattern), regex.VERSION1 | regex.MULTILINE | regex.FULLCASE)
+    except (regex.error, ValueError, RecursionError) as problem:
         raise ValueError(f"the regular expression {pattern!r} of the tokenizer cannot be read: {problem}.") from None
 
     def find(text: str) -> list[int]:
@@ -84,45 +85,3 @@ def _newer_points() -> str:
     """The ranges as a set of characters; U+0378, which is in no version, stands for each of them."""
     ranges = [[chr(int(point, 16)) for point in word.split("-")] for word in _NEWER.split()]
     return "".join("-".join(ends) for ends in ranges)
-
-
-# Escapes that mean something else. Oniguruma counts no joiners as word characters; outside of a set it counts six
-# fractions and powers.
-_WORD, _WORD_IN_SET = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[\w--[\u200c\u200d]]"
-_EDGE = f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))"
-_INNER = f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))"
-_OUTSIDE = {
-    "b": _EDGE,
-    "B": _INNER,
-    "w": _WORD,
-    "W": f"[^{_WORD}]",
-    "h": "[0-9a-fA-F]",
-    "H": "[^0-9a-fA-F]",
-    "z": r"\Z",
-    "Z": r"(?=\n?\Z)",
-}
-_INSIDE = {"w": _WORD_IN_SET, "W": f"[^{_WORD_IN_SET}]", "h": "0-9a-fA-F", "H": "[^0-9a-fA-F]"}
-_ATOM = r"(\\[pP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\((?:\\.|[^()\\])*\)|[^\\])"
-
-
-def translated(pattern: str) -> str:
-    """An expression in Ruby's syntax -> the same in that of `regex` (VERSION1 and MULTILINE)."""
-    pattern = pattern.replace("[:digit:]", r"\d")
-    # In Ruby a{1,3}+ is (a{1,3})+, not a possessive count.
-    pattern = re.sub(_ATOM + r"(\{\d*,?\d*\})\+", r"(?:\1\2)+", pattern)
-    out, at, depth = [], 0, 0
-    while at < len(pattern):
-        if pattern[at] == "\\" and at + 1 < len(pattern):
-            escapes = _INSIDE if depth else _OUTSIDE
-            out.append(escapes.get(pattern[at + 1], pattern[at : at + 2]))
-            at += 2
-            continue
-        if pattern.startswith("(?", at) and not depth and (flags := re.match(r"\(\?([imx-]+)([:)])", pattern[at:])):
-            out.append(f"(?{flags[1].replace('m', 's')}{flags[2]}")  # Ruby's m lets a dot match line ends
-            at += flags.end()
-            continue
-        depth += {"[": 1, "]": -1}.get(pattern[at], 0) if depth or pattern[at] == "[" else 0
-        # A line that would begin at the end of the text is none.
-        out.append(r"(?:\A|(?<=\n)(?!\Z))" if pattern[at] == "^" and not depth else pattern[at])
-        at += 1
-    return "".join(out)
