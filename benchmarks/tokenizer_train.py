@@ -138,7 +138,8 @@ def compare(kind: str, size: int, corpus: Path, threads: int) -> None:
     elif kind == "wordpiece":  # the order of single characters with a prefix is chance in the reference
         print(f"   tokens that differ: {len(vocab[0].keys() ^ vocab[1].keys())}")
     else:
-        print(f"   equal: {a['model'] == b['model']}")
+        merges = [report["model"].get("merges") for report in (a, b)]
+        print(f"   equal: {vocab[0] == vocab[1] and merges[0] == merges[1]}")
 
 
 if __name__ == "__main__":
@@ -151,7 +152,9 @@ if __name__ == "__main__":
     parser.add_argument("--side", choices=("ours", "theirs"))
     given = parser.parse_args()
     if given.side:
-        report = (ours if given.side == "ours" else theirs)(given.kinds[0], given.size, str(given.corpus), given.threads)
+        report = (ours if given.side == "ours" else theirs)(
+            given.kinds[0], given.size, str(given.corpus), given.threads
+        )
         print(json.dumps(report))
         raise SystemExit
     with tempfile.TemporaryDirectory() as folder:

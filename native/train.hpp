@@ -55,6 +55,23 @@ struct TrainedBpe {
 
 TrainedBpe train_bpe(WordCounts& counts, const BpeTraining& settings, const Watch& watch);
 
+// Byte-pair encoding that takes turns among languages, so that each comes to about as few tokens for the same content
+// (parity-aware BPE, Foroutan et al. 2025, arXiv:2508.04796). A turn merges the most frequent pair of the language that
+// is worst off: the one with the most tokens in its development text, or with the least compression for its ratio; in
+// all languages.
+struct ParityTraining {
+    BpeTraining bpe;  // its vocab_size is not looked at
+    std::size_t num_merges = 32000;
+    std::size_t global_merges = 0;  // so many come first, of the most frequent pairs of all languages together
+    std::vector<double> ratio;      // of the languages; empty: none
+    std::size_t window_size = 0;    // a language may only take alpha shares of the last so many turns; 0: as it comes
+    double alpha = 2;
+    bool total_symbols = false;  // the alphabet and the special tokens count as merges
+};
+
+TrainedBpe train_parity_bpe(const std::vector<WordCounts*>& languages, const std::vector<WordCounts*>& development,
+                            const ParityTraining& settings, const Watch& watch);
+
 struct UnigramTraining {
     std::size_t vocab_size = 8000;
     std::size_t reserved = 0;  // of them for special tokens

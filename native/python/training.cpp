@@ -41,6 +41,13 @@ nb::list to_list(const std::vector<std::string>& texts) {
     return out;
 }
 
+nb::tuple to_result(const TrainedBpe& trained) {
+    nb::list merges;
+    for (const auto& [left, right] : trained.merges)
+        merges.append(nb::make_tuple(to_str(trained.vocabulary[left]), to_str(trained.vocabulary[right])));
+    return nb::make_tuple(to_list(trained.vocabulary), merges);
+}
+
 }  // namespace
 
 void bind_training(nb::module_& m) {
@@ -126,15 +133,47 @@ void bind_training(nb::module_& m) {
                 const nb::gil_scoped_release unlocked;
                 trained = train_bpe(counts, settings, tell);
             }
-            nb::list merges;
-            for (const auto& [left, right] : trained.merges)
-                merges.append(nb::make_tuple(to_str(trained.vocabulary[left]), to_str(trained.vocabulary[right])));
-            return nb::make_tuple(to_list(trained.vocabulary), merges);
+            return to_result(trained);
         },
         "counts"_a, nb::kw_only(), "vocab_size"_a, "min_frequency"_a, "special_tokens"_a, "limit_alphabet"_a.none(),
         "initial_alphabet"_a, "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(),
         "max_token_length"_a.none(), "least"_a = 0, "uses_up_counts"_a = false, "threads"_a = 0,
         "watch"_a = nb::none());
+
+    m.def(
+        "train_parity_bpe",
+        [](std::vector<WordCounts*> languages, std::vector<WordCounts*> development, std::size_t num_merges,
+           std::uint64_t min_frequency, std::vector<double> ratio, std::size_t global_merges, std::size_t window_size,
+           double alpha, bool total_symbols, std::vector<std::string> special_tokens,
+           std::optional<std::size_t> limit_alphabet, const std::vector<std::string>& initial_alphabet,
+           std::optional<std::string> prefix, std::optional<std::string> suffix,
+           std::optional<std::size_t> max_token_length, std::optional<nb::callable> watch) {
+            ParityTraining settings;
+            settings.bpe.min_frequency = min_frequency;
+            settings.bpe.special_tokens = std::move(special_tokens);
+            settings.bpe.limit_alphabet = limit_alphabet;
+            settings.bpe.initial_alphabet = first_characters(initial_alphabet);
+            settings.bpe.continuing_subword_prefix = std::move(prefix);
+            settings.bpe.end_of_word_suffix = std::move(suffix);
+            settings.bpe.max_token_length = max_token_length;
+            settings.num_merges = num_merges;
+            settings.global_merges = global_merges;
+            settings.ratio = std::move(ratio);
+            settings.window_size = window_size;
+            settings.alpha = alpha;
+            settings.total_symbols = total_symbols;
+            const Watch tell = python_watch(watch);
+            TrainedBpe trained;
+            {
+                const nb::gil_scoped_release unlocked;
+                trained = train_parity_bpe(languages, development, settings, tell);
+            }
+            return to_result(trained);
+        },
+        "languages"_a, "development"_a, nb::kw_only(), "num_merges"_a, "min_frequency"_a, "ratio"_a, "global_merges"_a,
+        "window_size"_a, "alpha"_a, "total_symbols"_a, "special_tokens"_a, "limit_alphabet"_a.none(),
+        "initial_alphabet"_a, "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(),
+        "max_token_length"_a.none(), "watch"_a = nb::none());
 
     m.def(
         "train_unigram",

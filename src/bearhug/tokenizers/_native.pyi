@@ -490,6 +490,31 @@ def digest_texts(texts: Sequence[str], before: int) -> int:
 # (stage, done, total) -> None; it may raise to stop the training (Ctrl-C does)
 Watch = Callable[[str, int, int], None]
 
+def train_parity_bpe(
+    languages: Sequence[WordCounts],
+    development: Sequence[WordCounts],
+    *,
+    num_merges: int,
+    min_frequency: int,
+    ratio: Sequence[float],
+    global_merges: int,
+    window_size: int,
+    alpha: float,
+    total_symbols: bool,
+    special_tokens: Sequence[str],
+    limit_alphabet: int | None,
+    initial_alphabet: Sequence[str],
+    continuing_subword_prefix: str | None,
+    end_of_word_suffix: str | None,
+    max_token_length: int | None,
+    watch: Watch | None = None,
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """-> (vocabulary, id after id; merges, rank after rank), as the reference's ParityBpeTrainer learns them.
+
+    Args:
+        window_size: 0: the language that is worst off has the turn, as often as it comes.
+    """
+
 def train_unigram(
     counts: WordCounts,
     *,

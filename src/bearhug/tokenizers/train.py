@@ -107,7 +107,7 @@ def retrain(
     """
     kind = core.model.kind
     settings = check(kind, **settings)
-    tokens = _special(special_tokens)
+    tokens = specials(special_tokens)
     counts = count(
         texts,
         core,
@@ -126,15 +126,20 @@ def retrain(
             f"the vocabulary is learnt from words that were seen {least} times or more: {max_memory=} holds no others.",
             stacklevel=2,
         )
-    described = (PLAIN_BPE if kind == "BPE" else {}) | json.loads(core.model.json)
     learnt = _learn(kind, counts, [token.content for token in tokens], show_progress, least, threads, settings)
+    give(core, learnt, tokens)
+    return words
+
+
+def give(core: Tokenizer, learnt: Json, special_tokens: Sequence[AddedToken]) -> None:
+    """The core's model as it was, but for what was learnt; its added tokens stay, behind the special ones."""
+    described = (PLAIN_BPE if core.model.kind == "BPE" else {}) | json.loads(core.model.json)
     model = file.model(described | learnt)
     present = list(core.added_tokens().values())
     core.remove_added_tokens([token.content for token in present])
     core.model = model
-    core.add_tokens(tokens, special=True)
+    core.add_tokens(special_tokens, special=True)
     core.add_tokens(present)
-    return words
 
 
 def check(kind: str, **settings: Any) -> Json:
@@ -182,7 +187,7 @@ def _learn(
 ) -> Json:
     """What counted words make of a model: the keys of its tokenizer.json description that training decides."""
     if kind == "WordLevel":
-        return {"vocab": _numbered(train_word_level(counts, special_tokens=special_tokens, **settings))}
+        return {"vocab": numbered(train_word_level(counts, special_tokens=special_tokens, **settings))}
     options: Any = settings | {"initial_alphabet": list(settings["initial_alphabet"]), "least": least}
     options |= {"uses_up_counts": True, "threads": threads}
     if kind == "Unigram":
@@ -192,16 +197,16 @@ def _learn(
             unk_id = special_tokens.index(unknown)
         elif unknown is not None:
             special_tokens = [unknown, *special_tokens]
-        with _following(show_progress, "estimate", "estimates", "pass") as watch:
+        with following(show_progress, "estimate", "estimates", "pass") as watch:
             pieces = train_unigram(counts, reserved=len(special_tokens), watch=watch, **options)
         return {"unk_id": unk_id, "vocab": [(token, 0.0) for token in special_tokens] + pieces, "byte_fallback": False}
-    with _following(show_progress, "merge", "merges", "token") as watch:
+    with following(show_progress, "merge", "merges", "token") as watch:
         vocabulary, merges = train_bpe(counts, special_tokens=special_tokens, watch=watch, **options)
     prefix, suffix = settings["continuing_subword_prefix"], settings["end_of_word_suffix"]
     if kind == "WordPiece":
-        return {"vocab": _numbered(vocabulary), "continuing_subword_prefix": "##" if prefix is None else prefix}
+        return {"vocab": numbered(vocabulary), "continuing_subword_prefix": "##" if prefix is None else prefix}
     affixes = {"continuing_subword_prefix": prefix, "end_of_word_suffix": suffix}
-    return {"vocab": _numbered(vocabulary), "merges": merges} | affixes
+    return {"vocab": numbered(vocabulary), "merges": merges} | affixes
 
 
 def train_like(
@@ -296,7 +301,8 @@ def wordpiece(
     return core
 
 
-def _special(tokens: Iterable[str | AddedToken]) -> list[AddedToken]:
+def specials(tokens: Iterable[str | AddedToken]) -> list[AddedToken]:
+    """Special tokens as added tokens, checked."""
     if isinstance(tokens, str):
         raise TypeError(f"special_tokens is {tokens!r:.60}, a str; expected a list: [{tokens!r:.60}].")
     for token in tokens:
@@ -306,7 +312,7 @@ def _special(tokens: Iterable[str | AddedToken]) -> list[AddedToken]:
 
 
 @contextmanager
-def _following(shown: bool, stage: str, desc: str, unit: str) -> Iterator[Watch]:
+def following(shown: bool, stage: str, desc: str, unit: str) -> Iterator[Watch]:
     """A bar that follows one stage of a trainer."""
     with progress(desc=desc, unit=unit, disable=not shown) as bar:
 
@@ -318,7 +324,8 @@ def _following(shown: bool, stage: str, desc: str, unit: str) -> Iterator[Watch]
         yield watch
 
 
-def _numbered(vocabulary: Sequence[str]) -> dict[str, int]:
+def numbered(vocabulary: Sequence[str]) -> dict[str, int]:
+    """token -> id, in the order of ids."""
     return {token: id for id, token in enumerate(vocabulary)}
 
 
