@@ -31,6 +31,9 @@ Encoded Encoded::select(const std::vector<std::size_t>& wanted) const {
         if (tracked) {
             out.offsets.insert(out.offsets.end(), offsets.begin() + start, offsets.begin() + end);
             out.words.insert(out.words.end(), words.begin() + start, words.begin() + end);
+            if (!byte_offsets.empty())
+                out.byte_offsets.insert(out.byte_offsets.end(), byte_offsets.begin() + start,
+                                        byte_offsets.begin() + end);
         }
         out.runs.insert(out.runs.end(), runs.begin() + run_starts[row], runs.begin() + run_starts[row + 1]);
         out.starts.push_back(static_cast<std::int64_t>(out.ids.size()));

@@ -10,7 +10,7 @@
 
 namespace bearhug {
 
-enum class Field { ids, type_ids, attention_mask, special_tokens_mask, offsets, word_ids, sequence_ids };
+enum class Field { ids, type_ids, attention_mask, special_tokens_mask, offsets, word_ids, sequence_ids, byte_offsets };
 
 // Whether a field is worked out from the text, not from ids and runs.
 inline bool is_tracked(Field field) { return field == Field::offsets || field == Field::word_ids; }
@@ -21,6 +21,7 @@ struct Run {
     std::int8_t sequence;  // the number of the sequence that they are counted to; -1: none
     std::uint32_t type;
     std::uint32_t count;
+    std::uint8_t source = 0;                // 1, 2: they were read in the sample's first or second text
     std::int32_t value(Field field) const;  // of a field that follows from the runs; -1 stands for None
 };
 
@@ -34,6 +35,7 @@ struct Encoded {
     // Only when tracked: in code points of the text or word; -1 where no word is meant.
     bool tracked = false;
     std::vector<Span> offsets;                 // (N,)
+    std::vector<Span> byte_offsets;            // (N,) the same in bytes of UTF-8; empty where nobody wants them
     std::vector<std::int32_t> words;           // (N,)
     std::map<std::size_t, std::string> texts;  // of tokens whose text is not the vocabulary's
 

@@ -447,7 +447,8 @@ class Assembler {
             const std::int8_t sequence = window == 0 ? item.sequence : item.overflow_sequence;
             out_.runs.push_back({Run::text, unmarked ? std::int8_t{0} : sequence,
                                  window == 0 ? item.type : item.overflow_type,
-                                 static_cast<std::uint32_t>(extent.size())});
+                                 static_cast<std::uint32_t>(extent.size()),
+                                 static_cast<std::uint8_t>(item.kind == Item::first ? 1 : 2)});
         }
         unmarked_.push_back(unmarked);
         const bool is_main = out_.samples.empty() || out_.samples.back() != static_cast<std::int64_t>(sample);

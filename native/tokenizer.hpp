@@ -56,6 +56,9 @@ struct Options {
     std::size_t threads = 0;  // 0: by the size of the batch and the machine
 };
 
+// A batch's offsets, from code points of its texts to bytes of their UTF-8.
+std::vector<Span> byte_offsets(const Encoded& encoded, const Batch& batch);
+
 class Bench;  // what one thread works with
 
 // Everything that encoding reads. Never changed while shared: a change is made on a copy.

@@ -15,7 +15,8 @@ Field field(std::string_view name) {
                           {"special_tokens_mask", Field::special_tokens_mask},
                           {"offsets", Field::offsets},
                           {"word_ids", Field::word_ids},
-                          {"sequence_ids", Field::sequence_ids}},
+                          {"sequence_ids", Field::sequence_ids},
+                          {"byte_offsets", Field::byte_offsets}},
                          "field");
 }
 
@@ -64,6 +65,8 @@ nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
             return word_list(data.words.data() + start, count);
         case Field::offsets:
             return offset_list(data.offsets.data() + start, count);
+        case Field::byte_offsets:
+            return offset_list(encoded.byte_offsets().data() + start, count);
         default:
             return run_list(data, row, field, count);
     }
@@ -83,7 +86,8 @@ nb::object rectangle(PyEncoded& encoded, Field field) {
     }
     if (is_tracked(field)) encoded.track();
     std::vector<std::size_t> shape = {rows, width};
-    if (field == Field::offsets) shape.push_back(2);
+    if (field == Field::offsets || field == Field::byte_offsets) shape.push_back(2);
+    if (field == Field::byte_offsets) encoded.byte_offsets();
     return new_array<std::int64_t>(shape, [&](std::int64_t* out) {
         const nb::gil_scoped_release unlocked;
         switch (field) {
@@ -95,6 +99,9 @@ nb::object rectangle(PyEncoded& encoded, Field field) {
                 break;
             case Field::offsets:
                 for (const Span span : data.offsets) *out++ = span.start, *out++ = span.end;
+                break;
+            case Field::byte_offsets:
+                for (const Span span : data.byte_offsets) *out++ = span.start, *out++ = span.end;
                 break;
             default:
                 data.write(field, out);
@@ -134,7 +141,8 @@ nb::tuple encoded_state(PyEncoded& self) {
     }
     const Encoded& data = self.data;
     return nb::make_tuple(raw(data.ids), raw(data.starts), raw(data.samples), raw(data.runs), raw(data.run_starts),
-                          raw(data.offsets), raw(data.words), texts, names);
+                          raw(data.offsets), raw(data.words), texts, names, raw(data.byte_offsets),
+                          self.has_byte_offsets);
 }
 
 void set_encoded_state(PyEncoded& self, nb::tuple state) {
@@ -151,6 +159,8 @@ void set_encoded_state(PyEncoded& self, nb::tuple state) {
         data.texts[nb::cast<std::size_t>(at)] = nb::cast<std::string>(text);
     for (auto [id, text] : nb::cast<nb::dict>(state[8]))
         self.names[nb::cast<std::uint32_t>(id)] = nb::cast<std::string>(text);
+    data.byte_offsets = unraw<Span>(state[9]);
+    self.has_byte_offsets = nb::cast<bool>(state[10]);
     data.tracked = true;
 }
 
@@ -204,6 +214,12 @@ void bind_encoded(nb::module_& m) {
                          return view<std::uint32_t>(encoded.data.offsets.data(), {encoded.data.offsets.size(), 2},
                                                     self);
                      })
+        .def_prop_ro("byte_offsets",
+                     [](nb::object self) {
+                         const auto& offsets = nb::cast<PyEncoded&>(self).byte_offsets();
+                         return view<std::uint32_t>(offsets.data(), {offsets.size(), 2}, self);
+                     })
+        .def_prop_ro("has_byte_offsets", [](const PyEncoded& self) { return self.has_byte_offsets; })
         .def_prop_ro("word_ids",
                      [](nb::object self) {
                          auto& encoded = nb::cast<PyEncoded&>(self);
@@ -258,6 +274,7 @@ void bind_encoded(nb::module_& m) {
                 out.data = self.data.select(wanted);
                 out.parts = self.parts;
                 out.names = self.names;
+                out.has_byte_offsets = self.has_byte_offsets;
                 return out;
             },
             "rows"_a)

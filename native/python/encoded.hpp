@@ -66,6 +66,7 @@ struct PyEncoded {
     std::shared_ptr<Texts> texts;
     nb::object text;  // where it is only one: its Texts are made when they are needed
     Options options;
+    bool has_byte_offsets = false;
     std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
 
     // Any number of threads may ask; the first one's answer stays, and arrays that look at it stay valid.
@@ -95,6 +96,11 @@ struct PyEncoded {
         data.tracked = true;
         texts.reset();
         text.reset();
+    }
+    const std::vector<Span>& byte_offsets() const {
+        if (!has_byte_offsets)
+            throw std::invalid_argument("this batch has no byte offsets; encode it with byte_offsets=True.");
+        return data.byte_offsets;
     }
     std::size_t row(Py_ssize_t row) const {
         const auto rows = static_cast<Py_ssize_t>(data.rows());

@@ -56,8 +56,10 @@ nb::list encode_ids(const PyTokenizer& self, nb::str text, bool add_special_toke
 
 PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pairs, bool is_split_into_words,
                        bool add_special_tokens, bool split_special_tokens, std::optional<Truncation> truncation,
-                       std::optional<Padding> padding, bool offsets, bool overflow, std::size_t threads) {
+                       std::optional<Padding> padding, bool offsets, bool overflow, std::size_t threads,
+                       bool with_byte_offsets) {
     PyEncoded out;
+    offsets = offsets || with_byte_offsets;
     out.parts = self.parts;
     out.texts = std::make_shared<Texts>(texts, pairs, is_split_into_words);
     out.options = {add_special_tokens,    split_special_tokens, offsets, overflow,
@@ -65,7 +67,9 @@ PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pai
     {
         const nb::gil_scoped_release unlocked;
         out.data = out.parts->encode(out.texts->batch, out.options);
+        if (with_byte_offsets) out.data.byte_offsets = byte_offsets(out.data, out.texts->batch);
     }
+    out.has_byte_offsets = with_byte_offsets;
     if (offsets) out.texts.reset();
     return out;
 }
@@ -228,7 +232,7 @@ void bind_tokenizer(nb::module_& m) {
         .def("encode_batch", &encode_batch, "texts"_a, "pairs"_a = nb::none(), nb::kw_only(),
              "is_split_into_words"_a = false, "add_special_tokens"_a = true, "split_special_tokens"_a = false,
              "truncation"_a = nb::none(), "padding"_a = nb::none(), "offsets"_a = false, "overflow"_a = true,
-             "threads"_a = 0)
+             "threads"_a = 0, "byte_offsets"_a = false)
         .def("encode", &encode, "text"_a, "add_special_tokens"_a = true, "split_special_tokens"_a = false)
         .def("encode_ids", &encode_ids, "text"_a, "add_special_tokens"_a = true, "split_special_tokens"_a = false)
         .def(

@@ -246,3 +246,47 @@ def test_flat_arrays_without_python_numbers(bert):
     assert encoding.flat("labels") is None
     _ = encoding["input_ids"]
     assert encoding.flat("input_ids") is None, "the list may have been changed"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_offsets_in_bytes_are_those_in_characters(name, folders):
+    """Cut and padded on both sides, rows that overflow, pairs, words: bytes of the UTF-8 before each character."""
+    tokenizer = AutoTokenizer.from_pretrained(folders[name])
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    for side in ("left", "right"):
+        tokenizer.truncation_side = side
+        cut = {"truncation": True, "max_length": 13, "stride": 2, "padding": True, "return_overflowing_tokens": True}
+        words = {"is_split_into_words": True}
+        for texts, pairs, options in (
+            (TEXTS, None, {}),
+            (TEXTS, PAIRS, {}),
+            (TEXTS, PAIRS, cut | {"padding_side": side}),
+            ([text.split() for text in TEXTS], None, words),
+        ):
+            chars = tokenizer(texts, pairs, return_offsets_mapping=True, **options)
+            bytes_ = tokenizer(texts, pairs, return_offsets_mapping="bytes", **options)
+            assert bytes_["input_ids"] == chars["input_ids"]
+            of = chars.get("overflow_to_sample_mapping", range(len(texts)))
+            for row, sample in enumerate(of):
+                sequences, numbers = chars.sequence_ids(row), chars.word_ids(row)
+                expected = []
+                for i, (start, end) in enumerate(chars["offset_mapping"][row]):
+                    text = "" if sequences[i] is None else (texts, pairs)[sequences[i]][sample]
+                    if options is words and sequences[i] is not None:
+                        text = text[numbers[i]]
+                    expected.append((len(text[:start].encode()), len(text[:end].encode())))
+                assert bytes_["offset_mapping"][row] == expected
+                assert bytes_[row].offsets == chars[row].offsets
+    one = tokenizer("über", return_offsets_mapping="bytes", return_tensors="np")
+    assert one["offset_mapping"].max() == 5
+    assert pickle.loads(pickle.dumps(tokenizer("über", return_offsets_mapping="bytes")))["offset_mapping"][-1][-1] in (
+        0,
+        5,
+    )
+
+
+def test_offsets_are_in_characters_or_bytes(bert):
+    with pytest.raises(ValueError, match='expected True \\(characters\\), "bytes" or False'):
+        bert("text", return_offsets_mapping="byte")
+    with pytest.raises(ValueError, match="encode it with byte_offsets=True"):
+        _ = bert("text", return_offsets_mapping=True)._encoded.byte_offsets

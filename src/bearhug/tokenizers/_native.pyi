@@ -14,7 +14,9 @@ Direction = Literal["left", "right"]
 Strategy = Literal["longest_first", "only_first", "only_second"]
 Behavior = Literal["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
 # One field of an `Encoded`; what each holds stands at the property of that name.
-Field = Literal["ids", "type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids", "sequence_ids"]
+Field = Literal[
+    "ids", "type_ids", "attention_mask", "special_tokens_mask", "offsets", "word_ids", "sequence_ids", "byte_offsets"
+]
 # [(kind, value, type id)]: ("token", its text, ...) or ("sequence", "A" or "B", ...)
 Template = Sequence[tuple[str, str, int]]
 # text -> flat [start, end, start, end, ...] of the matches, in code points
@@ -108,6 +110,16 @@ class Encoded:
     def offsets(self) -> np.ndarray:
         """uint32 (N, 2): start and end in the text, or in its pre-split word; (0, 0) on special tokens."""
 
+    @property
+    def byte_offsets(self) -> np.ndarray:
+        """uint32 (N, 2): offsets in bytes of the text's UTF-8.
+
+        Raises:
+            ValueError: the batch was encoded without them.
+        """
+
+    @property
+    def has_byte_offsets(self) -> bool: ...
     @property
     def word_ids(self) -> np.ndarray:
         """int32 (N,): which pre-token or pre-split word, -1 on special tokens."""
@@ -408,6 +420,7 @@ class Tokenizer:
         offsets: bool = False,
         overflow: bool = True,
         threads: int = 0,
+        byte_offsets: bool = False,
     ) -> Encoded:
         """Encode texts (with is_split_into_words: lists of words), each alone or with the second sequence of its pair.
 
@@ -417,6 +430,7 @@ class Tokenizer:
                 once more (the Encoded keeps its texts until then).
             overflow: give rows of what truncation cut off, too.
             threads: 0 chooses by the size of the batch and the machine (TOKENIZERS_PARALLELISM=false: 1).
+            byte_offsets: work out offsets in bytes of UTF-8, too.
 
         Raises:
             ValueError: truncation cannot reach max_length (its strategy spares the sequence that is too long, or the

@@ -30,6 +30,11 @@ FIELDS: dict[str, Field] = {
 }
 
 
+def _field(encoded: Any, name: str) -> Field:
+    """What the core calls it; offset_mapping holds bytes in a batch that was encoded with them."""
+    return "byte_offsets" if name == "offset_mapping" and encoded.has_byte_offsets else FIELDS[name]
+
+
 class CharSpan(NamedTuple):
     """Characters `start` to `end` (exclusive) of a text."""
 
@@ -242,9 +247,9 @@ class BatchEncoding(UserDict):
                 raise KeyError(f"{item!r}: this encoding has {', '.join(self._values)}.{_hint(item)}") from None
             kind = type(value)
             if kind is _UnreadRow:
-                value = self._values[item] = self._encoded.row(0, FIELDS[item])  # pyright: ignore[reportOptionalMemberAccess]
+                value = self._values[item] = self._encoded.row(0, _field(self._encoded, item))  # pyright: ignore[reportOptionalMemberAccess]
             elif kind is _Unread:
-                value = self._values[item] = self._encoded.lists(FIELDS[item])  # pyright: ignore[reportOptionalMemberAccess]
+                value = self._values[item] = self._encoded.lists(_field(self._encoded, item))  # pyright: ignore[reportOptionalMemberAccess]
             return value
         if self._encoded is not None and isinstance(item, int):
             return self._row(item, "encoding")
@@ -303,7 +308,7 @@ class BatchEncoding(UserDict):
         value = self._values.get(name)
         if type(value) is not _Unread or self._encoded is None:
             return None
-        return getattr(self._encoded, FIELDS[name]), self._encoded.starts
+        return getattr(self._encoded, _field(self._encoded, name)), self._encoded.starts
 
     def lengths(self) -> list[int]:
         """T of each row that a tokenizer encoded, padding included."""
@@ -441,7 +446,7 @@ class BatchEncoding(UserDict):
         kind = tensor_kind(tensor_type)
         for name, value in self._values.items():
             if type(value) is _Unread and not prepend_batch_axis:
-                self._values[name] = self._tensor(name, FIELDS[name], kind)
+                self._values[name] = self._tensor(name, _field(self._encoded, name), kind)
             else:
                 value = self[name]
                 self._values[name] = as_tensor(name, [value] if prepend_batch_axis else value, kind)

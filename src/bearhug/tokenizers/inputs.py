@@ -181,6 +181,17 @@ def _named(given: Any, known: tuple[str, ...], what: str) -> str:
     raise ValueError(f"{what}={given!r}: expected True, False, {either(repr(name) for name in known)}.{hint}")
 
 
+def is_in_bytes(offsets: Any) -> bool:
+    """Whether `return_offsets_mapping` asks for bytes.
+
+    Raises:
+        ValueError: another text than "bytes".
+    """
+    if isinstance(offsets, str) and offsets != "bytes":
+        raise ValueError(f'return_offsets_mapping={offsets!r}: expected True (characters), "bytes" or False.')
+    return offsets == "bytes"
+
+
 def side(given: Any, what: str) -> str:
     """ "left" or "right".
 

@@ -253,7 +253,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         return_attention_mask: bool | None = None,
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
-        return_offsets_mapping: bool = False,
+        return_offsets_mapping: bool | str = False,
         return_length: bool = False,
         verbose: bool = True,
         tokenizer_kwargs: Mapping[str, Any] | None = None,
@@ -280,7 +280,8 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
             return_overflowing_tokens: what truncation cuts off becomes rows of its own, with
                 `overflow_to_sample_mapping`.
             return_special_tokens_mask: 1 on the tokens added around a text.
-            return_offsets_mapping: (start, end) characters of each token.
+            return_offsets_mapping: (start, end) of each token in its text; True: in characters; "bytes": in bytes of
+                its UTF-8 (a token that is a part of a character has all of that character's).
             return_length: tokens of each row.
             kwargs: `split_special_tokens`: special tokens inside a text are read as ordinary text; `max_target_length`.
 
@@ -397,7 +398,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         return_attention_mask: bool | None = None,
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
-        return_offsets_mapping: bool = False,
+        return_offsets_mapping: bool | str = False,
         return_length: bool = False,
         split_special_tokens: bool | None = None,
         verbose: bool = True,
@@ -417,7 +418,8 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
             split_special_tokens=self.split_special_tokens if split_special_tokens is None else split_special_tokens,
             truncation=cut,
             padding=fill,
-            offsets=return_offsets_mapping,
+            offsets=bool(return_offsets_mapping),
+            byte_offsets=inputs.is_in_bytes(return_offsets_mapping),
         )
         names = self._fields(return_token_type_ids, return_attention_mask)
         if return_special_tokens_mask:
