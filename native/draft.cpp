@@ -3,8 +3,8 @@
 namespace bearhug {
 
 void Draft::start(std::string_view input, std::uint32_t base, bool tracking) {
-    text_ = input;
-    base_ = base;
+    text_ = input_ = input;
+    base_ = input_base_ = base;
     tracking_ = tracking;
     plain_ = true;
     next_.clear();
@@ -13,8 +13,17 @@ void Draft::start(std::string_view input, std::uint32_t base, bool tracking) {
 
 void Draft::start(const Draft& whole, Span part) {
     start(whole.text_.substr(part.start, part.size()), whole.base_ + part.start, whole.tracking_);
+    input_ = whole.input_;
+    input_base_ = whole.input_base_;
     plain_ = whole.plain_;
     if (!plain_) origins_.assign(whole.origins_.begin() + part.start, whole.origins_.begin() + part.end);
+}
+
+void Draft::start(std::string_view input, std::uint32_t base, std::string_view text, std::vector<Span> origins) {
+    start(input, base, true);
+    text_ = text;
+    plain_ = false;
+    origins_ = std::move(origins);
 }
 
 Span Draft::origin(std::size_t byte) const {
@@ -66,6 +75,12 @@ void Draft::commit() {
         plain_ = false;
     }
     text_ = now_;
+}
+
+void Draft::rewrite(std::string&& text, std::vector<Span>&& origins) {
+    next_ = std::move(text);
+    next_origins_ = std::move(origins);
+    commit();
 }
 
 void Draft::commit_in_place() {

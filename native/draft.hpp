@@ -26,6 +26,14 @@ class Draft {
     // A part of another draft's text, which must outlive this one.
     void start(const Draft& whole, Span part);
 
+    // A text that was made of `input`, and where its bytes come from, counted as `base` is. Both texts must outlive the
+    // draft.
+    void start(std::string_view input, std::uint32_t base, std::string_view text, std::vector<Span> origins);
+
+    // What the text was made of, and where its first byte stands in what offsets count from.
+    std::string_view input() const { return input_; }
+    std::uint32_t input_base() const { return input_base_; }
+
     std::string_view text() const { return text_; }
     // Byte i of the text stands for byte base() + i of the input, character by character.
     bool plain() const { return plain_; }
@@ -45,6 +53,9 @@ class Draft {
     std::size_t written() const { return next_.size(); }
     void commit();
 
+    // Another text, and where each of its bytes comes from.
+    void rewrite(std::string&& text, std::vector<Span>&& origins);
+
     // An empty buffer for a text that is written at once, without origins, and for commit_in_place.
     std::string& buffer() { return next_.clear(), next_; }
     // The buffer is the text, changed byte for byte: every origin stays.
@@ -54,8 +65,8 @@ class Draft {
     void transform(const std::vector<unicode::Changed>& changes, std::size_t skipped = 0);
 
  private:
-    std::string_view text_;
-    std::uint32_t base_ = 0;
+    std::string_view text_, input_;
+    std::uint32_t base_ = 0, input_base_ = 0;
     bool tracking_ = false;
     bool plain_ = true;
     std::string now_, next_;

@@ -308,6 +308,11 @@ class Sequence : public Normalizer {
     void apply(Draft& draft) const override {
         for (const auto& part : parts_) part->apply(draft);
     }
+    bool reads_origins() const override {
+        for (const auto& part : parts_)
+            if (part->reads_origins()) return true;
+        return false;
+    }
 
  private:
     std::vector<NormalizerPointer> parts_;

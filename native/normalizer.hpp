@@ -23,6 +23,8 @@ class Normalizer {
  public:
     virtual ~Normalizer() = default;
     virtual void apply(Draft& draft) const = 0;
+    // Whether it asks where in the input a character stands.
+    virtual bool reads_origins() const { return false; }
     std::string json;  // how tokenizer.json describes it
 };
 using NormalizerPointer = std::shared_ptr<const Normalizer>;

@@ -78,6 +78,44 @@ void Parts::put_back(std::unique_ptr<Bench> bench) const {
     if (lock.owns_lock() && lazy_->free.size() < Lazy::most) lazy_->free.push_back(std::move(bench));
 }
 
+std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit,
+                                          const Truncation& truncation) {
+    const std::size_t total = first + second;
+    if (total <= limit) return {first, second};
+    if (limit == 0) return {0, 0};
+    const std::size_t excess = total - limit;
+    auto too_short = [&](const char* which, std::size_t size) {
+        return std::invalid_argument(
+            "truncation " +
+            std::string(truncation.strategy == Truncation::only_first ? "'only_first'" : "'only_second'") +
+            " has to take " + std::to_string(excess) + " tokens from the " + which + " sequence, which has " +
+            std::to_string(size) + ", to reach max_length=" + std::to_string(truncation.max_length) +
+            ".\nUse truncation='longest_first', or a larger max_length.");
+    };
+    switch (truncation.strategy) {
+        case Truncation::only_first:
+            if (first <= excess) throw too_short("first", first);
+            return {first - excess, second};
+        case Truncation::only_second:
+            if (!is_pair)
+                throw std::invalid_argument(
+                    "truncation 'only_second' needs a second sequence, and a text of " + std::to_string(first) +
+                    " tokens has none.\nUse truncation=True ('longest_first') for single texts.");
+            if (second <= excess) throw too_short("second", second);
+            return {first, second - excess};
+        case Truncation::longest_first:
+            break;
+    }
+    if (!is_pair) return {limit, 0};
+    std::size_t shorter = std::min(first, second);
+    std::size_t longer = shorter > limit ? shorter : std::max(shorter, limit - shorter);
+    if (shorter + longer > limit) {
+        shorter = limit / 2;
+        longer = shorter + limit % 2;
+    }
+    return first > second ? std::pair{longer, shorter} : std::pair{shorter, longer};
+}
+
 namespace {
 
 class Encoder {
@@ -90,8 +128,7 @@ class Encoder {
             if (scan.pattern && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
         }
         // Metaspace may ask whether a piece stands at the very start of the input.
-        draft_tracks_ =
-            options.tracking || (parts.normalizer && parts.pre_tokenizer && parts.pre_tokenizer->reads_origins());
+        draft_tracks_ = options.tracking || parts.reads_origins();
     }
 
     // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
@@ -118,6 +155,7 @@ class Encoder {
 
  private:
     void segment(std::string_view text, std::uint32_t base) {
+        if (text.empty()) return;
         Draft& draft = bench_.draft;
         draft.start(text, base, draft_tracks_);
         if (parts_.normalizer) parts_.normalizer->apply(draft);
@@ -271,45 +309,6 @@ void windows(Extent whole, std::size_t most, const Truncation& truncation, std::
             if (stop == size) break;
         }
     }
-}
-
-// How many tokens of each sequence may stay.
-std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit,
-                                          const Truncation& truncation) {
-    const std::size_t total = first + second;
-    if (total <= limit) return {first, second};
-    if (limit == 0) return {0, 0};
-    const std::size_t excess = total - limit;
-    auto too_short = [&](const char* which, std::size_t size) {
-        return std::invalid_argument(
-            "truncation " +
-            std::string(truncation.strategy == Truncation::only_first ? "'only_first'" : "'only_second'") +
-            " has to take " + std::to_string(excess) + " tokens from the " + which + " sequence, which has " +
-            std::to_string(size) + ", to reach max_length=" + std::to_string(truncation.max_length) +
-            ".\nUse truncation='longest_first', or a larger max_length.");
-    };
-    switch (truncation.strategy) {
-        case Truncation::only_first:
-            if (first <= excess) throw too_short("first", first);
-            return {first - excess, second};
-        case Truncation::only_second:
-            if (!is_pair)
-                throw std::invalid_argument(
-                    "truncation 'only_second' needs a second sequence, and a text of " + std::to_string(first) +
-                    " tokens has none.\nUse truncation=True ('longest_first') for single texts.");
-            if (second <= excess) throw too_short("second", second);
-            return {first, second - excess};
-        case Truncation::longest_first:
-            break;
-    }
-    if (!is_pair) return {limit, 0};
-    std::size_t shorter = std::min(first, second);
-    std::size_t longer = shorter > limit ? shorter : std::max(shorter, limit - shorter);
-    if (shorter + longer > limit) {
-        shorter = limit / 2;
-        longer = shorter + limit % 2;
-    }
-    return first > second ? std::pair{longer, shorter} : std::pair{shorter, longer};
 }
 
 // One row: which window of its sequence each item of the layout holds (item -> index of a window).
@@ -659,7 +658,7 @@ void Parts::each_piece(std::string_view text,
     }
     auto bench = take_bench();
     Draft& draft = bench->draft;
-    draft.start(text, 0, pre_tokenizer && pre_tokenizer->reads_origins() && normalizer);
+    draft.start(text, 0, reads_origins());
     if (normalizer) normalizer->apply(draft);
     if (!draft.text().empty()) {
         Pieces& pieces = bench->pieces;
@@ -669,6 +668,10 @@ void Parts::each_piece(std::string_view text,
         for (const auto& span : pieces.spans) visit(draft.text().substr(span.start, span.size()), pieces.bytes);
     }
     put_back(std::move(bench));
+}
+
+bool Parts::reads_origins() const {
+    return normalizer && (normalizer->reads_origins() || (pre_tokenizer && pre_tokenizer->reads_origins()));
 }
 
 std::optional<std::string_view> Parts::token(std::uint32_t id) const {

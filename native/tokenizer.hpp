@@ -27,6 +27,11 @@ struct Truncation {
     bool left = false;
 };
 
+// How many tokens of each sequence may stay where `limit` (max_length without the special tokens) may. Throws
+// std::invalid_argument where the strategy cannot reach it.
+std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second, bool is_pair, std::size_t limit,
+                                          const Truncation& truncation);
+
 struct Padding {
     std::optional<std::size_t> length;  // none: the longest row
     std::optional<std::size_t> multiple;
@@ -87,6 +92,9 @@ struct Parts {
     // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
     // training). bytes: the model is to see each byte of the piece as one of the characters of bytes.hpp.
     void each_piece(std::string_view text, const std::function<void(std::string_view piece, bool bytes)>& visit) const;
+
+    // Whether a part asks where in the input the characters of a normalized text stand.
+    bool reads_origins() const;
 
     std::optional<std::string_view> token(std::uint32_t id) const;
     std::uint32_t find(std::string_view token) const;

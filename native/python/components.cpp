@@ -326,6 +326,48 @@ void bind_components(nb::module_& m) {
         .def_ro("json", &Model::json)
         .def_prop_ro("kind", &Model::kind)
         .def("merges", &Model::merges)
+        .def("vocab",
+             [](const Model& self) {
+                 nb::dict out;
+                 self.vocabulary.each(
+                     [&](std::string_view token, std::uint32_t id) { out[to_str(token)] = nb::int_(id); });
+                 return out;
+             })
+        .def(
+            "token_to_id",
+            [](const Model& self, nb::str token) -> std::optional<std::uint32_t> {
+                const std::uint32_t id = self.vocabulary.find(utf8(token));
+                return id == no_id ? std::nullopt : std::optional(id);
+            },
+            "token"_a)
+        .def(
+            "id_to_token",
+            [](const Model& self, nb::int_ id) -> nb::object {
+                const auto known = to_id(id);
+                if (!self.vocabulary.has(known)) return nb::none();
+                return to_str(self.vocabulary.token(known));
+            },
+            "id"_a)
+        .def(
+            "tokenize",
+            [](const Model& self, nb::str given) {
+                const auto piece = utf8(given);
+                Tokens tokens;
+                tokens.tracking = true;
+                if (!piece.empty()) self.tokenize(piece, false, tokens, *self.workspace());
+                nb::list out;
+                std::uint32_t start = 0;
+                for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+                    const auto id = tokens.ids[i];
+                    // An unknown piece of a Unigram model keeps its own text.
+                    const bool own = self.scores() && id == self.unk_id();
+                    const auto text = own ? piece.substr(start, tokens.ends[i] - start) : self.vocabulary.token(id);
+                    out.append(nb::make_tuple(id, to_str(text), nb::make_tuple(start, tokens.ends[i])));
+                    start = tokens.ends[i];
+                }
+                return out;
+            },
+            "piece"_a)
         .def_static(
             "bpe",
             [](std::string json, nb::object vocab, nb::object given, std::optional<double> dropout,

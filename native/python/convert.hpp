@@ -102,5 +102,6 @@ void bind_components(nb::module_& m);
 void bind_tokenizer_file(nb::module_& m);
 void bind_tokenizer(nb::module_& m);
 void bind_training(nb::module_& m);
+void bind_aligned(nb::module_& m);
 
 }  // namespace bearhug::python

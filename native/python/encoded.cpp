@@ -263,6 +263,28 @@ void bind_encoded(nb::module_& m) {
             "field"_a)
         .def("tokens", &token_list, "row"_a)
         .def(
+            "sequence_ranges",
+            [](const PyEncoded& self, Py_ssize_t row) {
+                const std::size_t at = self.row(row);
+                std::map<std::int32_t, Span> ranges;
+                std::uint32_t start = 0;
+                for (auto i = self.data.run_starts[at]; i < self.data.run_starts[at + 1]; ++i) {
+                    const Run& run = self.data.runs[static_cast<std::size_t>(i)];
+                    const std::uint32_t end = start + run.count;
+                    if (run.sequence >= 0 && run.kind != Run::padding) {
+                        const auto [known, is_new] = ranges.try_emplace(run.sequence, Span{start, end});
+                        if (!is_new) known->second = {known->second.end == start ? known->second.start : start, end};
+                    }
+                    start = end;
+                }
+                if (ranges.size() == 1 && self.parts && !self.parts->post_processor) ranges.clear();
+                nb::dict out;
+                for (const auto& [sequence, range] : ranges)
+                    out[nb::int_(sequence)] = nb::make_tuple(range.start, range.end);
+                return out;
+            },
+            "row"_a)
+        .def(
             "rectangle", [](PyEncoded& self, std::string_view name) { return rectangle(self, field(name)); }, "field"_a)
         .def(
             "select",

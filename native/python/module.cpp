@@ -13,6 +13,7 @@ NB_MODULE(_native, m) {
     bind_components(m);
     bind_tokenizer(m);
     bind_training(m);
+    bind_aligned(m);
     m.def(
         "clean_up_tokenization",
         [](std::string text) {

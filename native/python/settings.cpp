@@ -25,7 +25,7 @@ void bind_settings(nb::module_& m) {
                     AddedToken{std::move(content), single_word, lstrip, rstrip, normalized.value_or(!special), special};
                 self->unsaid.normalized = !normalized;
             },
-            "content"_a, "single_word"_a = false, "lstrip"_a = false, "rstrip"_a = false, "normalized"_a = nb::none(),
+            "content"_a = "", "single_word"_a = false, "lstrip"_a = false, "rstrip"_a = false, "normalized"_a = nb::none(),
             "special"_a = false)
         .def_rw("content", &AddedToken::content)
         .def_rw("single_word", &AddedToken::single_word)
@@ -44,10 +44,9 @@ void bind_settings(nb::module_& m) {
         .def("__repr__",
              [](const AddedToken& self) {
                  auto flag = [](bool value) { return value ? "True" : "False"; };
-                 return "AddedToken(" + nb::cast<std::string>(nb::repr(nb::cast(self.content))) +
-                        ", single_word=" + flag(self.single_word) + ", lstrip=" + flag(self.lstrip) +
-                        ", rstrip=" + flag(self.rstrip) + ", normalized=" + flag(self.normalized) +
-                        ", special=" + flag(self.special) + ")";
+                 return "AddedToken(\"" + self.content + "\", rstrip=" + flag(self.rstrip) +
+                        ", lstrip=" + flag(self.lstrip) + ", single_word=" + flag(self.single_word) +
+                        ", normalized=" + flag(self.normalized) + ", special=" + flag(self.special) + ")";
              })
         .def("__eq__",
              [](const AddedToken& self, nb::handle other) {
@@ -78,6 +77,12 @@ void bind_settings(nb::module_& m) {
                 new (self) Truncation{max_length, stride, strategy_named(strategy), is_left(direction)};
             },
             "max_length"_a, "stride"_a = 0, "strategy"_a = "longest_first", "direction"_a = "right")
+        .def(
+            "share",
+            [](const Truncation& self, std::size_t first, std::optional<std::size_t> second, std::size_t limit) {
+                return share(first, second.value_or(0), second.has_value(), limit, self);
+            },
+            "first"_a, "second"_a.none(), "limit"_a)
         .def_rw("max_length", &Truncation::max_length)
         .def_rw("stride", &Truncation::stride)
         .def_prop_rw(

@@ -15,6 +15,8 @@ AddedToken added_token(nb::handle token, bool special) {
         out.special = special;
         out.normalized = !special;
     } else {
+        if (!nb::isinstance<AddedToken>(token))
+            type_error("a token to add is of the type " + class_name(token) + "; expected str or AddedToken.");
         out = nb::cast<AddedToken>(token);
         if (special) out.make_special(true);
     }

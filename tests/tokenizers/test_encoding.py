@@ -114,7 +114,7 @@ def test_rows_by_number_and_slice(bert):
     assert encoding[0].tokens == encoding.tokens(0)
     assert encoding[-1].ids == encoding["input_ids"][2]
     assert [row.ids for row in encoding[0:2]] == encoding["input_ids"][0:2]
-    assert "people" in repr(encoding[2])
+    assert repr(encoding[2]).startswith("Encoding(num_tokens=3, attributes=[ids, ")
     with pytest.raises(IndexError, match="3 rows"):
         encoding.tokens(3)
 

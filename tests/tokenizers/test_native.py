@@ -762,7 +762,7 @@ def test_added_token_compares_by_content_and_flags():
     assert AddedToken("x", special=True) == AddedToken("x", normalized=False, special=True)
     assert AddedToken("x") != AddedToken("x", lstrip=True)
     assert repr(AddedToken("x", lstrip=True)) == (
-        "AddedToken('x', single_word=False, lstrip=True, rstrip=False, normalized=True, special=False)"
+        'AddedToken("x", rstrip=False, lstrip=True, single_word=False, normalized=True, special=False)'
     )
     assert pickle.loads(pickle.dumps(AddedToken("x", rstrip=True))) == AddedToken("x", rstrip=True)
     assert len({AddedToken("x"), AddedToken("x")}) == 1

@@ -17,7 +17,7 @@ from bearhug.generation.outputs import GenerateDecoderOnlyOutput
 from bearhug.generation.plan import Plan, planned
 from bearhug.generation.prompt import read
 from bearhug.generation.seeds import Seed
-from bearhug.generation.streaming import TextPieces
+from bearhug.tokenizers.stream import TextPieces
 
 
 def generate(

@@ -1,49 +1,11 @@
-"""Text while it is being written: streamers that generate() pushes ids into, and the text of ids as they arrive."""
+"""Text while it is being written: streamers that generate() pushes ids into."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from queue import Queue
 from typing import Any
 
-HALF = "\ufffd"  # what decodes from the first bytes of a character
-
-
-class TextPieces:
-    """The text of one row of ids as they arrive: `piece(ids)` gives what is new and whole, never half a character.
-
-    Only the last few tokens are decoded again, because what a token says may depend on the one before (a leading space,
-    a joined word piece), not on all of them.
-
-    Args:
-        after: the ids before the first new one, whose text is not given.
-        decode_kwargs: for `tokenizer.decode`.
-    """
-
-    def __init__(self, tokenizer: Any, after: Iterable[int] = (), **decode_kwargs: Any):
-        self.tokenizer, self.decode_kwargs = tokenizer, decode_kwargs
-        self.ids = list(after)
-        self.given, self.context = len(self.ids), 0  # ids[:given] have been given out; ids[context:] are decoded again
-
-    def piece(self, ids: Iterable[int]) -> str:
-        """The text that these ids complete."""
-        self.ids.extend(ids)
-        before = self._decode(self.ids[self.context : self.given])
-        text = self._decode(self.ids[self.context :])
-        if len(text) <= len(before) or text.endswith(HALF):
-            return ""
-        self.context, self.given = self.given, len(self.ids)
-        return text[len(before) :]
-
-    def rest(self) -> str:
-        """What is left when no more ids come; half a character at the end is dropped."""
-        before = self._decode(self.ids[self.context : self.given])
-        text = self._decode(self.ids[self.context :])
-        self.ids, self.given, self.context = [], 0, 0
-        return text[len(before) :].rstrip(HALF)
-
-    def _decode(self, ids: list[int]) -> str:
-        return self.tokenizer.decode(ids, **self.decode_kwargs) if ids else ""
+from bearhug.tokenizers.stream import TextPieces
 
 
 class BaseStreamer(ABC):

@@ -1,7 +1,6 @@
 """token-classification (also ner): a text -> its tokens with their labels, or the entities that they make."""
 
 import inspect
-import json
 import logging
 from collections.abc import Iterator
 from enum import StrEnum
@@ -252,7 +251,7 @@ class TokenClassificationPipeline(ChunkPipeline):
 
     def _prefixed(self) -> bool:
         """Whether the vocabulary marks tokens that go on with a word."""
-        return bool(json.loads(self.tokenizer.backend_tokenizer.model.json).get("continuing_subword_prefix"))
+        return bool(getattr(self.tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
 
     def record(self, answer: Any) -> dict[str, Any]:
         """The entities in columns: {"entity": [...], "word": [...], "score": [...], "start": [...], "end": [...]}."""

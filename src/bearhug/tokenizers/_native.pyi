@@ -34,7 +34,7 @@ class AddedToken:
     special: bool
     def __init__(
         self,
-        content: str,
+        content: str = "",
         single_word: bool = False,
         lstrip: bool = False,
         rstrip: bool = False,
@@ -60,6 +60,12 @@ class Truncation:
         strategy: Strategy = "longest_first",
         direction: Direction = "right",
     ) -> None: ...
+    def share(self, first: int, second: int | None, limit: int) -> tuple[int, int]:
+        """How many tokens of each sequence stay where `limit` in all may.
+
+        Raises:
+            ValueError: the strategy cannot reach it.
+        """
 
 class Padding:
     """length None: the longest row of the batch."""
@@ -146,6 +152,10 @@ class Encoded:
 
     def tokens(self, row: int) -> list[str]:
         """The tokens' texts of one row, as the vocabulary writes them."""
+
+    def sequence_ranges(self, row: int) -> dict[int, tuple[int, int]]:
+        """Which tokens of one row are those of each sequence: {0: (start, end), 1: ...}; empty where all are the first
+        one's because no post-processor said so."""
 
     def rectangle(self, field: Field) -> np.ndarray:
         """int64 (R, T), ((R, T, 2) for offsets; -1 where `row` has None).
@@ -263,6 +273,12 @@ class Model:
     def json(self) -> str: ...
     @property
     def kind(self) -> Literal["BPE", "Unigram", "WordPiece", "WordLevel"]: ...
+    def vocab(self) -> dict[str, int]: ...
+    def token_to_id(self, token: str) -> int | None: ...
+    def id_to_token(self, id: int) -> str | None: ...
+    def tokenize(self, piece: str) -> list[tuple[int, str, tuple[int, int]]]:
+        """[(id, token, (start, end))] of one piece, in its bytes."""
+
     def merges(self) -> list[tuple[str, str]]:
         """BPE's merges, first rank first; empty for the others."""
 
@@ -456,6 +472,46 @@ class Tokenizer:
         clean_up_spaces: bool = False,
         threads: int = 0,
     ) -> list[str]: ...
+
+class AlignedText:
+    """A text beside the original that it was made of; each of its bytes knows where in the original it comes from."""
+
+    def __init__(self, text: str) -> None: ...
+    @property
+    def original(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def shift(self) -> int:
+        """The byte at which the original starts in the one that it was cut out of."""
+
+    def copy(self) -> AlignedText: ...
+    def apply(self, normalizer: Normalizer) -> None: ...
+    def split(self, pre_tokenizer: PreTokenizer) -> list[AlignedText]: ...
+    def transform(self, changes: Sequence[tuple[str, int]], skipped: int = 0) -> None:
+        """Another text, character by character.
+
+        Args:
+            changes: (character, change). 0: it takes the place of one; 1: it is new; -n: n more that followed are gone.
+            skipped: characters at the start that are gone.
+        """
+
+    def append(self, text: str) -> None: ...
+    def clear(self) -> None: ...
+    def slice(self, start: int, end: int) -> AlignedText:
+        """Characters start to end, with what they come from."""
+
+    def origin(self, start: int, end: int) -> tuple[int, int] | None:
+        """The bytes of the original that these bytes of the text come from; None: the text has no such bytes."""
+
+def called_normalizer(call: Callable[[AlignedText], object]) -> Normalizer:
+    """A normalizer in Python: `call` changes the text."""
+
+def called_pre_tokenizer(call: Callable[[list[AlignedText], str, int], Sequence[AlignedText]]) -> PreTokenizer:
+    """A pre-tokenizer in Python: `call(pieces, original, base)` gives the pieces that take their place."""
+
+def called_decoder(call: Callable[[list[str]], Sequence[str]]) -> Decoder:
+    """A decoder in Python: `call(tokens)` gives the texts that are joined."""
 
 class WordCounts:
     """Words and how often each was seen: what the trainers read.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import UserDict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bearhug._lib.errors import near
@@ -50,116 +51,336 @@ class TokenSpan(NamedTuple):
 
 
 class Encoding:
-    """One row of a `BatchEncoding`: its tokens, and where they stand in the text (`sequence`: 0 or 1 of a pair)."""
+    """The tokens of a text, or of two, and where they stand in it (`sequence`: 0 or 1 of a pair).
 
-    def __init__(self, encoded: Encoded, row: int, n_sequences: int | None = None):
+    The core's arrays are read when a field is asked for. A change (`pad`, `truncate`, ...) makes lists of its own.
+
+    >>> from bearhug.tokenizers import Tokenizer, models, pre_tokenizers
+    >>> tokenizer = Tokenizer(models.WordLevel({"hello": 0, "world": 1}))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> tokenizer.encode("hello world").offsets
+    [(0, 5), (6, 11)]
+    """
+
+    _encoded: Encoded | None = None
+    _row = 0
+    _mine: dict[str, Any] | None = None  # once it is no longer a row of the core's
+
+    def __init__(self) -> None:
+        self._mine = {name: [] for name in LISTS} | {"sequence_ranges": {}, "overflowing": []}
+
+    @classmethod
+    def of(cls, encoded: Encoded, row: int = 0) -> Encoding:
+        """A row of what the core encoded."""
+        self = cls.__new__(cls)
         self._encoded, self._row = encoded, row
-        self._n_sequences = n_sequences
+        return self
+
+    @classmethod
+    def made(cls, **fields: list) -> Encoding:
+        """An encoding of these lists; what is left out is as special tokens have it."""
+        self, count = cls(), len(fields["ids"])
+        self._mine = {
+            "ids": list(fields["ids"]),
+            "type_ids": fields.get("type_ids", [0] * count),
+            "tokens": list(fields["tokens"]),
+            "offsets": fields.get("offsets", [(0, 0)] * count),
+            "word_ids": fields.get("word_ids", [None] * count),
+            "special_tokens_mask": fields.get("special_tokens_mask", [0] * count),
+            "attention_mask": fields.get("attention_mask", [1] * count),
+            "sequence_ranges": {},
+            "overflowing": [],
+        }
+        return self
+
+    def _read(self, field: Any) -> list:
+        if self._mine is not None:
+            return list(self._mine[field])
+        assert self._encoded is not None
+        return self._encoded.tokens(self._row) if field == "tokens" else self._encoded.row(self._row, field)
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """The lists of an encoding that can be changed."""
+        if self._mine is None:
+            fields: dict[str, Any] = {name: self._read(name) for name in LISTS}
+            self._mine = fields | {"sequence_ranges": self._ranges, "overflowing": self.overflowing}
+            self._encoded = None
+        return self._mine
+
+    @property
+    def _ranges(self) -> dict[int, tuple[int, int]]:
+        """Which tokens are those of a sequence; empty where no post-processor said so: all are the first's."""
+        if self._mine is not None:
+            return self._mine["sequence_ranges"]
+        assert self._encoded is not None
+        return self._encoded.sequence_ranges(self._row)
+
+    def _range(self, sequence: int) -> range:
+        return range(*self._ranges.get(sequence, (0, len(self))))
 
     @property
     def ids(self) -> list[int]:
         """The tokens' ids (T)."""
-        return self._encoded.row(self._row, "ids")
+        return self._read("ids")
 
     @property
     def tokens(self) -> list[str]:
         """The tokens as the vocabulary writes them (T)."""
-        return self._encoded.tokens(self._row)
+        return self._read("tokens")
 
     @property
     def type_ids(self) -> list[int]:
         """Which segment each token belongs to, as the model counts them (T)."""
-        return self._encoded.row(self._row, "type_ids")
+        return self._read("type_ids")
 
     @property
     def attention_mask(self) -> list[int]:
         """1 on tokens, 0 on padding (T)."""
-        return self._encoded.row(self._row, "attention_mask")
+        return self._read("attention_mask")
 
     @property
     def special_tokens_mask(self) -> list[int]:
         """1 on tokens that were added around the text (T)."""
-        return self._encoded.row(self._row, "special_tokens_mask")
+        return self._read("special_tokens_mask")
 
     @property
     def offsets(self) -> list[tuple[int, int]]:
         """Each token's first and last-but-one character in its text; (0, 0) on added tokens (T)."""
-        return self._encoded.row(self._row, "offsets")
+        return self._read("offsets")
 
     @property
     def word_ids(self) -> list[int | None]:
         """Which word each token is part of; None on added tokens (T)."""
-        return self._encoded.row(self._row, "word_ids")
+        return self._read("word_ids")
 
     words = word_ids
 
     @property
     def sequence_ids(self) -> list[int | None]:
         """Which text of a pair each token comes from; None on added tokens (T)."""
-        return self._encoded.row(self._row, "sequence_ids")
+        if self._mine is None and self._encoded is not None:
+            return self._encoded.row(self._row, "sequence_ids")
+        out: list[int | None] = [None] * len(self)
+        for sequence in range(self.n_sequences):
+            for i in self._range(sequence):
+                out[i] = sequence
+        return out
 
     @property
     def n_sequences(self) -> int:
         """1, or 2 for a pair."""
-        if self._n_sequences is not None:
-            return self._n_sequences
-        return 2 if 1 in self.sequence_ids else 1
+        return len(self._ranges) or 1
 
     @property
     def overflowing(self) -> list[Encoding]:
         """What truncation cut off this text, piece by piece."""
+        if self._mine is not None:
+            return list(self._mine["overflowing"])
+        assert self._encoded is not None
+        if len(self._encoded) == 1:
+            return []
         samples = self._encoded.sample_mapping
         sample, first = samples[self._row], self._row == 0 or samples[self._row - 1] != samples[self._row]
         if not first:
             return []
         rows = range(self._row + 1, len(samples))
-        return [Encoding(self._encoded, row, self._n_sequences) for row in rows if samples[row] == sample]
+        return [Encoding.of(self._encoded, row) for row in rows if samples[row] == sample]
 
-    def token_to_sequence(self, token: int) -> int | None:
+    def token_to_sequence(self, token_index: int) -> int | None:
         """Which text a token comes from; None for an added one."""
-        sequences = self.sequence_ids
-        return sequences[token] if token < len(sequences) else None
+        if not self._ranges:
+            return 0 if _index(token_index) <= len(self) else None
+        return next((id for id, (start, end) in self._ranges.items() if start <= token_index < end), None)
 
-    def token_to_word(self, token: int) -> int | None:
+    def token_to_word(self, token_index: int) -> int | None:
         """Which word a token is part of; None for an added one."""
         words = self.word_ids
-        return words[token] if token < len(words) else None
+        known = self.token_to_sequence(token_index) is not None and token_index < len(words)
+        return words[token_index] if known else None
 
-    def token_to_chars(self, token: int) -> tuple[int, int] | None:
+    def token_to_chars(self, token_index: int) -> tuple[int, int] | None:
         """A token's characters; None for an added one."""
-        return None if self.token_to_sequence(token) is None else self.offsets[token]
+        known = self.token_to_sequence(token_index) is not None and token_index < len(self)
+        return self.offsets[token_index] if known else None
 
-    def word_to_tokens(self, word: int, sequence: int = 0) -> tuple[int, int] | None:
+    def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None:
         """A word's tokens; None where the text has no such word (any more)."""
-        pairs = zip(self.word_ids, self.sequence_ids, strict=True)
-        tokens = [i for i, (w, s) in enumerate(pairs) if w == word and s == sequence]
+        words, _ = self.word_ids, _index(word_index)
+        before = takewhile(lambda i: (words[i] or 0) <= word_index, self._range(sequence_index))
+        tokens = [i for i in before if words[i] == word_index]
         return (tokens[0], tokens[-1] + 1) if tokens else None
 
-    def word_to_chars(self, word: int, sequence: int = 0) -> tuple[int, int] | None:
+    def word_to_chars(self, word_index: int, sequence_index: int = 0) -> tuple[int, int] | None:
         """A word's characters; None where the text has no such word (any more)."""
-        span = self.word_to_tokens(word, sequence)
+        span = self.word_to_tokens(word_index, sequence_index)
         if span is None:
             return None
         offsets = self.offsets
         return offsets[span[0]][0], offsets[span[1] - 1][1]
 
-    def char_to_token(self, char: int, sequence: int = 0) -> int | None:
+    def char_to_token(self, char_pos: int, sequence_index: int = 0) -> int | None:
         """The token that covers a character; None for one that no token covers (a space, say)."""
-        for i, ((start, end), s) in enumerate(zip(self.offsets, self.sequence_ids, strict=True)):
-            if s == sequence and start <= char < end:
-                return i
-        return None
+        offsets, _ = self.offsets, _index(char_pos)
+        return next((i for i in self._range(sequence_index) if offsets[i][0] <= char_pos < offsets[i][1]), None)
 
-    def char_to_word(self, char: int, sequence: int = 0) -> int | None:
+    def char_to_word(self, char_pos: int, sequence_index: int = 0) -> int | None:
         """The word that covers a character."""
-        token = self.char_to_token(char, sequence)
+        token = self.char_to_token(char_pos, sequence_index)
         return None if token is None else self.token_to_word(token)
 
+    # -- changes
+
+    def set_sequence_id(self, sequence_id: int) -> None:
+        """Make all tokens those of one sequence."""
+        self._own["sequence_ranges"][_index(sequence_id)] = (0, len(self))
+
+    def pad(
+        self,
+        length: int,
+        direction: str | None = "right",
+        pad_id: int | None = 0,
+        pad_type_id: int | None = 0,
+        pad_token: str | None = "[PAD]",
+    ) -> None:
+        """Pad to a length, and with it what overflows.
+
+        Args:
+            length: in tokens; a longer encoding stays as it is.
+            direction: "right" or "left".
+        """
+        if direction not in ("left", "right", None):
+            raise ValueError(f"direction={direction!r}; it is 'left' or 'right'.")
+        for one in self._own["overflowing"]:
+            one.pad(length, direction, pad_id, pad_type_id, pad_token)
+        missing = max(length - len(self), 0)
+        values = {
+            "ids": pad_id or 0,
+            "type_ids": pad_type_id or 0,
+            "tokens": "[PAD]" if pad_token is None else pad_token,
+            "offsets": (0, 0),
+            "word_ids": None,
+            "special_tokens_mask": 1,
+            "attention_mask": 0,
+        }
+        for name, value in values.items():
+            filled = [value] * missing
+            self._own[name] = filled + self._own[name] if direction == "left" else self._own[name] + filled
+        if direction == "left":
+            self._own["sequence_ranges"] = _moved(self._ranges, missing)
+
+    def truncate(self, max_length: int, stride: int = 0, direction: str = "right") -> None:
+        """Cut to a length; what is cut off overflows, in pieces of that length. All is one sequence then.
+
+        Args:
+            max_length: in tokens.
+            stride: tokens that the next piece repeats, fewer than max_length.
+            direction: "right" or "left": the side that is cut off.
+
+        Raises:
+            ValueError: stride is not smaller than max_length.
+        """
+        if direction not in ("left", "right"):
+            raise ValueError(f"direction={direction!r}; it is 'left' or 'right'.")
+        count, whole = len(self), self._own
+        if _index(max_length) >= count:
+            return
+        if max_length == 0:
+            rest = Encoding()
+            rest._mine, self._mine = whole, rest._mine
+            self._own["overflowing"] = [rest]
+            return
+        if stride >= max_length:
+            raise ValueError(
+                f"stride={stride} tokens would be repeated in pieces of max_length={max_length}; make it smaller."
+            )
+        step = max_length - stride
+        if direction == "right":
+            spans = [(start, min(start + max_length, count)) for start in range(0, count, step)]
+            last = next(i for i, (_, end) in enumerate(spans) if end == count)
+        else:
+            spans = [(max(end - max_length, 0), end) for end in range(count, 0, -step)]
+            last = next(i for i, (start, _) in enumerate(spans) if start == 0)
+        pieces = []
+        for start, end in spans[: last + 1]:
+            piece = Encoding()
+            piece._mine = {name: whole[name][start:end] for name in LISTS} | {"sequence_ranges": {}, "overflowing": []}
+            pieces.append(piece)
+        self._mine = pieces[0]._own | {"overflowing": pieces[1:]}
+
+    @staticmethod
+    def merge(encodings: Sequence[Encoding], growing_offsets: bool = True) -> Encoding:
+        """One encoding of several, one after another.
+
+        Args:
+            growing_offsets: offsets go on where those of the one before ended.
+        """
+        if isinstance(encodings, str) or not isinstance(encodings, Sequence):
+            raise TypeError(f"merge() takes a list of encodings; this is a {type(encodings).__name__}.")
+        out = Encoding()
+        for encoding in encodings:
+            out._merge(encoding.copy(), growing_offsets)
+        return out
+
+    def _merge(self, other: Encoding, growing: bool) -> None:
+        overflowing = []
+        for one in self._own["overflowing"]:
+            for second in [other, *other._own["overflowing"]]:
+                overflowing.append(one.copy())
+                overflowing[-1]._merge(second.copy(), growing)
+        for second in other._own["overflowing"]:
+            overflowing.append(self.copy())
+            overflowing[-1]._merge(second.copy(), growing)
+        own, more = self._own, other._own
+        own["sequence_ranges"] = own["sequence_ranges"] | _moved(more["sequence_ranges"], len(self))
+        shift = own["offsets"][-1][1] if growing and own["offsets"] else 0
+        more["offsets"] = [(start + shift, end + shift) for start, end in more["offsets"]]
+        for name in LISTS:
+            own[name] = own[name] + more[name]
+        own["overflowing"] = overflowing
+
+    def copy(self) -> Encoding:
+        """The same, which can be changed alone."""
+        out, own = Encoding(), self._own
+        out._mine = {name: list(own[name]) for name in LISTS}
+        out._mine["sequence_ranges"] = dict(own["sequence_ranges"])
+        out._mine["overflowing"] = [one.copy() for one in own["overflowing"]]
+        return out
+
+    def __copy__(self) -> Encoding:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict) -> Encoding:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_mine": self._own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
     def __len__(self) -> int:
+        if self._mine is not None:
+            return len(self._mine["ids"])
+        assert self._encoded is not None
         return self._encoded.length(self._row)
 
     def __repr__(self) -> str:
-        return f"Encoding({len(self)} tokens: {' '.join(self.tokens[:12])}{' ...' if len(self) > 12 else ''})"
+        fields = "ids, type_ids, tokens, offsets, attention_mask, special_tokens_mask, overflowing"
+        return f"Encoding(num_tokens={len(self)}, attributes=[{fields}])"
+
+
+LISTS = ("ids", "type_ids", "tokens", "offsets", "word_ids", "special_tokens_mask", "attention_mask")
+
+
+def _index(given: int) -> int:
+    if given < 0:
+        raise OverflowError(f"{given} is negative; positions count from 0.")
+    return given
+
+
+def _moved(ranges: Mapping[int, tuple[int, int]], by: int) -> dict[int, tuple[int, int]]:
+    return {sequence: (start + by, end + by) for sequence, (start, end) in ranges.items()}
 
 
 class _Unread:
@@ -254,7 +475,7 @@ class BatchEncoding(UserDict):
         if self._encoded is not None and isinstance(item, int):
             return self._row(item, "encoding")
         if self._encoded is not None and isinstance(item, slice):
-            return [Encoding(self._whole, row, self._n_sequences) for row in self._rows()[item]]
+            return [Encoding.of(self._whole, row) for row in self._rows()[item]]
         if isinstance(item, slice):
             return {name: self[name][item] for name in self._values}
         raise KeyError(
@@ -339,7 +560,7 @@ class BatchEncoding(UserDict):
     def n_sequences(self) -> int | None:
         """1, or 2 for pairs; None where no tokenizer made this."""
         if self._n_sequences is None and self._encoded is not None and len(self._encoded):
-            self._n_sequences = Encoding(self._encoded, 0).n_sequences
+            self._n_sequences = Encoding.of(self._encoded).n_sequences
         return self._n_sequences
 
     @property
@@ -347,7 +568,7 @@ class BatchEncoding(UserDict):
         """The rows, one `Encoding` each."""
         if self._encoded is None:
             return None
-        return [Encoding(self._whole, row, self._n_sequences) for row in self._rows()]
+        return [Encoding.of(self._whole, row) for row in self._rows()]
 
     def _rows(self) -> Sequence[int]:
         """Where the rows stand in the core's arrays, in which what truncation cut off stands behind each."""
@@ -366,7 +587,7 @@ class BatchEncoding(UserDict):
         rows = self._rows()
         if not -len(rows) <= index < len(rows):
             raise IndexError(f"{asked}({index}): this encoding has {len(rows)} row{'s' if len(rows) > 1 else ''}.")
-        return Encoding(self._whole, rows[index], self._n_sequences)
+        return Encoding.of(self._whole, rows[index])
 
     def tokens(self, batch_index: int = 0) -> list[str]:
         """A row's tokens as the vocabulary writes them (T)."""

@@ -156,10 +156,6 @@ def build(description: Json) -> Tokenizer:
 
 def describe(core: Tokenizer) -> Json:
     """The core -> a tokenizer.json that this library and the reference load."""
-    flags = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
-    added = [
-        {"id": id} | {flag: getattr(token, flag) for flag in flags} for id, token in sorted(core.added_tokens().items())
-    ]
     vocab = dict(sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1]))
     described_model = json.loads(core.model.json) | {"vocab": vocab}
     if core.model.kind == "BPE":
@@ -170,12 +166,59 @@ def describe(core: Tokenizer) -> Json:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": added,
-        "normalizer": core.normalizer and json.loads(core.normalizer.json),
-        "pre_tokenizer": core.pre_tokenizer and json.loads(core.pre_tokenizer.json),
-        "post_processor": core.post_processor and json.loads(core.post_processor.json),
-        "decoder": core.decoder and json.loads(core.decoder.json),
+        "added_tokens": describe_added_tokens(core),
+        "normalizer": _described(core.normalizer),
+        "pre_tokenizer": _described(core.pre_tokenizer),
+        "post_processor": _described(core.post_processor),
+        "decoder": _described(core.decoder),
         "model": described_model,
+    }
+
+
+def _described(part: Any) -> Json | None:
+    if part is None:
+        return None
+    if '{"type": "Custom"' in part.json:
+        raise ValueError(
+            f"a custom {type(part).__name__} cannot be written to a file: it is a Python object.\n"
+            "Put another part in its place first, and set it again after loading."
+        )
+    return json.loads(part.json)
+
+
+def describe_added_tokens(core: Tokenizer) -> list[Json]:
+    """The added tokens of a core, as a tokenizer.json has them."""
+    flags = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
+    tokens = sorted(core.added_tokens().items())
+    return [{"id": id} | {flag: getattr(token, flag) for flag in flags} for id, token in tokens]
+
+
+STRATEGIES = {"LongestFirst": "longest_first", "OnlyFirst": "only_first", "OnlySecond": "only_second"}
+
+
+def describe_truncation(truncation: Truncation | None) -> Json | None:
+    """The settings of a call -> a tokenizer.json's truncation."""
+    if truncation is None:
+        return None
+    return {
+        "direction": truncation.direction.capitalize(),
+        "max_length": truncation.max_length,
+        "strategy": next(name for name, ours in STRATEGIES.items() if ours == truncation.strategy),
+        "stride": truncation.stride,
+    }
+
+
+def describe_padding(padding: Padding | None) -> Json | None:
+    """The settings of a call -> a tokenizer.json's padding."""
+    if padding is None:
+        return None
+    return {
+        "strategy": "BatchLongest" if padding.length is None else {"Fixed": padding.length},
+        "direction": padding.direction.capitalize(),
+        "pad_to_multiple_of": padding.pad_to_multiple_of,
+        "pad_id": padding.pad_id,
+        "pad_type_id": padding.pad_type_id,
+        "pad_token": padding.pad_token,
     }
 
 
@@ -183,11 +226,10 @@ def truncation(description: Json | None) -> Truncation | None:
     """A tokenizer.json's truncation -> the settings of a call."""
     if description is None:
         return None
-    strategies = {"LongestFirst": "longest_first", "OnlyFirst": "only_first", "OnlySecond": "only_second"}
     return Truncation(
         description["max_length"],
         description.get("stride", 0),
-        strategies[description.get("strategy", "LongestFirst")],  # pyright: ignore[reportArgumentType]
+        STRATEGIES[description.get("strategy", "LongestFirst")],  # pyright: ignore[reportArgumentType]
         description.get("direction", "Right").lower(),
     )
 

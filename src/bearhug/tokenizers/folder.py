@@ -311,7 +311,7 @@ def save(
     start = f"{prefix}-" if prefix else ""
     config = _config(tokenizer)
     config, templates = templates_as_files(tokenizer, config, prefix, jinja_files)
-    own_files = not isinstance(tokenizer.backend_tokenizer, Tokenizer)
+    own_files = not isinstance(tokenizer._core, Tokenizer)
     if own_files:
         flags = {
             id: {flag: getattr(token, flag) for flag in FLAGS} for id, token in tokenizer.added_tokens_decoder.items()
@@ -321,7 +321,7 @@ def save(
     files = {f"{start}{CONFIG}": text, **templates}
     if own_files:
         return write(folder, files) + tokenizer.save_vocabulary(folder, prefix)
-    files[f"{start}tokenizer.json"] = file.to_json(tokenizer.backend_tokenizer)
+    files[f"{start}tokenizer.json"] = file.to_json(tokenizer._core)
     return write(folder, files)
 
 
@@ -402,7 +402,7 @@ def save_vocabulary(
     tokenizer: PreTrainedTokenizerFast, folder: str | os.PathLike, prefix: str | None
 ) -> tuple[str, ...]:
     """vocab.json and merges.txt, or vocab.txt; returns their paths."""
-    core = tokenizer.backend_tokenizer
+    core = tokenizer._core
     start = f"{prefix}-" if prefix else ""
     words = sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1])
     if core.model.kind == "WordPiece":

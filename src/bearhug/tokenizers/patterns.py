@@ -32,6 +32,31 @@ SCANNERS = {
 }
 
 
+class Regex:
+    """A regular expression in Oniguruma's syntax (Ruby's), for `Split`, `Replace` and the methods of strings.
+
+    Raises:
+        ValueError: the expression is not well-formed.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        if not isinstance(pattern, str):
+            raise TypeError(f"a regular expression is a str; this is a {type(pattern).__name__}.")
+        self.pattern, self.find = pattern, finder(pattern)
+
+    def __repr__(self) -> str:
+        return f"Regex({self.pattern!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Regex) and self.pattern == other.pattern
+
+    def __hash__(self) -> int:
+        return hash(self.pattern)
+
+    def __reduce__(self) -> tuple:
+        return Regex, (self.pattern,)
+
+
 def searched(pattern: str) -> Callable[[str], list[int]] | tuple[str, int]:
     """What the core searches for an expression: a function, or for a run of one character that and the least count."""
     if run := re.fullmatch(r"([ -#%-'/-Z\]_-z~])(?:\+|\{([1-9]\d{0,5}),\})", pattern):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +26,11 @@ from bearhug.tokenizers.conversation import Conversations
 from bearhug.tokenizers.earlier import EarlierNames
 from bearhug.tokenizers.encoding import BatchEncoding
 from bearhug.tokenizers.special_tokens import FLAGS, content
+from bearhug.tokenizers.stream import TextPieces
 
 if TYPE_CHECKING:
     from bearhug.tokenizers.explain import Explanation
+    from bearhug.tokenizers.raw import Tokenizer as RawTokenizer
     from bearhug.tokenizers.shrink import Shrunk
 
 logger = logging.getLogger(__name__)
@@ -70,6 +73,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
     _is_plain = True  # whether the core alone answers a call, without the class's own methods
     _is_target = False  # inside of `as_target_tokenizer`
     decode_options: ClassVar[tuple[str, ...]] = ()  # more keywords of `decode`, of classes that have some
+    _backend: RawTokenizer | None = None  # made when it is asked for
 
     def __init__(
         self,
@@ -128,6 +132,10 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         processor = settings.pop("post_processor", None)
         if isinstance(tokenizer_object, Tokenizer):
             return tokenizer_object.copy(), {}
+        made = getattr(tokenizer_object, "_tokenizer", tokenizer_object)  # of a ready-made tokenizer
+        if hasattr(made, "_core") and hasattr(made, "_limits"):
+            own = self._backend = copy.copy(made)
+            return own._core, own._limits()
         if isinstance(tokenizer_object, dict):
             description = tokenizer_object
         elif tokenizer_object is not None:
@@ -617,6 +625,25 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
                 self._explain_ids(ids)
         return self._decode([ids] if isinstance(ids, int) else ids, skip_special_tokens, clean_up_tokenization_spaces)
 
+    def decode_stream(self, ids: Iterable[int], **decode_kwargs: Any) -> Iterator[str]:
+        """The text of ids as they arrive, piece by piece, never half a character.
+
+        >>> from bearhug import AutoTokenizer
+        >>> tokenizer = AutoTokenizer.from_pretrained("bearhug/storyteller")
+        >>> list(tokenizer.decode_stream(tokenizer("Once upon a time")["input_ids"]))
+        ['Once', ' upon', ' a', ' time']
+
+        Args:
+            ids: one after another, from a list or from something that is still making them.
+            decode_kwargs: for `decode`, such as `skip_special_tokens=True`.
+        """
+        pieces = TextPieces(self, **decode_kwargs)
+        for id in ids:
+            if piece := pieces.piece([int(id)]):
+                yield piece
+        if piece := pieces.rest():
+            yield piece
+
     def batch_decode(
         self,
         sequences: Any,
@@ -728,9 +755,15 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
     vocab = property(get_vocab)
 
     @property
-    def backend_tokenizer(self) -> Tokenizer:
-        """The compiled tokenizer: its normalizer, pre_tokenizer, model, post_processor and decoder can be set."""
-        return self._core
+    def backend_tokenizer(self) -> RawTokenizer:
+        """The raw tokenizer: its model, normalizer, pre_tokenizer, post_processor and decoder can be changed."""
+        if not isinstance(self._core, Tokenizer):
+            raise AttributeError(f"{type(self).__name__} works in Python: it has no raw tokenizer.")
+        if self._backend is None:
+            from bearhug.tokenizers.raw import Tokenizer as RawTokenizer
+
+            self._backend = RawTokenizer._over(self._core)
+        return self._backend
 
     _tokenizer = backend_tokenizer
 
@@ -742,7 +775,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
     @property
     def decoder(self) -> Any:
         """The part that joins tokens to text."""
-        return self._core.decoder
+        return self.backend_tokenizer.decoder
 
     @property
     def add_bos_token(self) -> bool:
@@ -962,12 +995,13 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         """A digest of all that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""
         core = self._core
         if self._vocabulary_digest is None or self._vocabulary_digest[0] is not core.model:
-            words = json.dumps([core.vocab(with_added_tokens=False), core.model.merges()], sort_keys=True)
+            model = core.model
+            words = json.dumps([core.vocab(False), model.merges(), model.pieces()], sort_keys=True)
             self._vocabulary_digest = (core.model, hashlib.sha256(words.encode()).hexdigest())
-        parts = [core.normalizer, core.pre_tokenizer, core.model, core.post_processor, core.decoder]
+        names = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
         facts = [
             self._vocabulary_digest[1],
-            [None if part is None else part.json for part in parts],
+            [self._digest(name) for name in names],
             {id: [getattr(token, flag) for flag in FLAGS] for id, token in core.added_tokens().items()},
             self.special_tokens_map,
             [content(token) for token in self._extra],
@@ -975,8 +1009,23 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
+    def _digest(self, name: str) -> str | None:
+        """What a part does, in letters."""
+        part = getattr(self._core, name)
+        if part is None or '"Custom"' not in part.json:
+            return part and part.json
+        return pickle.dumps(getattr(self.backend_tokenizer, name)).hex()  # in Python; TypeError where it cannot be
+
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_vocabulary_digest": None}  # it holds a part of the core, for comparing
+        state = self.__dict__ | {"_vocabulary_digest": None}  # it holds a part of the core, for comparing
+        if self._backend is not None:
+            del state["_core"]  # the raw tokenizer's, which knows of parts in Python
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._backend is not None:
+            self.__dict__["_core"] = self._backend._core
 
     def __repr__(self) -> str:
         shown = {

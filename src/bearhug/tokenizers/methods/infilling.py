@@ -48,7 +48,7 @@ class Infilling(PreTrainedTokenizerFast):
             suffix_first: what stands behind the gap comes first.
             add_special_tokens: bos_token and eos_token too, as the tokenizer is set.
         """
-        core = self.backend_tokenizer
+        core = self._core
         if reset:
             core.normalizer = file.normalizer(PREPENDING)
             self.update_post_processor()

@@ -80,13 +80,13 @@ class Languages(PreTrainedTokenizerFast):
         before, behind = self._tokens_around(self.cur_lang_code, target)
         self.prefix_tokens, self.suffix_tokens = before, behind
         ids = [id for id in (*before, *behind) if id is not None]
-        texts = {id: self.backend_tokenizer.id_to_token(id) or "" for id in ids}
+        texts = {id: self._core.id_to_token(id) or "" for id in ids}
         if self.keeps_code and self.cur_lang_code is not None:
             texts[self.cur_lang_code] = language
         first, last = ([texts[id] for id in side if id is not None] for side in (before, behind))
         special = {texts[id]: id for id in ids}
         made = template([*first, "$A", *last], [*first, "$A", "$B", *last], special)
-        self.backend_tokenizer.post_processor = file.post_processor(made)
+        self._core.post_processor = file.post_processor(made)
 
     def _build_translation_inputs(
         self, raw_inputs: Any, return_tensors: str | None, src_lang: str | None, tgt_lang: str | None, **kwargs: Any

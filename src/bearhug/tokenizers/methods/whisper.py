@@ -63,7 +63,7 @@ class WhisperMethods(PreTrainedTokenizerFast):
             self.task = task
         if predict_timestamps is not None:
             self.predict_timestamps = predict_timestamps
-        core = self.backend_tokenizer
+        core = self._core
         ids, end = self.prefix_tokens, self.eos_token or ""
         tokens = [core.id_to_token(id) or "" for id in ids]
         types = "0" * (len(ids) + 2) + "|" + "0" * len(ids) + "011"
