@@ -90,7 +90,8 @@ def retrain(
         length: how many texts come, for the progress bar.
         show_progress: False shows no bar (they are only shown on a terminal anyway).
         threads: that count words; 0: as many as there are processors.
-        max_memory: bytes that counting and learning may take. Words beyond are kept in files meanwhile; where the
+        max_memory: bytes that words may take while they are counted and learnt from, beside some 50 MB that every
+            training takes (Unigram 200 MB for its pieces). Words beyond are kept in files meanwhile; where the
             vocabulary cannot be learnt from all of them in so many bytes, the rarest are left out, with a warning.
         checkpoint: a folder where counts are kept; when the work is stopped, the same call with the same texts goes on.
             Remove it when you need it no more.
