@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -82,10 +83,16 @@ class WholePieces {
     explicit WholePieces(std::size_t count) : cells_(std::bit_ceil(count + count / 2 + 16)) {
         shift_ = std::countl_zero(cells_.size()) + 1;
     }
-    void add(PieceCache::Key key, std::uint32_t id) {
-        std::size_t at = slot(key);
-        while (cells_[at].key.high != 0) at = (at + 1) & (cells_.size() - 1);
-        cells_[at] = {key, id};
+    // Added some calls later, when its place has come from memory.
+    void add_soon(PieceCache::Key key, std::uint32_t id) {
+        Cell& soon = soon_[waiting_++ % std::size(soon_)];
+        if (waiting_ > std::size(soon_)) add(soon);
+        soon = {key, id};
+        prefetch(key);
+    }
+    void finish() {
+        for (std::size_t i = 0; i < std::min(waiting_, std::size(soon_)); ++i) add(soon_[i]);
+        waiting_ = 0;
     }
     std::uint32_t find(PieceCache::Key key) const {
         for (std::size_t at = slot(key); cells_[at].key.high != 0; at = (at + 1) & (cells_.size() - 1))
@@ -100,7 +107,14 @@ class WholePieces {
         std::uint32_t id = 0;
     };
     std::size_t slot(PieceCache::Key key) const { return PieceCache::hash(key) >> shift_; }
-    std::vector<Cell> cells_;
+    void add(const Cell& cell) {
+        std::size_t at = slot(cell.key);
+        while (cells_[at].key.high != 0) at = (at + 1) & (cells_.size() - 1);
+        cells_[at] = cell;
+    }
+    PagedVector<Cell> cells_;
+    Cell soon_[16];
+    std::size_t waiting_ = 0;
     int shift_;
 };
 
@@ -272,7 +286,7 @@ class Bpe : public Model {
 
     // Null as long as too few pieces have been met to be worth it.
     const WholePieces* whole_pieces(bool bytes, BpeWorkspace& work) const {
-        constexpr std::size_t worth_it = 500;
+        const std::size_t worth_it = 500 + vocabulary.size() / 64;
         auto& whole = whole_[bytes];
         if (work.misses >= worth_it)
             std::call_once(whole_made_[bytes], [&] { whole.store(make_whole_pieces(bytes).release()); });
@@ -295,8 +309,9 @@ class Bpe : public Model {
                 if (byte < 0) return;
                 raw[size] = static_cast<char>(byte);
             }
-            if (size > 0) whole->add(PieceCache::key({raw, size}), id);
+            if (size > 0) whole->add_soon(PieceCache::key({raw, size}), id);
         });
+        whole->finish();
         return whole;
     }
 

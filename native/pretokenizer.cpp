@@ -237,6 +237,7 @@ class Property : public PreTokenizer {
         }
         pieces.spans.swap(cut);
     }
+    bool isolates_digits() const override { return property_ == digit && behavior_ == Behavior::isolated; }
 
  private:
     void cut_between(std::string_view text, Span within, std::vector<Span>& out) const {
@@ -469,6 +470,8 @@ class Sequence : public PreTokenizer {
         if (parts_.size() == 1) return parts_[0]->only_scans();
         if (parts_.size() == 2 && parts_[1]->spells_bytes() && !parts_[0]->only_scans().bytes)
             return {parts_[0]->only_scans().pattern, true};
+        if (parts_.size() == 2 && parts_[0]->isolates_digits() && parts_[1]->only_scans().pattern == scan::by_name("gpt2"))
+            return {scan::by_name("starcoder"), true};
         return {};
     }
 

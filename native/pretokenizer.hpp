@@ -38,6 +38,7 @@ class PreTokenizer {
     };
     virtual Scan only_scans() const { return {}; }
     virtual bool spells_bytes() const { return false; }  // and nothing else
+    virtual bool isolates_digits() const { return false; }  // and nothing else
     std::string json;
 };
 using PreTokenizerPointer = std::shared_ptr<const PreTokenizer>;

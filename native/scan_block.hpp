@@ -63,7 +63,7 @@ void look(const char* p, int bytes, Window& w) {
         }
         if (properties & word_properties(rules)) {
             w.letters |= bit;
-        } else if (properties & number) {
+        } else if (properties & number_properties(rules)) {
             w.numbers |= bit;
         } else if (properties & space) {
             w.blanks |= bit;

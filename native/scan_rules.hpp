@@ -8,7 +8,7 @@
 namespace bearhug::scan {
 namespace {  // each file has its own, compiled for its processors
 
-using unicode::letter, unicode::lower, unicode::number, unicode::space, unicode::upper;
+using unicode::digit, unicode::letter, unicode::lower, unicode::number, unicode::space, unicode::upper;
 
 constexpr auto ascii = [] {
     std::array<std::uint16_t, 128> table{};
@@ -32,8 +32,10 @@ inline At at(const char* p) {
 
 // A mark or a letter: only these have `upper` or `lower`.
 constexpr int word_properties(Rules rules) { return rules.words == Rules::letters ? letter : letter | upper | lower; }
+// A number of a regular expression, or what the pre-tokenizer Digits knows as one.
+constexpr int number_properties(Rules rules) { return rules.digits_apart ? digit : number; }
 constexpr int other_properties(Rules rules) {
-    return space | number | (rules.words == Rules::letters_and_marks ? word_properties(rules) : letter);
+    return space | number_properties(rules) | (rules.words == Rules::letters_and_marks ? word_properties(rules) : letter);
 }
 
 // Past all characters that have one of the `wanted` properties.
@@ -75,7 +77,7 @@ inline const char* contraction(bool any_case, const char* p, const char* end) {
 // \s+(?!\S)|\s+ from `p`, whose white space ends at `run_end`: the last blank stays with the word behind it.
 template <Rules rules>
 const char* blanks(const char* p, const char* run_end, const char* end) {
-    if (run_end == end || (rules.digits_apart && at(run_end).properties & number)) return run_end;
+    if (run_end == end || (rules.digits_apart && at(run_end).properties & digit)) return run_end;
     const char* last = run_end;
     unicode::previous(last);
     return last > p ? last : run_end;
@@ -92,11 +94,11 @@ const char* white_space(const char* p, const char* end) {
 
 template <Rules rules>
 const char* digits(const char* after_first, const char* end) {
-    if (rules.digits == 0) return run(after_first, end, number);
+    if (rules.digits == 0) return run(after_first, end, number_properties(rules));
     const char* p = after_first;
     for (int i = 1; i < rules.digits && p < end; ++i) {
         const auto next = at(p);
-        if (!(next.properties & number)) break;
+        if (!(next.properties & number_properties(rules))) break;
         p = next.after;
     }
     return p;
@@ -154,7 +156,7 @@ const char* next(const char* p, const char* end) {
         if (const char* after = contraction(rules.contractions == Rules::any_case, p, end)) return after;
     const At first = at(p);
     if (const char* after = word<rules>(p, end, first)) return after;
-    if (first.properties & number) return digits<rules>(first.after, end);
+    if (first.properties & number_properties(rules)) return digits<rules>(first.after, end);
     const char* other = *p == ' ' ? first.after : p;
     if (other < end) {
         if (rules.digits == 0 && other > p)

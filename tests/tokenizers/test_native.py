@@ -196,6 +196,9 @@ MAKES = {
     "llama3": llama3,
     "qwen2": lambda: byte_level(patterns.QWEN2, normalizer=normalizers.NFC()),
     "o200k": lambda: byte_level(patterns.O200K, invert=True),
+    "digits apart, as StarCoder's": lambda: trained(
+        pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)])
+    ),
     "sentencepiece-like": sentencepiece_like,
     "metaspace first": lambda: metaspace_bpe("first"),
     "metaspace without split": lambda: metaspace_bpe("always", split=False),
@@ -639,7 +642,10 @@ def test_code_points_are_cut_as_the_reference_cuts_them(kind):
         assert ours.split(text) == theirs.pre_tokenize_str(text)
 
 
-@pytest.mark.parametrize("name", ["GPT2", "LLAMA3", "QWEN2", "O200K"])
+SCANNED = ["GPT2", "LLAMA3", "QWEN2", "QWEN3_5", "O200K", "TEKKEN"]
+
+
+@pytest.mark.parametrize("name", SCANNED)
 def test_code_points_are_scanned_as_the_expression_says(name):
     """Alone, behind a letter, before one, behind a blank and behind an apostrophe."""
     split = getattr(patterns, name)
@@ -651,7 +657,7 @@ def test_code_points_are_scanned_as_the_expression_says(name):
         assert ours.split(text) == theirs.pre_tokenize_str(text)
 
 
-@pytest.mark.parametrize("name", ["GPT2", "LLAMA3", "QWEN2", "O200K"])
+@pytest.mark.parametrize("name", SCANNED)
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(alphabet=st.sampled_from("aAéÉªǅ中\u0301 \n\r\t'sSLlTreVdmſ019½.!/_\u00a0\u2028😀"), max_size=14))
 def test_scanners_are_their_expressions(name, text):
@@ -660,6 +666,54 @@ def test_scanners_are_their_expressions(name, text):
     ours = PreTokenizer.split_known("{}", patterns.SCANNERS[split], "isolated", False)
 
     assert ours.split(text) == theirs.pre_tokenize_str(text)
+
+
+def scanner_texts(seed: int, count: int):
+    """Texts longer than the 64 bytes that a scanner looks at together, with what falls on the edges of those."""
+    dice = random.Random(seed)
+    alphabets = [
+        "abcdefghijklmnopqrstuvwxyzABCDEFGH      \n\r\t''0123456789.,!(/-",
+        "aAbB  \n\r\t'sSlLtTreEvVdDmM1239.!/",
+        "aAéÉßжЖ中文ªǅ\u0301\u0903\u0e31 \n\r\t'ſ½²٣.!/—’“\u00a0\u2028\u3000😀",
+        " \n\r\t\u00a0a1.'",
+        "'sStTlLrReEvVa '",
+    ]
+    words = [
+        *("don't", "I'LL", "HELLO", "camelCase", "foo/bar", "\n\n", "   ", "    if (x == 12345) {\n", "''", "naïve"),
+        *("Straße", "Привет", "日本語", "12,345.67", "…", "’s", "“quoted”", " \n \n", "\r\n", "\t\tx"),
+    ]
+    for _ in range(count):
+        kind = dice.randrange(3)
+        alphabet = dice.choice(alphabets)
+        if kind == 0:
+            yield "".join(dice.choice(alphabet) for _ in range(dice.choice([20, 64, 70, 130, 400])))
+        elif kind == 1:
+            runs = (dice.choice(alphabet) * dice.choice([1, 1, 2, 3, 60, 70]) for _ in range(dice.randrange(1, 40)))
+            yield "".join(runs)
+        else:
+            yield "".join(dice.choice(words) + dice.choice([" ", "", " ", "\n"]) for _ in range(dice.randrange(1, 60)))
+
+
+@pytest.mark.parametrize("name", SCANNED)
+def test_long_texts_are_scanned_as_the_expression_says(name):
+    split = getattr(patterns, name)
+    theirs = pre_tokenizers.Split(Regex(split), "isolated")
+    ours = PreTokenizer.split_known("{}", patterns.SCANNERS[split], "isolated", False)
+
+    for text in scanner_texts(seed=len(name), count=400):
+        assert ours.split(text) == theirs.pre_tokenize_str(text)
+
+
+def test_digits_may_be_cut_out_first():
+    """Digits, then GPT-2's expression: one scanner; every code point between others, and long texts."""
+    parts = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.Split(Regex(patterns.GPT2), "isolated")]
+    theirs = pre_tokenizers.Sequence(parts)
+    ours = PreTokenizer.split_known("{}", "starcoder", "isolated", False)
+    points = list(map(chr, borders()))
+    texts = ["".join(f"{c}\na{c} {c}b  {c}a1'{c}" for c in points[at : at + 256]) for at in range(0, len(points), 256)]
+
+    for text in [*texts, *scanner_texts(seed=5, count=400)]:
+        assert ours.split(text) == theirs.pre_tokenize_str(text)
 
 
 @pytest.mark.parametrize("name", ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "BertNormalizer"])
@@ -709,12 +763,14 @@ def test_dropout_drops_merges():
 
 
 def test_long_runs_take_no_quadratic_time():
-    """Ten texts of 100 kB that are one pre-token, or nothing but candidates for an added token."""
+    """Ten texts of 100 kB that are one pre-token, or nothing but candidates for an added token; and one without order,
+    which is merged in windows."""
     ours, theirs = both("llama3")
-    for unit in ("a", "ab", " ", "\n", "!", "1", "é", "the", "</s", "'"):
+    dice = random.Random(1)
+    for unit in ("a", "ab", " ", "\n", "!", "1", "é", "the", "</s", "'", "".join(dice.choices("aeinrst", k=100_000))):
         text = unit * (100_000 // len(unit))
         encoded = ours.encode_batch([text])
-        if unit in ("ab", "the"):
+        if len(unit) > 1:
             assert encoded.row(0, "ids") == theirs.encode(text).ids
 
 

@@ -21,6 +21,8 @@ GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|
 LLAMA3 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + _BLANKS
 QWEN2 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + _BLANKS
 O200K = _CASED + r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + _BLANKS
+QWEN3_5 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + _BLANKS
+TEKKEN = _CASED.replace(_CONTRACTIONS + "?", "") + r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + _BLANKS
 SCANNERS = {
     GPT2: "gpt2",
     GPT2.replace("'s|'t|'re|'ve|'m|'ll|'d", "'(?:[sdmt]|ll|ve|re)"): "gpt2",
@@ -28,7 +30,9 @@ SCANNERS = {
     LLAMA3.replace(_CONTRACTIONS, "'(?i:[sdmt]|ll|ve|re)"): "cl100k",
     QWEN2: "qwen2",
     QWEN2.replace(_CONTRACTIONS, "'(?i:[sdmt]|ll|ve|re)"): "qwen2",
+    QWEN3_5: "qwen3_5",
     O200K: "o200k",
+    TEKKEN: "tekken",
 }
 
 
