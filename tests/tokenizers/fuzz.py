@@ -25,6 +25,7 @@ from test_native import MAKES
 import tokenizer_parity as parity
 from bearhug.tokenizers import file
 from bearhug.tokenizers._native import Padding, Truncation
+from tokenizer_random import Maker
 
 REFUSED = (ValueError, TypeError, OverflowError, MemoryError, RecursionError)
 ODD: list[Any] = [
@@ -114,6 +115,7 @@ def main(seconds: float = 60, seed: int = 0) -> int:
     rng = random.Random(seed)
     random.seed(seed)
     originals = [json.loads(make().to_str()) for make in MAKES.values()]
+    originals += [Maker(number).tokenizer() for number in range(150)]
     until, runs, loaded, findings = time.monotonic() + seconds, 0, 0, 0
     while time.monotonic() < until:
         runs += 1
