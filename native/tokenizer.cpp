@@ -314,6 +314,8 @@ void windows(Extent whole, std::size_t most, const Truncation& truncation, std::
 // One row: which window of its sequence each item of the layout holds (item -> index of a window).
 using Choice = std::vector<std::size_t>;
 
+constexpr std::size_t most_rows = std::size_t{1} << 22;  // of one sample: more is a mistake, and fills the memory
+
 // The rows of a sample in the reference's order: the kept windows together, then every combination with an overflowing
 // one.
 void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool overflow, std::vector<Choice>& out) {
@@ -323,6 +325,10 @@ void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool
         const std::size_t count = item.kind == Item::special || !overflow ? 1
                                   : item.kind == Item::first              ? firsts
                                                                           : seconds;
+        if (others.size() >= most_rows / std::max<std::size_t>(count, 1))
+            throw std::invalid_argument("truncating this text to rows and putting each part of one sequence with each "
+                                        "part of the other gives more than " + std::to_string(most_rows) +
+                                        " rows; use a larger max_length, or no overflowing tokens.");
         std::vector<Choice> next;
         auto extended = [](Choice choice, std::size_t window) {
             choice.push_back(window);
