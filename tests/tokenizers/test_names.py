@@ -9,8 +9,6 @@ from bearhug.tokenizers import AddedToken, BatchEncoding, BertTokenizer, PreTrai
 from tokenizer_folders import MAKES
 
 pytestmark = pytest.mark.reference
-# It sets what the other library's backend keeps between two calls; here each call has its own settings.
-NOT_HERE = {"set_truncation_and_padding"}
 
 
 def public(thing) -> list[str]:
@@ -29,11 +27,7 @@ def pairs():
 @pytest.mark.parametrize("kind", ["tokenizer", "encoding"])
 def test_every_method_takes_the_same_arguments(kind, pairs):
     ours, theirs = pairs[kind]
-    names = [
-        name
-        for name in [*public(theirs), "__init__", *(["__call__"] if kind == "tokenizer" else [])]
-        if name not in NOT_HERE
-    ]
+    names = [*public(theirs), "__init__", *(["__call__"] if kind == "tokenizer" else [])]
     assert set(names) - set(dir(ours)) == set()
     for name in names:
         method, expected = getattr(ours, name), getattr(theirs, name)
@@ -60,8 +54,6 @@ def test_every_attribute_of_a_loaded_tokenizer(name, folders):
 
     ours, theirs = AutoTokenizer.from_pretrained(folders[name]), Theirs.from_pretrained(folders[name])
     for attribute in public(theirs):
-        if attribute in NOT_HERE:
-            continue
         value = getattr(theirs, attribute)
         assert hasattr(ours, attribute), attribute
         if callable(value) or attribute in (
@@ -161,3 +153,23 @@ def test_chat_templates_are_saved_alone(folders, tmp_path):
                     config.pop("chat_template", None)  # the reference leaves an old one there
                 said.append((config, [file.removeprefix(str(folder)) for file in files]))
             assert said[0] == said[1]
+
+
+def test_what_the_backend_cuts_and_fills_up_to_can_be_set(folders):
+    from transformers import AutoTokenizer as Theirs
+    from transformers.tokenization_utils_base import TruncationStrategy
+    from transformers.utils import PaddingStrategy
+
+    pair = [auto.from_pretrained(folders["bert"]) for auto in (AutoTokenizer, Theirs)]
+    for fill in PaddingStrategy:
+        for cut in TruncationStrategy:
+            for length, stride, multiple, side in ((6, 1, None, None), (9, 0, 4, "left")):
+                for tokenizer in pair:
+                    tokenizer.set_truncation_and_padding(fill, cut, length, stride, multiple, side)
+                ours, theirs = (tokenizer.backend_tokenizer for tokenizer in pair)
+                assert (ours.truncation, ours.padding) == (theirs.truncation, theirs.padding)
+                texts = ["the world of words", "so many"]
+                if cut is not TruncationStrategy.ONLY_SECOND:
+                    expected = [row.ids for row in theirs.encode_batch(texts)]
+                    assert [row.ids for row in ours.encode_batch(texts)] == expected
+                assert pair[0](texts)["input_ids"] == pair[1](texts)["input_ids"]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from bearhug.tokenizers import inputs
 from bearhug.tokenizers._native import AddedToken
 from bearhug.tokenizers.encoding import BatchEncoding
 from bearhug.tokenizers.special_tokens import FLAGS, SpecialTokens, added_token
@@ -61,6 +62,36 @@ class EarlierNames(SpecialTokens):
     def sanitize_special_tokens(self) -> int:
         """Add the special tokens that the vocabulary lacks; returns how many."""
         return self.add_tokens(self.all_special_tokens_extended, special_tokens=True)
+
+    def set_truncation_and_padding(
+        self,
+        padding_strategy: str,
+        truncation_strategy: str,
+        max_length: int | None,
+        stride: int,
+        pad_to_multiple_of: int | None,
+        padding_side: str | None,
+    ) -> None:
+        """Set what `backend_tokenizer.encode` cuts and fills up to. A call of the tokenizer has its own arguments."""
+        tokenizer: Any = self
+        backend = tokenizer.backend_tokenizer
+        cut, fill = inputs.truncation_strategy(truncation_strategy), inputs.padding_strategy(padding_strategy)
+        if cut == "do_not_truncate":
+            backend.no_truncation()
+        else:
+            backend.enable_truncation(max_length, stride=stride, strategy=cut, direction=tokenizer.truncation_side)
+        if fill == "do_not_pad":
+            backend.no_padding()
+            return
+        pad_id, pad_token = tokenizer._pad()
+        backend.enable_padding(
+            direction=padding_side or tokenizer.padding_side,
+            pad_id=pad_id,
+            pad_type_id=tokenizer.pad_token_type_id,
+            pad_token=pad_token,
+            length=max_length if fill == "max_length" else None,
+            pad_to_multiple_of=pad_to_multiple_of,
+        )
 
     @property
     def can_save_slow_tokenizer(self) -> bool:
