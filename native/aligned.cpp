@@ -50,7 +50,7 @@ void AlignedText::apply(const Normalizer& normalizer) {
 }
 
 std::vector<AlignedText> AlignedText::split(const PreTokenizer& pre_tokenizer) const {
-    if (text_.empty()) return {*this};
+    if (text_.empty()) return {slice({0, 0})};
     Draft changed = draft();
     Pieces pieces;
     pieces.spans.push_back({0, static_cast<std::uint32_t>(text_.size())});
