@@ -13,7 +13,6 @@ pytestmark = pytest.mark.reference
 FAMILIES = ("models", "normalizers", "pre_tokenizers", "processors", "decoders", "trainers", "implementations")
 # What is theirs alone, and why.
 NOT_OURS = {
-    "ParityBpeTrainer",  # an experiment with several languages' corpora; no file or loader knows of it
     "tokenizers",  # the compiled module itself
     "base_tokenizer",  # modules of their implementations
     "bert_wordpiece",

@@ -247,6 +247,104 @@ class UnigramTrainer(Trainer):
         return f"UnigramTrainer({show({'type': 'UnigramTrainer'} | fields, **limits)})"
 
 
+class ParityBpeTrainer(Trainer):
+    """Learns a byte-pair encoding that is fair to several languages (Foroutan et al. 2025, arXiv:2508.04796).
+
+    Args:
+        num_merges: how many are learnt.
+        variant: "base", or "window": no language takes more than `alpha` shares of the last `window_size` turns.
+        ratio: how much each language's text is to be compressed, compared with the others.
+        global_merges: so many come first, of the most frequent pairs of all languages together.
+        total_symbols: the alphabet and the special tokens count as merges.
+        min_frequency, special_tokens, show_progress, limit_alphabet, initial_alphabet, continuing_subword_prefix,
+            end_of_word_suffix, max_token_length: as for `BpeTrainer`.
+    """
+
+    _trains = "parity-aware BPE"
+    _fields = ("num_merges", "variant", "min_frequency", "global_merges", "window_size", "alpha")
+
+    num_merges = Setting[int](int)
+    variant = Setting[str](str)
+    min_frequency = Setting[int](int)
+    ratio = Setting[list[float] | None](list, tuple, type(None))
+    global_merges = Setting[int](int)
+    window_size = Setting[int](int)
+    alpha = Setting[float](float, int, written=float)
+    total_symbols = Setting[bool](bool)
+    special_tokens = Setting[list[AddedToken]](list, tuple, written=_tokens_written, read=_tokens_read)
+    show_progress = Setting[bool](bool)
+    limit_alphabet = Setting[int | None](int, type(None))
+    initial_alphabet = Setting[list[str]](list, tuple, written=_first_characters)
+    continuing_subword_prefix = Setting[str | None](str, type(None))
+    end_of_word_suffix = Setting[str | None](str, type(None))
+    max_token_length = Setting[int | None](int, type(None))
+
+    def __init__(
+        self,
+        num_merges: int = 32000,
+        variant: str = "base",
+        min_frequency: int = 0,
+        ratio: Sequence[float] | None = None,
+        global_merges: int = 0,
+        window_size: int = 100,
+        alpha: float = 2.0,
+        total_symbols: bool = False,
+        special_tokens: Sequence[str | AddedToken] | None = None,
+        show_progress: bool = True,
+        limit_alphabet: int | None = None,
+        initial_alphabet: Sequence[str] | None = None,
+        continuing_subword_prefix: str | None = None,
+        end_of_word_suffix: str | None = None,
+        max_token_length: int | None = None,
+    ) -> None:
+        self._set(
+            num_merges=num_merges,
+            variant=variant,
+            min_frequency=min_frequency,
+            ratio=ratio,
+            global_merges=global_merges,
+            window_size=window_size,
+            alpha=alpha,
+            total_symbols=total_symbols,
+            special_tokens=special_tokens or (),
+            show_progress=show_progress,
+            limit_alphabet=limit_alphabet,
+            initial_alphabet=initial_alphabet or (),
+            continuing_subword_prefix=continuing_subword_prefix,
+            end_of_word_suffix=end_of_word_suffix,
+            max_token_length=max_token_length,
+        )
+
+    def train_from_iterator(
+        self,
+        tokenizer: Any,
+        train_iterators: Sequence[Iterable],
+        dev_iterators: Sequence[Iterable] | None = None,
+        ratio: Sequence[float] | None = None,
+    ) -> None:
+        """Give a tokenizer the vocabulary that is learnt from the texts of several languages.
+
+        Args:
+            tokenizer: a raw tokenizer with a BPE model.
+            train_iterators: the texts of each language.
+            dev_iterators: texts of the same content in each language: whose text has the most tokens has the turn.
+            ratio: in the place of the trainer's own.
+
+        Raises:
+            ValueError: the model is no BPE, or the numbers of languages differ.
+        """
+        from bearhug.tokenizers.parity import retrain
+
+        settings = self._learning()
+        model, own = tokenizer.model, settings.pop("ratio")
+        retrain(tokenizer._core, train_iterators, dev_iterators, own if ratio is None else ratio, **settings)
+        model._become(tokenizer._core.model)
+
+    def _shown(self, **limits: Any) -> str:
+        fields = show({"type": "ParityBpeTrainer"} | {key: self._description[key] for key in self._fields}, **limits)
+        return f"{fields[:-1]}, total_symbols={str(self.total_symbols).lower()})"
+
+
 KINDS: dict[str, type[Trainer]] = {
     kind._trains: kind for kind in (BpeTrainer, UnigramTrainer, WordPieceTrainer, WordLevelTrainer)
 }
@@ -267,6 +365,11 @@ def learn(core: Any, texts: Iterable, trainer: Trainer, length: int | None) -> N
 
     if not isinstance(trainer, Trainer):
         raise TypeError(f"trainer is of the type {type(trainer).__name__}; expected a Trainer.")
+    if isinstance(trainer, ParityBpeTrainer):
+        raise TypeError(
+            "a ParityBpeTrainer learns from several languages at once.\n"
+            "Write trainer.train_from_iterator(tokenizer, [english, hindi])."
+        )
     if trainer._trains != core.model.kind:
         right = KINDS[core.model.kind].__name__
         raise ValueError(
