@@ -1,14 +1,14 @@
-"""Every class by its name: defaults, and what it makes of vocabulary files and of a tokenizer.json, as the reference's."""
+"""Every class by its name: defaults, and what it makes of vocabulary files and of a tokenizer.json, as the reference."""
 
-import json
 import pickle
 
 import pytest
 
 from bearhug.tokenizers import classes, file
 from bearhug.tokenizers.auto import tokenizer_class
-from tokenizer_folders import WORDS, bert, bpe, byte_bpe, write
+from tokenizer_folders import bpe, write
 from tokenizer_sameness import assert_same
+from vocabulary_folders import byte_level, suffixed, wordpiece
 
 TEXTS = [
     "Hello world, it's Élan 日本 1234!",
@@ -18,39 +18,6 @@ TEXTS = [
     "a [CLS] b",
 ]
 REFERENCE = pytest.mark.reference
-TOKENS = "<s> <pad> </s> <unk> <mask> [PAD] [UNK] [CLS] [SEP] [MASK] <|endoftext|> <|startoftext|> <|padding|>".split()
-TOKENS += "<UNK> <BOS_TOKEN> <|END_OF_TURN_TOKEN|> <PAD> <CLS> <SEP> <MASK_TOKEN> <sep> <cls> [QUESTION]".split()
-
-
-def byte_level(folder, config):
-    vocab, merges = byte_bpe(TOKENS)
-    return write(
-        folder, vocab__json=vocab, merges__txt="#version: 0.2\n" + "\n".join(merges), tokenizer_config__json=config
-    )
-
-
-def suffixed(folder, config):
-    """BPE whose last piece of a word ends in </w>."""
-    letters = [chr(c) for c in range(33, 127)]
-    vocab = {token: i for i, token in enumerate([*TOKENS, *letters, *(f"{c}</w>" for c in letters)])}
-    merges = []
-    for word in WORDS:
-        if word.isascii():
-            for end in range(2, len(word) + 1):
-                whole = word[:end] + ("</w>" if end == len(word) else "")
-                if whole not in vocab:
-                    vocab[whole] = len(vocab)
-                    merges.append(f"{word[: end - 1]} {word[end - 1]}{'</w>' if end == len(word) else ''}")
-    return write(
-        folder, vocab__json=vocab, merges__txt="#version: 0.2\n" + "\n".join(merges), tokenizer_config__json=config
-    )
-
-
-def wordpiece(folder, config):
-    bert(folder)
-    words = "\n".join([*TOKENS, *(folder / "vocab.txt").read_text().split("\n")[5:]])
-    (folder / "config.json").unlink()
-    return write(folder, vocab__txt=words, tokenizer_config__json=config)
 
 
 CASES = [

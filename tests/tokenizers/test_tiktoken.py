@@ -1,6 +1,5 @@
 """tiktoken's files and Mistral's tekken.json: as the reference reads them, with the original engines' ids."""
 
-import base64
 import gzip
 import json
 
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from bearhug import AutoTokenizer
 from bearhug.tokenizers import file, patterns, tekken, tiktoken
 from bearhug.tokenizers.auto import tokenizer_class
-from tokenizer_folders import WORDS, write
+from tokenizer_folders import write
 from tokenizer_sameness import assert_same
+from vocabulary_folders import tekken_json, tiktoken_file
 
 TEXTS = [
     "Hello world, it's 1234567 Élan 日本!",
@@ -21,34 +21,6 @@ TEXTS = [
     "",
     "<|eot|> some <|a|>",
 ]
-
-
-def ranks():
-    found = {bytes([b]): b for b in range(256)}
-    for word in WORDS:
-        for whole in (f" {word}".encode(), word.encode()):
-            for end in range(2, len(whole) + 1):
-                found.setdefault(whole[:end], len(found))
-    return found
-
-
-def tiktoken_file(path):
-    path.write_bytes(b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks().items()))
-    return path
-
-
-def tekken_json(path, named=True, **config):
-    tokens = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<pad>"]
-    content = {
-        "config": {"pattern": patterns.LLAMA3, "num_vocab_tokens": len(ranks()), "version": "v3"} | config,
-        "vocab": [
-            {"rank": r, "token_bytes": base64.b64encode(t).decode(), "token_str": None} for t, r in ranks().items()
-        ],
-    }
-    if named:
-        content["special_tokens"] = [{"rank": i, "token_str": t, "is_control": True} for i, t in enumerate(tokens)]
-    path.write_text(json.dumps(content))
-    return path
 
 
 @pytest.mark.reference

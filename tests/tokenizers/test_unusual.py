@@ -9,6 +9,7 @@ from bearhug import AutoTokenizer
 from bearhug.tokenizers.auto import tokenizer_class
 from python_tokenizer_sameness import assert_kept, assert_same, find
 from tokenizer_folders import write
+from vocabulary_folders import ctc
 
 REFERENCE = pytest.mark.reference
 TEXTS = [
@@ -58,11 +59,6 @@ def test_byt5_reads_a_folder_with_a_config_alone(tmp_path):
 
 
 # -- CTC
-
-
-def ctc(folder, **config):
-    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ", "é", "CH"]
-    return write(folder, vocab__json={t: i for i, t in enumerate(letters)}, tokenizer_config__json=config)
 
 
 @REFERENCE

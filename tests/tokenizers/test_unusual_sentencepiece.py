@@ -15,6 +15,7 @@ from bearhug.tokenizers.unusual import engine, spoken_numbers
 from python_tokenizer_sameness import assert_kept, assert_same, find
 from sentencepiece_models import LINES, MODELS
 from tokenizer_folders import write
+from vocabulary_folders import marian, model_and_vocabulary
 
 REFERENCE = pytest.mark.reference
 TEXTS = ["Hello world, it's the hot water 1234!", "<s> would</s>  <pad>the <unk>x", " two  blanks\n", "", "A </s>the"]
@@ -121,18 +122,6 @@ def test_numbers_are_written_out():
 # -- Marian
 
 
-def marian(folder, models, separate=False):
-    pieces = [piece for name in ("unigram", "nmt") for piece, _ in sentencepiece.read(models[name]).pieces]
-    tokens = list(dict.fromkeys(["</s>", "<unk>", *pieces, ">>fra<<", ">>deu<<", "<pad>"]))
-    vocab = {token: id for id, token in enumerate(tokens)}
-    write(folder, vocab__json=vocab, tokenizer_config__json={"separate_vocabs": separate, "source_lang": "en"})
-    if separate:
-        write(folder, target_vocab__json={token: id for id, token in enumerate(reversed(tokens))})
-    shutil.copy(models["unigram"], folder / "source.spm")
-    shutil.copy(models["nmt"], folder / "target.spm")
-    return folder
-
-
 @REFERENCE
 @pytest.mark.filterwarnings("ignore")  # the reference's own, of a library that it recommends
 @pytest.mark.parametrize("separate", [False, True])
@@ -171,18 +160,10 @@ def test_marian_lacks_a_file(models, tmp_path):
 # -- M2M-100, Speech2Text
 
 
-def with_vocabulary(folder, models, **config):
-    pieces = [piece for piece, _ in sentencepiece.read(models["unigram"]).pieces]
-    tokens = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>", *pieces])
-    write(folder, vocab__json={token: id for id, token in enumerate(tokens)}, tokenizer_config__json=config)
-    shutil.copy(models["unigram"], folder / "sentencepiece.bpe.model")
-    return folder
-
-
 @REFERENCE
 @pytest.mark.parametrize("config", [{}, {"src_lang": "de", "tgt_lang": "fr"}, {"language_codes": "wmt21"}], ids=str)
 def test_m2m100(config, models, tmp_path):
-    folder = with_vocabulary(tmp_path / "f", models, **config)
+    folder = model_and_vocabulary(tmp_path / "f", models, **config)
     ours, theirs = (
         tokenizer_class("M2M100Tokenizer").from_pretrained(folder),
         find("M2M100Tokenizer").from_pretrained(folder),
@@ -204,7 +185,7 @@ def test_m2m100(config, models, tmp_path):
 @REFERENCE
 @pytest.mark.parametrize("config", [{}, {"do_upper_case": True}, {"lang_codes": "mustc", "tgt_lang": "de"}], ids=str)
 def test_speech2text(config, models, tmp_path):
-    folder = with_vocabulary(tmp_path / "f", models, **config)
+    folder = model_and_vocabulary(tmp_path / "f", models, **config)
     ours, theirs = (f("Speech2TextTokenizer").from_pretrained(folder) for f in (tokenizer_class, find))
     assert_same(ours, theirs, TEXTS)
     assert_kept(ours, theirs, tmp_path, TEXTS)
