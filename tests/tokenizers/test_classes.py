@@ -1,4 +1,4 @@
-"""Every class by its name: defaults, and what it makes of vocabulary files and of a tokenizer.json, as the reference."""
+"""Every class by its name: defaults, and what it makes of vocabulary files and a tokenizer.json, as the reference."""
 
 import pickle
 
