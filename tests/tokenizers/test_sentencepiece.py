@@ -13,7 +13,7 @@ from bearhug.tokenizers.auto import tokenizer_class
 from tokenizer_sameness import assert_same
 
 TEXTS = ["Hello world, this is (a) test.", "  two  blanks", "", " ", "1,000 ``quoted''", "the <unk> hot", "日本 Ünï x"]
-TEXTS += ["</s> <s>special<mask> [MASK] <pad><extra_id_0> x"]
+TEXTS += ["</s> <s>special<mask> [MASK] <pad><extra_id_0> x", "ＦＵＬＬ ﬁ ½ ㌔ é e\u0301\u200b\t①"]
 
 # class, its file, the model, tokenizer_config.json
 CASES = [
@@ -55,6 +55,14 @@ CASES = [
     ("XGLMTokenizer", "tokenizer.model", "unigram", {}),
     ("PreTrainedTokenizerFast", "tokenizer.model", "llama", {}),
     ("PreTrainedTokenizerFast", "tokenizer.model", "unigram", {}),
+    ("T5Tokenizer", "spiece.model", "nmt", {}),  # these have a table of normalizations
+    ("XLMRobertaTokenizer", "sentencepiece.bpe.model", "nmt", {}),
+    ("CamembertTokenizer", "sentencepiece.bpe.model", "nmt", {}),
+    ("XLNetTokenizer", "spiece.model", "nmt", {}),
+    ("MBartTokenizer", "sentencepiece.bpe.model", "nmt", {}),
+    ("NllbTokenizer", "sentencepiece.bpe.model", "nmt", {}),
+    ("DebertaV2Tokenizer", "spm.model", "nmt", {}),
+    ("XGLMTokenizer", "tokenizer.model", "nmt", {}),
 ]
 
 

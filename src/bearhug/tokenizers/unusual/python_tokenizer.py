@@ -275,7 +275,7 @@ class PythonTokenizer(PreTrainedTokenizerFast):
         return_attention_mask: bool | None = None,
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
-        return_offsets_mapping: bool = False,
+        return_offsets_mapping: bool | str = False,
         return_length: bool = False,
         split_special_tokens: bool | None = None,
         verbose: bool = True,
