@@ -28,7 +28,8 @@ class Model {
     // bytes.hpp; only where reads_bytes(). Throws std::invalid_argument where the model cannot say what an unknown
     // piece is.
     virtual void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& work) const = 0;
-    // Adds the tokens of pieces that follow one another, the first from `start` on, to the given ends; not for tracking.
+    // Adds the tokens of pieces that follow one another, the first from `start` on, to the given ends; not for
+    // tracking.
     virtual void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
                           Tokens& out, Workspace& work) const {
         for (const auto end : ends) {
@@ -72,8 +73,13 @@ std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_tok
 std::shared_ptr<Model> make_wordlevel(Vocabulary vocabulary, std::string unk_token);
 
 // The likeliest tokens (Kudo 2018, arXiv:1804.10959); a token's id is its place. Throws std::invalid_argument where
-// unk_id is the id of none.
+// unk_id is the id of none. sampling: a way is drawn by chance, in proportion to its probability to the power of alpha;
+// of all ways, or of the `most` likeliest where that is not 0.
+struct Sampling {
+    double alpha = 0;  // 0: the likeliest way
+    std::size_t most = 0;
+};
 std::shared_ptr<Model> make_unigram(const std::vector<std::pair<std::string_view, double>>& pieces,
-                                    std::optional<std::uint32_t> unk_id, bool byte_fallback);
+                                    std::optional<std::uint32_t> unk_id, bool byte_fallback, Sampling sampling);
 
 }  // namespace bearhug

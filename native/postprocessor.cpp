@@ -84,7 +84,7 @@ const PostProcessor& none() {
 std::shared_ptr<PostProcessor> from_template(std::vector<Item> single, std::vector<Item> pair) {
     if (has(single, Item::second))
         throw std::invalid_argument("the template for a single sequence holds $B; only $A is there.");
-    if (!has(pair, Item::first) || !has(pair, Item::second))
+    if (!pair.empty() && (!has(pair, Item::first) || !has(pair, Item::second)))
         throw std::invalid_argument("the template for a pair must hold both sequences, $A and $B.");
     const std::array<std::size_t, 2> added = {count_special(single), count_special(pair)};
     auto made = made_of([single = std::move(single), pair = std::move(pair)](Groups& groups, bool special) {

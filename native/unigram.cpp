@@ -1,8 +1,10 @@
 // Unigram language model (Kudo 2018, arXiv:1804.10959): the cut of a piece whose tokens' scores add up to most.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <limits>
+#include <random>
 #include <stdexcept>
 
 #include "double_array.hpp"
@@ -26,12 +28,14 @@ struct UnigramWorkspace : Workspace {
     Tokens found;
     std::vector<Step> steps;
     std::vector<std::uint32_t> ends;  // of the tokens, last first
+    std::minstd_rand random{std::random_device{}()};
 };
 
 class Unigram : public Model {
  public:
-    Unigram(Vocabulary given, std::vector<double> scores, std::optional<std::uint32_t> unk_id, bool byte_fallback)
-        : scores_(std::move(scores)), unk_id_(unk_id.value_or(no_id)) {
+    Unigram(Vocabulary given, std::vector<double> scores, std::optional<std::uint32_t> unk_id, bool byte_fallback,
+            Sampling sampling)
+        : scores_(std::move(scores)), unk_id_(unk_id.value_or(no_id)), sampling_(sampling) {
         vocabulary = std::move(given);
         std::vector<DoubleArray::Text> texts;
         texts.reserve(vocabulary.size());
@@ -56,13 +60,13 @@ class Unigram : public Model {
 
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace& base) const override {
         auto& work = static_cast<UnigramWorkspace&>(base);
-        const bool remembers = piece.size() <= PieceCache::longest;
+        const bool remembers = piece.size() <= PieceCache::longest && !samples();
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
             if (const auto* entry = work.cache.find(key)) return put_remembered({entry->ids, entry->count}, out);
         }
-        search(piece, work);
+        find(piece, work);
         const std::size_t first = out.ids.size();
         const bool known = put(piece, work, out);
         const std::size_t count = out.ids.size() - first;
@@ -72,6 +76,7 @@ class Unigram : public Model {
     void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
                   Workspace& base) const override {
         auto& work = static_cast<UnigramWorkspace&>(base);
+        if (samples()) return Model::tokenize(text, pieces, false, out, base);
         look_up(text, pieces, work.cache, out.ids, work.found, [&](std::string_view piece, Tokens& found) {
             search(piece, work);
             return put(piece, work, found);
@@ -79,36 +84,110 @@ class Unigram : public Model {
     }
 
  private:
+    bool samples() const { return sampling_.alpha != 0 && sampling_.most != 1; }
+
+    void find(std::string_view piece, UnigramWorkspace& work) const {
+        if (!samples()) return search(piece, work);
+        if (sampling_.most == 0) return sample_all(piece, work);
+        sample_likeliest(piece, work);
+    }
+
+    // Calls visit(end, score, node) for each token that may start there.
+    template <class Visit>
+    void each_token(std::string_view piece, std::uint32_t start, Visit visit) const {
+        const auto character = static_cast<std::uint32_t>(unicode::length(static_cast<unsigned char>(piece[start])));
+        bool has_character = false;
+        std::uint32_t node = DoubleArray::root;
+        for (std::uint32_t end = start; end < piece.size();) {
+            node = trie_.step(node, static_cast<unsigned char>(piece[end++]));
+            if (node == no_id) break;
+            if (!trie_.ends(node)) continue;
+            visit(end, trie_.score(node), node);
+            has_character |= end - start == character;
+        }
+        if (has_character) return;
+        if (unk_id_ == no_id) throw_unknown(piece.substr(start, character));
+        visit(start + character, unknown_score_, no_id);
+    }
+
+    // One way of all: forwards the logarithms of the sums of all ways to a place, backwards a token by chance.
+    void sample_all(std::string_view piece, UnigramWorkspace& work) const {
+        struct Arc {
+            std::uint32_t start, node;
+            double weight;
+        };
+        std::vector<std::vector<Arc>> arcs(piece.size() + 1);  // that end at a place
+        std::vector<double> sums(piece.size() + 1, -std::numeric_limits<double>::infinity());
+        sums[0] = 0;
+        for (std::uint32_t start = 0; start < piece.size(); ++start) {
+            if (unicode::continues(piece[start])) continue;
+            each_token(piece, start, [&](std::uint32_t end, double score, std::uint32_t node) {
+                const double weight = sums[start] + sampling_.alpha * score;
+                arcs[end].push_back({start, node, weight});
+                const double high = std::max(sums[end], weight), low = std::min(sums[end], weight);
+                sums[end] = high + std::log1p(std::exp(low - high));
+            });
+        }
+        work.steps.assign(piece.size() + 1, {0, no_id, no_id});
+        std::uniform_real_distribution<double> chance(0, 1);
+        for (std::size_t end = piece.size(); end > 0;) {
+            double left = chance(work.random);
+            const Arc* taken = &arcs[end].back();
+            for (const Arc& arc : arcs[end]) {
+                left -= std::exp(arc.weight - sums[end]);
+                if (left >= 0) continue;
+                taken = &arc;
+                break;
+            }
+            work.steps[end] = {0, taken->start, taken->node};
+            end = taken->start;
+        }
+    }
+
+    // One way of the likeliest: the best ways to each place are carried on.
+    void sample_likeliest(std::string_view piece, UnigramWorkspace& work) const {
+        struct Way {
+            double score;
+            std::uint32_t start, node, before;  // which of the ways to `start` it goes on from
+        };
+        std::vector<std::vector<Way>> ways(piece.size() + 1);
+        ways[0] = {{0, 0, no_id, 0}};
+        for (std::uint32_t start = 0; start <= piece.size(); ++start) {
+            auto& here = ways[start];
+            if (here.empty()) continue;
+            std::stable_sort(here.begin(), here.end(), [](const Way& a, const Way& b) { return a.score > b.score; });
+            if (here.size() > sampling_.most) here.resize(sampling_.most);
+            if (start == piece.size()) break;
+            each_token(piece, start, [&](std::uint32_t end, double score, std::uint32_t node) {
+                for (std::uint32_t i = 0; i < here.size(); ++i)
+                    ways[end].push_back({here[i].score + score, start, node, i});
+            });
+        }
+        const auto& last = ways[piece.size()];
+        std::vector<double> weights;
+        for (const Way& way : last) weights.push_back(std::exp(sampling_.alpha * (way.score - last[0].score)));
+        std::size_t at = std::discrete_distribution<std::size_t>(weights.begin(), weights.end())(work.random);
+        work.steps.assign(piece.size() + 1, {0, no_id, no_id});
+        for (std::size_t end = piece.size(); end > 0;) {
+            const Way& way = ways[end][at];
+            work.steps[end] = {0, way.start, way.node};
+            end = way.start, at = way.before;
+        }
+    }
+
     // Viterbi's algorithm; of ways with the same score the one whose last token starts first.
     void search(std::string_view piece, UnigramWorkspace& work) const {
         auto& steps = work.steps;
         const auto size = static_cast<std::uint32_t>(piece.size());
         steps.assign(piece.size() + 1, {0, no_id, no_id});
-        const char* const text = piece.data();
         for (std::uint32_t start = 0; start < size;) {
             const double before = steps[start].score;
-            const auto character = static_cast<std::uint32_t>(unicode::length(static_cast<unsigned char>(text[start])));
-            bool has_character = false;
-            std::uint32_t node = DoubleArray::root;
-            for (std::uint32_t end = start; end < size;) {
-                node = trie_.step(node, static_cast<unsigned char>(text[end]));
-                if (node == no_id) break;
-                ++end;
-                if (!trie_.ends(node)) continue;
-                const double score = trie_.score(node) + before;
+            each_token(piece, start, [&](std::uint32_t end, double own, std::uint32_t node) {
+                const double score = own + before;
                 Step& step = steps[end];
                 if (step.start == no_id || score > step.score) step = {score, start, node};
-                has_character |= end - start == character;
-            }
-            if (!has_character) {
-                const double score = unknown_score_ + before;
-                Step& step = steps[start + character];
-                if (step.start == no_id || score > step.score) {
-                    if (unk_id_ == no_id) throw_unknown(piece.substr(start, character));
-                    step = {score, start, no_id};
-                }
-            }
-            start += character;
+            });
+            start += static_cast<std::uint32_t>(unicode::length(static_cast<unsigned char>(piece[start])));
         }
     }
 
@@ -172,6 +251,7 @@ class Unigram : public Model {
 
     std::vector<double> scores_;
     std::uint32_t unk_id_;
+    Sampling sampling_;
     double unknown_score_ = 0;
     DoubleArray trie_;
     std::array<std::uint32_t, 256> fallback_{};
@@ -180,7 +260,9 @@ class Unigram : public Model {
 }  // namespace
 
 std::shared_ptr<Model> make_unigram(const std::vector<std::pair<std::string_view, double>>& pieces,
-                                    std::optional<std::uint32_t> unk_id, bool byte_fallback) {
+                                    std::optional<std::uint32_t> unk_id, bool byte_fallback, Sampling sampling) {
+    if (sampling.alpha != sampling.alpha || std::isinf(sampling.alpha))
+        throw std::invalid_argument("alpha is no finite number.");
     if (unk_id && pieces.empty())
         throw std::invalid_argument(
             "the vocabulary of the Unigram model is empty; it needs at least the unknown token.");
@@ -201,7 +283,7 @@ std::shared_ptr<Model> make_unigram(const std::vector<std::pair<std::string_view
         vocabulary.add(text, static_cast<std::uint32_t>(scores.size()));
         scores.push_back(score);
     }
-    return std::make_shared<Unigram>(std::move(vocabulary), std::move(scores), unk_id, byte_fallback);
+    return std::make_shared<Unigram>(std::move(vocabulary), std::move(scores), unk_id, byte_fallback, sampling);
 }
 
 }  // namespace bearhug

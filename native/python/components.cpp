@@ -407,11 +407,14 @@ void bind_components(nb::module_& m) {
              })
         .def_static(
             "unigram",
-            [](std::string json, nb::object vocab, std::optional<std::uint32_t> unk_id, bool byte_fallback) -> M {
+            [](std::string json, nb::object vocab, std::optional<std::uint32_t> unk_id, bool byte_fallback,
+               std::optional<double> alpha, std::optional<std::size_t> nbest_size) -> M {
                 const Items items(vocab, "the vocabulary of a Unigram model");
-                return described<Model>(std::move(json), make_unigram(scored(items), unk_id, byte_fallback));
+                return described<Model>(std::move(json), make_unigram(scored(items), unk_id, byte_fallback,
+                                                                      {alpha.value_or(0), nbest_size.value_or(0)}));
             },
-            "json"_a, "vocab"_a, "unk_id"_a.none() = nb::none(), "byte_fallback"_a = false)
+            "json"_a, "vocab"_a, "unk_id"_a.none() = nb::none(), "byte_fallback"_a = false,
+            "alpha"_a.none() = nb::none(), "nbest_size"_a.none() = nb::none())
         .def_static(
             "wordlevel",
             [](std::string json, nb::object vocab, std::string unk_token) -> M {

@@ -13,6 +13,9 @@ from bearhug.tokenizers._native import Padding, Truncation
 BERT = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "b": 6, "##b": 7, "ab": 8, "!": 9, "é": 10}
 
 
+ONLY_FIRST = [{"Sequence": {"id": "A", "type_id": 0}}]
+
+
 def bert() -> dict:
     return convert.like("bert", BERT)
 
@@ -23,7 +26,7 @@ def bpe(**changes) -> dict:
 
 
 def test_what_is_written_is_what_was_read(tmp_path):
-    """Fields that nobody here knows stay, in their order; the text is stable."""
+    """Known fields come in the reference's order, those that nobody here knows stay behind them; the text is stable."""
     description = bert()
     description["normalizer"] = {"type": "BertNormalizer", "lowercase": True, "of_tomorrow": [1, {"x": None}]} | {
         "clean_text": True,
@@ -37,7 +40,8 @@ def test_what_is_written_is_what_was_read(tmp_path):
     again = file.load(tmp_path / "tokenizer.json")
 
     assert file.to_json(again) == written
-    assert list(json.loads(written)["normalizer"]) == list(description["normalizer"])
+    known = ["type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"]
+    assert list(json.loads(written)["normalizer"]) == [*known, "of_tomorrow"]
     assert json.loads(written)["model"]["vocab"] == BERT
     assert file.describe(file.loads(file.dumps(core))) == json.loads(written)
 
@@ -88,6 +92,49 @@ def test_old_forms_of_the_file_are_read():
         assert ours.decode(theirs.encode(text).ids) == theirs.decode(theirs.encode(text).ids)
 
 
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("pre_tokenizer", {"type": "Metaspace", "replacement": "_", "str_rep": "_", "add_prefix_space": True}),
+        (
+            "pre_tokenizer",
+            {"type": "Metaspace", "replacement": "_", "add_prefix_space": False, "prepend_scheme": "never"},
+        ),
+        ("pre_tokenizer", {"type": "Metaspace", "replacement": "_", "split": None}),
+        ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [{"type": "Punctuation"}, {"type": "FixedLength"}]}),
+        ("pre_tokenizer", {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False}),
+        (
+            "normalizer",
+            {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": False, "lowercase": True},
+        ),
+        ("decoder", {"type": "Metaspace", "replacement": "_", "add_prefix_space": True}),
+        ("post_processor", {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False}),
+        ("model", {"type": "BPE", "vocab": {"a": 0}, "merges": [], "fuse_unk": None}),
+        ("model", {"vocab": [["a", -1.0]], "unk_id": None}),
+    ],
+)
+def test_missing_and_old_settings_are_written_as_the_reference_writes_them(name, part):
+    """The same defaults, also where a setting is null or has an older name."""
+    whole = {"version": "1.0", "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}, name: part}
+    from tokenizers import Tokenizer
+
+    theirs = json.loads(Tokenizer.from_str(json.dumps(whole)).to_str())
+
+    assert json.loads(file.dumps(file.build(whole)))[name] == theirs[name]
+
+
+@pytest.mark.parametrize("part", ["truncation", "padding"])
+@pytest.mark.parametrize(
+    "wrong", [{"direction": 1}, {"strategy": "x"}, {"strategy": []}, {"max_length": "x", "pad_id": "x"}]
+)
+def test_wrong_truncation_and_padding_are_refused(part, wrong):
+    """A ValueError names the block."""
+    right = {"max_length": 5, "stride": 0, "strategy": "LongestFirst" if part == "truncation" else "BatchLongest"}
+    with pytest.raises(ValueError, match=f"the {part} of the tokenizer.json does not hold together"):
+        getattr(file, part)(right | wrong)
+
+
 def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
     cut = file.truncation({"direction": "Left", "max_length": 7, "strategy": "OnlySecond", "stride": 2})
     assert isinstance(cut, Truncation)
@@ -129,7 +176,7 @@ def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
         ),
         ({"post_processor": {"type": "BertProcessing", "sep": ["a"], "cls": ["b", 1]}}, "does not hold together"),
         (
-            {"post_processor": {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}},
+            {"post_processor": {"type": "TemplateProcessing", "single": [], "pair": ONLY_FIRST, "special_tokens": {}}},
             "must hold both sequences",
         ),
         (

@@ -308,7 +308,12 @@ class Model:
     ) -> Model: ...
     @staticmethod
     def unigram(
-        json: str, vocab: Sequence[tuple[str, float]], unk_id: int | None = None, byte_fallback: bool = False
+        json: str,
+        vocab: Sequence[tuple[str, float]],
+        unk_id: int | None = None,
+        byte_fallback: bool = False,
+        alpha: float | None = None,
+        nbest_size: int | None = None,
     ) -> Model: ...
     @staticmethod
     def wordlevel(json: str, vocab: dict[str, int] | Words, unk_token: str) -> Model: ...

@@ -8,7 +8,8 @@ import base64
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -226,27 +227,31 @@ def truncation(description: Json | None) -> Truncation | None:
     """A tokenizer.json's truncation -> the settings of a call."""
     if description is None:
         return None
-    return Truncation(
-        description["max_length"],
-        description.get("stride", 0),
-        STRATEGIES[description.get("strategy", "LongestFirst")],  # pyright: ignore[reportArgumentType]
-        description.get("direction", "Right").lower(),
-    )
+    with _held_together("truncation"):
+        return Truncation(
+            description["max_length"],
+            description.get("stride", 0),
+            STRATEGIES[description.get("strategy", "LongestFirst")],  # pyright: ignore[reportArgumentType]
+            description.get("direction", "Right").lower(),
+        )
 
 
 def padding(description: Json | None) -> Padding | None:
     """A tokenizer.json's padding -> the settings of a call."""
     if description is None:
         return None
-    strategy = description.get("strategy", "BatchLongest")
-    return Padding(
-        strategy["Fixed"] if isinstance(strategy, dict) else None,
-        description.get("pad_to_multiple_of"),
-        description.get("direction", "Right").lower(),
-        description.get("pad_id", 0),
-        description.get("pad_type_id", 0),
-        description.get("pad_token", "[PAD]"),
-    )
+    with _held_together("padding"):
+        strategy = description.get("strategy", "BatchLongest")
+        if not isinstance(strategy, dict) and strategy != "BatchLongest":
+            raise TypeError(f"its strategy is {strategy!r:.40}, not 'BatchLongest' or {{'Fixed': length}}")
+        return Padding(
+            strategy["Fixed"] if isinstance(strategy, dict) else None,
+            description.get("pad_to_multiple_of"),
+            description.get("direction", "Right").lower(),
+            description.get("pad_id", 0),
+            description.get("pad_type_id", 0),
+            description.get("pad_token", "[PAD]"),
+        )
 
 
 def normalizer(description: Json | None) -> Normalizer | None:
@@ -300,13 +305,37 @@ def _part(name: str, kinds: Mapping[str, Callable[[str, Json], Any]], descriptio
             f"It has: {', '.join(kinds)}."
         )
     own = {key: value for key, value in description.items() if key not in ("vocab", "merges")}
+    with _held_together(f"{name} {kind!r}"):
+        return kinds[kind](json.dumps(_written(name, own), ensure_ascii=False), description)
+
+
+@contextmanager
+def _held_together(what: str) -> Iterator[None]:
+    """A value that is missing or of another type is a ValueError about that part of the file."""
     try:
-        return kinds[kind](json.dumps(own, ensure_ascii=False), description)
+        yield
     except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as problem:
         said = f"it lacks {problem}" if isinstance(problem, KeyError) else str(problem).splitlines()[0]
         if said == "std::bad_cast":  # what the binding says of a value of another type within a list
             said = "a value in it is of another type than it must be"
-        raise ValueError(f"the {name} {kind!r} of the tokenizer.json does not hold together: {said}.") from problem
+        raise ValueError(f"the {what} of the tokenizer.json does not hold together: {said}.") from problem
+
+
+def _written(name: str, own: Json) -> Json:
+    """A part's settings as the reference writes them, all of them and in its order; then those that nobody knows."""
+    kind = own["type"]
+    if kind == "Sequence":
+        typed = lambda part: isinstance(part, dict) and isinstance(part.get("type"), str)  # noqa: E731
+        lists = {key: parts for key, parts in own.items() if isinstance(parts, list)}
+        return own | {key: [_written(name, p) if typed(p) else p for p in parts] for key, parts in lists.items()}
+    if (settings := SETTINGS[name].get(kind)) is None:
+        return own
+    if kind == "Metaspace":
+        own = own | {"prepend_scheme": _scheme(own)}
+    given = {key: own.get(key) for key in settings}
+    known = {key: settings[key] if value is None else value for key, value in given.items()}
+    others = {key: value for key, value in own.items() if key not in known and key not in UNWRITTEN}
+    return {"type": kind} | known | others
 
 
 def _parts(key: str, make: Callable[[Json], Any]) -> Callable[[Json], list]:
@@ -333,9 +362,20 @@ def _charsmap(text: str) -> bytes:
 
 def _scheme(part: Json) -> Any:
     """Metaspace's prepend_scheme, which older files spell add_prefix_space."""
-    if "prepend_scheme" in part:
-        return part["prepend_scheme"]
-    return "always" if part.get("add_prefix_space", True) else "never"
+    scheme, adds = part.get("prepend_scheme"), part.get("add_prefix_space")
+    if scheme is None:
+        return "never" if adds is False else "always"
+    if adds is False and scheme != "never":
+        raise ValueError(
+            f"the Metaspace of the tokenizer.json has add_prefix_space=false and prepend_scheme={scheme!r}, which do "
+            'not agree; leave add_prefix_space out, or make prepend_scheme "never".'
+        )
+    return scheme
+
+
+def _flag(part: Json, key: str, default: bool) -> bool:
+    """A setting that may be null."""
+    return default if part.get(key) is None else part[key]
 
 
 def _behavior(name: str) -> Any:
@@ -373,9 +413,9 @@ def _bpe(text: str, part: Json) -> Model:
         part.get("unk_token"),
         part.get("continuing_subword_prefix") or None,
         part.get("end_of_word_suffix") or None,
-        part.get("fuse_unk", False),
-        part.get("byte_fallback", False),
-        part.get("ignore_merges", False),
+        _flag(part, "fuse_unk", False),
+        _flag(part, "byte_fallback", False),
+        _flag(part, "ignore_merges", False),
     )
 
 
@@ -390,8 +430,53 @@ def _wordpiece(text: str, part: Json) -> Model:
 
 
 def _unigram(text: str, part: Json) -> Model:
-    return Model.unigram(text, part["vocab"], part.get("unk_id"), part.get("byte_fallback", False))
+    fallback = _flag(part, "byte_fallback", False)
+    return Model.unigram(text, part["vocab"], part.get("unk_id"), fallback, part.get("alpha"), part.get("nbest_size"))
 
+
+# What a part's description holds beside its type, in the reference's order; where a file does not say it, or says null,
+# it is this.
+BYTE_LEVEL = {"add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+METASPACE = {"replacement": "▁", "prepend_scheme": "always", "split": True}
+# Older names of settings, and those that a file does not keep.
+UNWRITTEN = ("add_prefix_space", "str_rep", "alpha", "nbest_size")
+SETTINGS: dict[str, dict[str, Json]] = {
+    "normalizer": {
+        "BertNormalizer": {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+        "Strip": {"strip_left": True, "strip_right": True},
+    },
+    "pre_tokenizer": {
+        "ByteLevel": BYTE_LEVEL,
+        "Punctuation": {"behavior": "Isolated"},
+        "Digits": {"individual_digits": False},
+        "Metaspace": METASPACE,
+        "FixedLength": {"length": 5},
+        "Split": {"pattern": None, "behavior": None, "invert": False},
+    },
+    "post_processor": {
+        "ByteLevel": BYTE_LEVEL,
+        "RobertaProcessing": {"sep": None, "cls": None, "trim_offsets": True, "add_prefix_space": True},
+    },
+    "decoder": {
+        "ByteLevel": BYTE_LEVEL,
+        "WordPiece": {"prefix": "##", "cleanup": True},
+        "BPEDecoder": {"suffix": "</w>"},
+        "Metaspace": METASPACE,
+        "CTC": {"pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": True},
+    },
+    "model": {
+        "BPE": {
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+        },
+        "Unigram": {"unk_id": None, "byte_fallback": False},
+    },
+}
 
 NORMALIZERS: dict[str, Callable[[str, Json], Normalizer]] = {
     "BertNormalizer": lambda text, part: Normalizer.bert(
@@ -427,7 +512,7 @@ PRE_TOKENIZERS: dict[str, Callable[[str, Json], PreTokenizer]] = {
     "Digits": lambda text, part: PreTokenizer.digits(text, part.get("individual_digits", False)),
     "CharDelimiterSplit": lambda text, part: PreTokenizer.split_literal(text, part["delimiter"], "removed", False),
     "Metaspace": lambda text, part: PreTokenizer.metaspace(
-        text, part.get("replacement", "▁"), _scheme(part), part.get("split", True)
+        text, part.get("replacement", "▁"), _scheme(part), _flag(part, "split", True)
     ),
     "Split": _split,
     "FixedLength": lambda text, part: PreTokenizer.fixed_length(text, part.get("length", 5)),
