@@ -172,6 +172,7 @@ class Bpe : public Model {
     }
 
     std::string_view kind() const override { return "BPE"; }
+    bool draws() const override { return drops_; }
     bool reads_bytes() const override { return reads_bytes_; }
     std::uint32_t unk_id() const override { return unk_id_; }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<BpeWorkspace>(); }

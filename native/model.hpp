@@ -43,6 +43,7 @@ class Model {
         for (const auto& piece : pieces) tokenize(text.substr(piece.start, piece.size()), bytes, out, work);
     }
     virtual bool reads_bytes() const { return false; }
+    virtual bool draws() const { return false; }  // tokens by chance: the next time others
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }
     virtual std::string_view kind() const = 0;
     virtual std::vector<std::pair<std::string, std::string>> merges() const { return {}; }

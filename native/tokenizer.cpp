@@ -415,7 +415,8 @@ class Assembler {
 
     // The rows of what was encoded behind this.
     void append(const Assembler& other) {
-        const auto tokens = static_cast<std::int64_t>(out_.ids.size()), runs = static_cast<std::int64_t>(out_.runs.size());
+        const auto tokens = static_cast<std::int64_t>(out_.ids.size()),
+                   runs = static_cast<std::int64_t>(out_.runs.size());
         auto all = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
         all(out_.ids, other.out_.ids), all(out_.offsets, other.out_.offsets), all(out_.words, other.out_.words);
         all(out_.samples, other.out_.samples), all(out_.runs, other.out_.runs);
@@ -551,7 +552,9 @@ class Assembler {
 
 }  // namespace
 
-Encoded Parts::encode(const Batch& batch, const Options& options) const {
+Encoded Parts::encode(const Batch& batch, const Options& given) const {
+    Options options = given;
+    options.tracking |= model->draws();  // offsets could not be worked out later
     std::size_t bytes = 0;
     for (const auto& word : batch.words) bytes += word.size();
     const std::size_t threads = options.threads > 0 ? options.threads : threads_for(bytes);
@@ -624,6 +627,7 @@ void Parts::encode_row(std::string_view text, const Options& options, Bench& ben
 }
 
 Encoded Parts::encode_one(std::string_view text, const Options& options) const {
+    if (model->draws()) return encode({{text}, {{0, 1, 1, 1, false}}}, options);
     auto bench = take_bench();
     Encoded out;
     out.runs.reserve(4);

@@ -53,6 +53,7 @@ class Unigram : public Model {
     }
 
     std::string_view kind() const override { return "Unigram"; }
+    bool draws() const override { return sampling_.alpha != 0 && sampling_.most != 1; }
     std::uint32_t unk_id() const override { return unk_id_; }
     std::size_t size() const override { return scores_.size(); }
     const std::vector<double>* scores() const override { return &scores_; }
@@ -60,7 +61,7 @@ class Unigram : public Model {
 
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace& base) const override {
         auto& work = static_cast<UnigramWorkspace&>(base);
-        const bool remembers = piece.size() <= PieceCache::longest && !samples();
+        const bool remembers = piece.size() <= PieceCache::longest && !draws();
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
@@ -76,7 +77,7 @@ class Unigram : public Model {
     void tokenize(std::string_view text, std::span<const Span> pieces, bool, Tokens& out,
                   Workspace& base) const override {
         auto& work = static_cast<UnigramWorkspace&>(base);
-        if (samples()) return Model::tokenize(text, pieces, false, out, base);
+        if (draws()) return Model::tokenize(text, pieces, false, out, base);
         look_up(text, pieces, work.cache, out.ids, work.found, [&](std::string_view piece, Tokens& found) {
             search(piece, work);
             return put(piece, work, found);
@@ -84,10 +85,8 @@ class Unigram : public Model {
     }
 
  private:
-    bool samples() const { return sampling_.alpha != 0 && sampling_.most != 1; }
-
     void find(std::string_view piece, UnigramWorkspace& work) const {
-        if (!samples()) return search(piece, work);
+        if (!draws()) return search(piece, work);
         if (sampling_.most == 0) return sample_all(piece, work);
         sample_likeliest(piece, work);
     }
@@ -105,9 +104,7 @@ class Unigram : public Model {
             visit(end, trie_.score(node), node);
             has_character |= end - start == character;
         }
-        if (has_character) return;
-        if (unk_id_ == no_id) throw_unknown(piece.substr(start, character));
-        visit(start + character, unknown_score_, no_id);
+        if (!has_character) visit(start + character, unknown_score_, no_id);
     }
 
     // One way of all: forwards the logarithms of the sums of all ways to a place, backwards a token by chance.
@@ -122,12 +119,14 @@ class Unigram : public Model {
         for (std::uint32_t start = 0; start < piece.size(); ++start) {
             if (unicode::continues(piece[start])) continue;
             each_token(piece, start, [&](std::uint32_t end, double score, std::uint32_t node) {
+                if (node == no_id && unk_id_ == no_id) return;
                 const double weight = sums[start] + sampling_.alpha * score;
                 arcs[end].push_back({start, node, weight});
                 const double high = std::max(sums[end], weight), low = std::min(sums[end], weight);
                 sums[end] = high + std::log1p(std::exp(low - high));
             });
         }
+        if (arcs.back().empty()) throw_unknown(piece);
         work.steps.assign(piece.size() + 1, {0, no_id, no_id});
         std::uniform_real_distribution<double> chance(0, 1);
         for (std::size_t end = piece.size(); end > 0;) {
@@ -159,11 +158,13 @@ class Unigram : public Model {
             if (here.size() > sampling_.most) here.resize(sampling_.most);
             if (start == piece.size()) break;
             each_token(piece, start, [&](std::uint32_t end, double score, std::uint32_t node) {
+                if (node == no_id && unk_id_ == no_id) return;
                 for (std::uint32_t i = 0; i < here.size(); ++i)
                     ways[end].push_back({here[i].score + score, start, node, i});
             });
         }
         const auto& last = ways[piece.size()];
+        if (last.empty()) throw_unknown(piece);
         std::vector<double> weights;
         for (const Way& way : last) weights.push_back(std::exp(sampling_.alpha * (way.score - last[0].score)));
         std::size_t at = std::discrete_distribution<std::size_t>(weights.begin(), weights.end())(work.random);
@@ -185,7 +186,9 @@ class Unigram : public Model {
             each_token(piece, start, [&](std::uint32_t end, double own, std::uint32_t node) {
                 const double score = own + before;
                 Step& step = steps[end];
-                if (step.start == no_id || score > step.score) step = {score, start, node};
+                if (step.start != no_id && score <= step.score) return;
+                if (node == no_id && unk_id_ == no_id) throw_unknown(piece.substr(start, end - start));
+                step = {score, start, node};
             });
             start += static_cast<std::uint32_t>(unicode::length(static_cast<unsigned char>(piece[start])));
         }

@@ -89,7 +89,8 @@ struct PyEncoded {
         if (data.tracked) return;
         if (again.ids != data.ids)
             throw std::runtime_error(
-                "offsets cannot be worked out afterwards with BPE dropout; encode with offsets=True.");
+                "offsets cannot be worked out afterwards, the tokenizer gives other tokens now; encode with "
+                "offsets=True.");
         data.offsets = std::move(again.offsets);
         data.words = std::move(again.words);
         data.texts = std::move(again.texts);
