@@ -51,9 +51,24 @@ def summary(names: list[str]) -> str:
     return "\n".join(lines)
 
 
+def tokenizer_parts() -> str:
+    """The page of the raw tokenizer's parts: a family after the other, in the order of `bearhug.tokenizers.NAMES`."""
+    from bearhug.tokenizers import NAMES
+
+    lines = ["# Parts of a tokenizer: the names", ""]
+    lines += ["Import a family: `from bearhug.tokenizers import models`. How parts work together stands in"]
+    lines += ["[the guide](../guides/tokenizers.md).", ""]
+    families = [name for name, module in NAMES.items() if module == f"bearhug.tokenizers.{name}"]
+    for module in [*families, "strings", "stream", "encoding"]:
+        lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: bearhug.tokenizers.{module}", "   :members:"]
+        lines += ["   :no-index:", "```", ""]  # each family has a Sequence
+    return "\n".join(lines)
+
+
 def texts() -> dict[Path, str]:
     """Every page's path and text."""
-    return {FOLDER / f"{part}.md": page(part, names) for part, names in parts().items()}
+    pages = {FOLDER / "tokenizer_parts.md": tokenizer_parts()}
+    return pages | {FOLDER / f"{part}.md": page(part, names) for part, names in parts().items()}
 
 
 def write() -> None:

@@ -27,6 +27,7 @@ NAMES = {
     "PreTrainedTokenizerFast": "bearhug.tokenizers",
     "PreTrainedTokenizer": "bearhug.tokenizers",
     "PreTrainedTokenizerBase": "bearhug.tokenizers",
+    "Tokenizer": "bearhug.tokenizers",
     # models
     "AutoConfig": "bearhug.models",
     "AutoModel": "bearhug.models",
