@@ -215,6 +215,7 @@ class Replace : public Decoder {
     void apply(std::vector<std::string>& tokens) const override {
         std::vector<Span> matches;
         for (auto& token : tokens) {
+            if (token.empty()) continue;  // in which the reference finds nothing, whatever the pattern
             find_(token, matches);
             if (matches.empty()) continue;
             std::string out;
