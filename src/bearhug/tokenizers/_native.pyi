@@ -255,7 +255,10 @@ class PreTokenizer:
     def split_literal(json: str, pattern: str, behavior: Behavior, invert: bool) -> PreTokenizer: ...
     @staticmethod
     def split_known(
-        json: str, scanner: Literal["gpt2", "cl100k", "llama3", "qwen2", "qwen3_5", "o200k", "tekken", "starcoder"], behavior: Behavior, invert: bool
+        json: str,
+        scanner: Literal["gpt2", "cl100k", "llama3", "qwen2", "qwen3_5", "o200k", "tekken", "starcoder"],
+        behavior: Behavior,
+        invert: bool,
     ) -> PreTokenizer: ...
     @staticmethod
     def split_finder(json: str, find: Finder, behavior: Behavior, invert: bool) -> PreTokenizer: ...

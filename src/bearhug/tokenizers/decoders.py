@@ -6,7 +6,7 @@ from typing import Any
 from bearhug.tokenizers import _native, file
 from bearhug.tokenizers.part import Json, Part, Setting, Several, pattern_read, pattern_written, text_of
 from bearhug.tokenizers.patterns import Regex
-from bearhug.tokenizers.pre_tokenizers import Scheme, one_character, scheme, with_scheme
+from bearhug.tokenizers.pre_tokenizers import Scheme, one_character, scheme
 from bearhug.tokenizers.stream import DecodeStream as DecodeStream
 
 
@@ -100,10 +100,6 @@ class Metaspace(Decoder):
 
     def __init__(self, replacement: str = "▁", prepend_scheme: Scheme = "always", split: bool = True) -> None:
         self._set(replacement=replacement, prepend_scheme=prepend_scheme, split=split)
-
-    @classmethod
-    def _read(cls, description: Json) -> "Metaspace":
-        return super()._read(with_scheme(description))
 
 
 class BPEDecoder(Decoder):

@@ -793,7 +793,7 @@ def as_tensor(name: str, value: Any, kind: str) -> Any:
 
     if isinstance(value, torch.Tensor):
         return value
-    rows = value if isinstance(value, list) and value else [None]
+    rows: list[Any] = value if isinstance(value, list) and value else [None]
     if isinstance(rows[0], torch.Tensor):
         value = [row.tolist() for row in rows]
     if isinstance(rows[0], np.ndarray) and len({row.shape for row in rows}) == 1:

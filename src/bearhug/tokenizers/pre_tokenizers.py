@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from bearhug.tokenizers import _native, file
 from bearhug.tokenizers.convert import byte_characters
-from bearhug.tokenizers.part import Json, Part, Setting, Several, pattern_read, pattern_written, text_of
+from bearhug.tokenizers.part import Part, Setting, Several, pattern_read, pattern_written, text_of
 from bearhug.tokenizers.patterns import Regex
 from bearhug.tokenizers.strings import BEHAVIORS, PreTokenizedString, behavior_name
 
@@ -138,17 +138,6 @@ class Metaspace(PreTokenizer):
 
     def __init__(self, replacement: str = "▁", prepend_scheme: Scheme = "always", split: bool = True) -> None:
         self._set(replacement=replacement, prepend_scheme=prepend_scheme, split=split)
-
-    @classmethod
-    def _read(cls, description: Json) -> "Metaspace":
-        return super()._read(with_scheme(description))
-
-
-def with_scheme(description: Json) -> Json:
-    """Metaspace's description with the prepend_scheme that older files spell add_prefix_space."""
-    if "prepend_scheme" in description:
-        return description
-    return description | {"prepend_scheme": "always" if description.get("add_prefix_space", True) else "never"}
 
 
 class Punctuation(PreTokenizer):
