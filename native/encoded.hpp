@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "draft.hpp"
+#include "pages.hpp"
 
 namespace bearhug {
 
@@ -26,7 +27,7 @@ struct Run {
 };
 
 struct Encoded {
-    std::vector<std::uint32_t> ids;          // (N,)
+    PagedVector<std::uint32_t> ids;          // (N,)
     std::vector<std::int64_t> starts = {0};  // (R + 1,)
     std::vector<std::int64_t> samples;       // (R,): which text each row comes from
     std::vector<Run> runs;
@@ -34,16 +35,19 @@ struct Encoded {
 
     // Only when tracked: in code points of the text or word; -1 where no word is meant.
     bool tracked = false;
-    std::vector<Span> offsets;                 // (N,)
+    PagedVector<Span> offsets;                 // (N,)
     std::vector<Span> byte_offsets;            // (N,) the same in bytes of UTF-8; empty where nobody wants them
-    std::vector<std::int32_t> words;           // (N,)
+    PagedVector<std::int32_t> words;           // (N,)
     std::map<std::size_t, std::string> texts;  // of tokens whose text is not the vocabulary's
 
     std::size_t rows() const { return samples.size(); }
-    // A field of all tokens that follows from the runs, written to `out` (N,); -1 stands for None.
+    // A field that follows from the runs, of the tokens of rows from to `to`; -1 stands for None.
     template <class T>
-    void write(Field field, T* out) const {
-        for (const Run& run : runs) out = std::fill_n(out, run.count, static_cast<T>(run.value(field)));
+    void write(Field field, std::size_t from, std::size_t to, T* out) const {
+        for (auto i = run_starts[from]; i < run_starts[to]; ++i) {
+            const Run& run = runs[static_cast<std::size_t>(i)];
+            out = std::fill_n(out, run.count, static_cast<T>(run.value(field)));
+        }
     }
     Encoded select(const std::vector<std::size_t>& rows) const;
 };

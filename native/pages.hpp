@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <utility>
 #include <vector>
 
 #ifdef __linux__
@@ -32,6 +33,15 @@ struct LargePages {
     }
     void deallocate(T* memory, std::size_t count) {
         count * sizeof(T) < page ? ::operator delete(memory) : std::free(memory);
+    }
+    // What has no value of its own to begin with is not written to: whoever makes room fills it, in his own thread.
+    template <class Item>
+    void construct(Item* item) {
+        ::new (static_cast<void*>(item)) Item;
+    }
+    template <class Item, class... Values>
+    void construct(Item* item, Values&&... values) {
+        ::new (static_cast<void*>(item)) Item(std::forward<Values>(values)...);
     }
     template <class Other>
     bool operator==(const LargePages<Other>&) const {

@@ -413,26 +413,6 @@ class Assembler {
         out_.runs.reserve(samples * post_.layout(false, options_.add_special_tokens).items.size());
     }
 
-    // The rows of what was encoded behind this.
-    void append(const Assembler& other) {
-        const auto tokens = static_cast<std::int64_t>(out_.ids.size()),
-                   runs = static_cast<std::int64_t>(out_.runs.size());
-        auto all = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-        all(out_.ids, other.out_.ids), all(out_.offsets, other.out_.offsets), all(out_.words, other.out_.words);
-        all(out_.samples, other.out_.samples), all(out_.runs, other.out_.runs);
-        for (std::size_t row = 1; row < other.out_.starts.size(); ++row) {
-            out_.starts.push_back(tokens + other.out_.starts[row]);
-            out_.run_starts.push_back(runs + other.out_.run_starts[row]);
-        }
-        for (const auto& [at, text] : other.out_.texts) out_.texts[static_cast<std::size_t>(tokens) + at] = text;
-        longest_ = std::max(longest_, other.longest_);
-    }
-
-    Encoded finish() {
-        if (options_.padding) pad(*options_.padding);
-        return std::move(out_);
-    }
-
  private:
     void put_row(const Layout& layout, const Choice* choice, std::size_t sample, const Stream& stream) {
         std::size_t size = 0;
@@ -498,48 +478,6 @@ class Assembler {
         }
     }
 
-    void pad(const Padding& padding) {
-        std::size_t length = padding.length.value_or(longest_);
-        if (padding.multiple && *padding.multiple > 0)
-            length = (length + *padding.multiple - 1) / *padding.multiple * *padding.multiple;
-        Encoded padded;
-        padded.tracked = out_.tracked;
-        padded.samples = std::move(out_.samples);
-        const bool own_text = out_.tracked && parts_.token(padding.id) != padding.token;
-        for (std::size_t row = 0; row < padded.samples.size(); ++row) {
-            const auto start = out_.starts[row], end = out_.starts[row + 1];
-            const auto size = static_cast<std::size_t>(end - start);
-            const std::size_t missing = length > size ? length - size : 0;
-            const Run run{Run::padding, static_cast<std::int8_t>(unmarked_[row] ? 0 : -1), padding.type,
-                          static_cast<std::uint32_t>(missing)};
-            auto fill = [&] {
-                if (own_text)
-                    for (std::size_t i = 0; i < missing; ++i) padded.texts[padded.ids.size() + i] = padding.token;
-                padded.ids.insert(padded.ids.end(), missing, padding.id);
-                if (padded.tracked) {
-                    padded.offsets.insert(padded.offsets.end(), missing, Span{0, 0});
-                    padded.words.insert(padded.words.end(), missing, -1);
-                }
-                if (missing > 0) padded.runs.push_back(run);
-            };
-            if (padding.left) fill();
-            for (auto text = out_.texts.lower_bound(static_cast<std::size_t>(start));
-                 text != out_.texts.end() && text->first < static_cast<std::size_t>(end); ++text)
-                padded.texts[padded.ids.size() + text->first - static_cast<std::size_t>(start)] = text->second;
-            padded.ids.insert(padded.ids.end(), out_.ids.begin() + start, out_.ids.begin() + end);
-            if (padded.tracked) {
-                padded.offsets.insert(padded.offsets.end(), out_.offsets.begin() + start, out_.offsets.begin() + end);
-                padded.words.insert(padded.words.end(), out_.words.begin() + start, out_.words.begin() + end);
-            }
-            padded.runs.insert(padded.runs.end(), out_.runs.begin() + out_.run_starts[row],
-                               out_.runs.begin() + out_.run_starts[row + 1]);
-            if (!padding.left) fill();
-            padded.starts.push_back(static_cast<std::int64_t>(padded.ids.size()));
-            padded.run_starts.push_back(static_cast<std::int64_t>(padded.runs.size()));
-        }
-        out_ = std::move(padded);
-    }
-
     const Parts& parts_;
     const Options& options_;
     const PostProcessor& post_;
@@ -548,6 +486,114 @@ class Assembler {
     std::vector<Choice> choices_;
     std::vector<bool> unmarked_;  // of each row: whether nothing says how far its sequences go
     std::size_t longest_ = 0, main_size_ = 0;
+
+    friend class Joiner;
+};
+
+// Puts the rows of all threads one behind the other, padded where that is wanted: each thread writes its own.
+class Joiner {
+ public:
+    Joiner(const Parts& parts, const Options& options, std::vector<std::optional<Assembler>>& made)
+        : options_(options), made_(made) {
+        if (!options.padding) return;
+        const Padding& padding = *options.padding;
+        for (const auto& one : made) length_ = std::max(length_, one->longest_);
+        length_ = padding.length.value_or(length_);
+        if (const std::size_t multiple = padding.multiple.value_or(0); multiple > 0)
+            length_ = (length_ + multiple - 1) / multiple * multiple;
+        own_text_ = options.tracking && parts.token(padding.id) != padding.token;
+    }
+
+    Encoded join(std::size_t threads) {
+        if (made_.size() == 1 && !options_.padding) return std::move(made_[0]->out_);
+        std::vector<Place> places(1);
+        for (const auto& one : made_) {
+            Place next = places.back();
+            const Encoded& rows = one->out_;
+            next.rows += rows.rows(), next.tokens += rows.ids.size(), next.runs += rows.runs.size();
+            for (std::size_t row = 0; length_ > 0 && row < rows.rows(); ++row) {
+                const std::size_t missing = missing_in(rows, row);
+                next.tokens += missing, next.runs += missing > 0;
+            }
+            places.push_back(next);
+        }
+        const Place all = places.back();
+        out_.tracked = options_.tracking;
+        out_.ids.resize(all.tokens);
+        if (out_.tracked) out_.offsets.resize(all.tokens), out_.words.resize(all.tokens);
+        out_.samples.resize(all.rows), out_.starts.resize(all.rows + 1), out_.run_starts.resize(all.rows + 1);
+        out_.runs.resize(all.runs);
+        in_threads(made_.size(), threads, [&](std::size_t i, std::size_t) { write(*made_[i], places[i]); });
+        for (std::size_t i = 0; out_.tracked && i < made_.size(); ++i) put_texts(*made_[i], places[i]);
+        return std::move(out_);
+    }
+
+ private:
+    struct Place {
+        std::size_t rows = 0, tokens = 0, runs = 0;
+    };
+
+    std::size_t missing_in(const Encoded& rows, std::size_t row) const {
+        const auto size = static_cast<std::size_t>(rows.starts[row + 1] - rows.starts[row]);
+        return length_ > size ? length_ - size : 0;
+    }
+
+    void write(const Assembler& one, Place at) {
+        const Encoded& rows = one.out_;
+        auto ids = out_.ids.begin() + static_cast<std::ptrdiff_t>(at.tokens);
+        auto runs = out_.runs.begin() + static_cast<std::ptrdiff_t>(at.runs);
+        auto offsets = out_.offsets.begin() + static_cast<std::ptrdiff_t>(out_.tracked ? at.tokens : 0);
+        auto words = out_.words.begin() + static_cast<std::ptrdiff_t>(out_.tracked ? at.tokens : 0);
+        const Padding padding = options_.padding.value_or(Padding{});
+        for (std::size_t row = 0; row < rows.rows(); ++row) {
+            const std::size_t missing = missing_in(rows, row);
+            auto fill = [&] {
+                if (missing == 0) return;
+                ids = std::fill_n(ids, missing, padding.id);
+                if (out_.tracked) {
+                    offsets = std::fill_n(offsets, missing, Span{0, 0});
+                    words = std::fill_n(words, missing, -1);
+                }
+                *runs++ = {Run::padding, static_cast<std::int8_t>(one.unmarked_[row] ? 0 : -1), padding.type,
+                           static_cast<std::uint32_t>(missing)};
+            };
+            if (padding.left) fill();
+            const auto start = rows.starts[row], end = rows.starts[row + 1];
+            ids = std::copy(rows.ids.begin() + start, rows.ids.begin() + end, ids);
+            if (out_.tracked) {
+                offsets = std::copy(rows.offsets.begin() + start, rows.offsets.begin() + end, offsets);
+                words = std::copy(rows.words.begin() + start, rows.words.begin() + end, words);
+            }
+            runs =
+                std::copy(rows.runs.begin() + rows.run_starts[row], rows.runs.begin() + rows.run_starts[row + 1], runs);
+            if (!padding.left) fill();
+            out_.samples[at.rows + row] = rows.samples[row];
+            out_.starts[at.rows + row + 1] = ids - out_.ids.begin();
+            out_.run_starts[at.rows + row + 1] = runs - out_.runs.begin();
+        }
+    }
+
+    void put_texts(const Assembler& one, Place at) {
+        const Encoded& rows = one.out_;
+        for (std::size_t row = 0; row < rows.rows() && (own_text_ || !rows.texts.empty()); ++row) {
+            const std::size_t missing = missing_in(rows, row);
+            const bool left = options_.padding && options_.padding->left;
+            const auto begin = static_cast<std::size_t>(out_.starts[at.rows + row]);
+            const auto start = static_cast<std::size_t>(rows.starts[row]);
+            const auto end = static_cast<std::size_t>(rows.starts[row + 1]);
+            const std::size_t fill = left ? begin : begin + end - start;
+            for (std::size_t i = 0; own_text_ && i < missing; ++i) out_.texts[fill + i] = options_.padding->token;
+            const std::size_t tokens = left ? begin + missing : begin;
+            for (auto text = rows.texts.lower_bound(start); text != rows.texts.end() && text->first < end; ++text)
+                out_.texts[tokens + text->first - start] = text->second;
+        }
+    }
+
+    const Options& options_;
+    std::vector<std::optional<Assembler>>& made_;
+    Encoded out_;
+    std::size_t length_ = 0;  // of padded rows
+    bool own_text_ = false;   // the padding's text is not the vocabulary's
 };
 
 }  // namespace
@@ -589,9 +635,7 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
             return Extent{start, stream.tokens.ids.size()};
         };
         Assembler& assembler = assemblers[chunk].emplace(*this, options);
-        // About 4 bytes of text make a token. The first one takes the others in.
-        if (chunk == 0) assembler.reserve(bytes / 4 + 16, batch.samples.size());
-        if (chunk > 0) assembler.reserve(bytes / 4 / count + 16, chunks[chunk + 1] - chunks[chunk]);
+        assembler.reserve(bytes / 4 / count + 16, chunks[chunk + 1] - chunks[chunk]);  // bytes of a token, about
         for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
             const auto& sample = batch.samples[i];
             Sequences sequences;
@@ -602,12 +646,8 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
         }
         put_back(std::move(bench));
     });
-    if (count == 0) return Assembler(*this, options).finish();
-    for (std::size_t chunk = 1; chunk < count; ++chunk) {
-        assemblers[0]->append(*assemblers[chunk]);
-        assemblers[chunk].reset();
-    }
-    return assemblers[0]->finish();
+    if (count == 0) assemblers.emplace_back().emplace(*this, options);
+    return Joiner(*this, options, assemblers).join(threads);
 }
 
 template <class Put>

@@ -9,6 +9,7 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include "../pages.hpp"
 #include "../tokenizer.hpp"
 
 namespace bearhug::python {
@@ -67,10 +68,10 @@ template <class T, class Fill>
 nb::object new_array(const std::vector<std::size_t>& shape, Fill fill) {
     std::size_t size = 1;
     for (const auto side : shape) size *= side;
-    auto values = std::make_unique_for_overwrite<T[]>(size);
-    fill(values.get());
-    T* const data = values.release();
-    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    auto values = std::make_unique<PagedVector<T>>(size);  // not written to yet
+    fill(values->data());
+    T* const data = values->data();
+    nb::capsule owner(values.release(), [](void* p) noexcept { delete static_cast<PagedVector<T>*>(p); });
     return nb::cast(nb::ndarray<nb::numpy, T>(data, shape.size(), shape.data(), owner));
 }
 
@@ -79,7 +80,8 @@ template <class T>
 nb::object view(const void* data, std::vector<std::size_t> shape, nb::handle owner) {
     return nb::cast(nb::ndarray<nb::numpy, const T>(data, shape.size(), shape.data(), owner));
 }
-// A literal text, a character and how often it is repeated at least, or a Python callable text -> [start, end, start, end, ...] in code points.
+// A literal text, a character and how often it is repeated at least, or a Python callable text -> [start, end, start,
+// end, ...] in code points.
 Finder finder(nb::handle pattern);
 
 template <class T>

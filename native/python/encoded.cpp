@@ -1,6 +1,7 @@
 // Encoded: a batch as arrays, and as Python lists where somebody asks.
 #include "encoded.hpp"
 
+#include "../threads.hpp"
 #include "ints.hpp"
 
 namespace bearhug::python {
@@ -90,41 +91,48 @@ nb::object rectangle(PyEncoded& encoded, Field field) {
     if (field == Field::byte_offsets) encoded.byte_offsets();
     return new_array<std::int64_t>(shape, [&](std::int64_t* out) {
         const nb::gil_scoped_release unlocked;
-        switch (field) {
-            case Field::ids:
-                std::copy(data.ids.begin(), data.ids.end(), out);
-                break;
-            case Field::word_ids:
-                std::copy(data.words.begin(), data.words.end(), out);
-                break;
-            case Field::offsets:
-                for (const Span span : data.offsets) *out++ = span.start, *out++ = span.end;
-                break;
-            case Field::byte_offsets:
-                for (const Span span : data.byte_offsets) *out++ = span.start, *out++ = span.end;
-                break;
-            default:
-                data.write(field, out);
-        }
+        constexpr std::size_t tokens_at_once = 1 << 16;
+        const std::size_t step = tokens_at_once / std::max<std::size_t>(width, 1) + 1;
+        in_threads((rows + step - 1) / step, threads_for(data.ids.size()), [&](std::size_t part, std::size_t) {
+            const std::size_t from = part * step, to = std::min(rows, from + step);
+            const std::size_t start = from * width, count = (to - from) * width;
+            auto put = [&](const auto& values) { std::copy_n(values.data() + start, count, out + start); };
+            auto put_spans = [&](const auto& spans) {
+                for (std::size_t i = start; i < start + count; ++i)
+                    out[2 * i] = spans[i].start, out[2 * i + 1] = spans[i].end;
+            };
+            switch (field) {
+                case Field::ids:
+                    return put(data.ids);
+                case Field::word_ids:
+                    return put(data.words);
+                case Field::offsets:
+                    return put_spans(data.offsets);
+                case Field::byte_offsets:
+                    return put_spans(data.byte_offsets);
+                default:
+                    return data.write(field, from, to, out + start);
+            }
+        });
     });
 }
 
 template <class T>
 nb::object column_array(const PyEncoded& encoded, Field field) {
-    return new_array<T>({encoded.data.ids.size()}, [&](T* out) { encoded.data.write(field, out); });
+    return new_array<T>({encoded.data.ids.size()},
+                        [&](T* out) { encoded.data.write(field, 0, encoded.data.rows(), out); });
 }
 
-template <class T>
-nb::bytes raw(const std::vector<T>& values) {
-    return nb::bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+template <class Values>
+nb::bytes raw(const Values& values) {
+    return nb::bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]));
 }
 
-template <class T>
-std::vector<T> unraw(nb::handle state) {
+template <class Values>
+void unraw(nb::handle state, Values& out) {
     const auto bytes = nb::cast<nb::bytes>(state);
-    std::vector<T> out(bytes.size() / sizeof(T));
-    std::memcpy(out.data(), bytes.c_str(), out.size() * sizeof(T));
-    return out;
+    out.resize(bytes.size() / sizeof(out[0]));
+    if (!out.empty()) std::memcpy(out.data(), bytes.c_str(), out.size() * sizeof(out[0]));
 }
 
 nb::tuple encoded_state(PyEncoded& self) {
@@ -148,18 +156,18 @@ nb::tuple encoded_state(PyEncoded& self) {
 void set_encoded_state(PyEncoded& self, nb::tuple state) {
     new (&self) PyEncoded();
     Encoded& data = self.data;
-    data.ids = unraw<std::uint32_t>(state[0]);
-    data.starts = unraw<std::int64_t>(state[1]);
-    data.samples = unraw<std::int64_t>(state[2]);
-    data.runs = unraw<Run>(state[3]);
-    data.run_starts = unraw<std::int64_t>(state[4]);
-    data.offsets = unraw<Span>(state[5]);
-    data.words = unraw<std::int32_t>(state[6]);
+    unraw(state[0], data.ids);
+    unraw(state[1], data.starts);
+    unraw(state[2], data.samples);
+    unraw(state[3], data.runs);
+    unraw(state[4], data.run_starts);
+    unraw(state[5], data.offsets);
+    unraw(state[6], data.words);
     for (auto [at, text] : nb::cast<nb::dict>(state[7]))
         data.texts[nb::cast<std::size_t>(at)] = nb::cast<std::string>(text);
     for (auto [id, text] : nb::cast<nb::dict>(state[8]))
         self.names[nb::cast<std::uint32_t>(id)] = nb::cast<std::string>(text);
-    data.byte_offsets = unraw<Span>(state[9]);
+    unraw(state[9], data.byte_offsets);
     self.has_byte_offsets = nb::cast<bool>(state[10]);
     data.tracked = true;
 }

@@ -131,6 +131,8 @@ void bind_tokenizer(nb::module_& m) {
             },
             nb::arg().none())
         .def("copy", [](const PyTokenizer& self) { return self; })
+        .def("__copy__", [](const PyTokenizer& self) { return self; })
+        .def("__deepcopy__", [](const PyTokenizer& self, nb::handle) { return self; }, "memo"_a)
         .def("__reduce__",
              [](nb::object self) {
                  const auto file = nb::module_::import_("bearhug.tokenizers.file");

@@ -457,9 +457,16 @@ def test_arrays_outlive_their_encoding():
 def test_threads_give_the_same_rows_in_the_same_order():
     ours, _ = both("roberta")
     strings = parity.texts(300, seed=8) * 3
-    one, many = ours.encode_batch(strings, threads=1, offsets=True), ours.encode_batch(strings, threads=4, offsets=True)
-    for name in parity.FIELDS:
-        assert (getattr(one, name) == getattr(many, name)).all()
+    for padding in (None, Padding(), Padding(20, direction="left", pad_id=1, pad_type_id=3, pad_token="[nowhere]")):
+        for cut in (None, Truncation(12, stride=3)):
+            options = {"offsets": True, "padding": padding, "truncation": cut}
+            one, many = (ours.encode_batch(strings, threads=threads, **options) for threads in (1, 4))
+            assert len(one) == len(many)
+            for name in (*parity.FIELDS, "starts", "sample_mapping"):
+                assert (getattr(one, name) == getattr(many, name)).all()
+            assert [one.tokens(row) for row in range(len(one))] == [many.tokens(row) for row in range(len(many))]
+            if padding is not None and cut is not None and padding.length is None:
+                assert (many.rectangle("ids").reshape(-1) == one.ids).all()
 
 
 def test_python_threads_may_share_a_tokenizer():
@@ -577,7 +584,8 @@ def test_added_tokens_that_overlap_are_found_as_the_reference_finds_them(seed):
             try:
                 theirs.encode(text)
             except BaseException as problem:
-                assert type(problem).__name__ == "PanicException"  # where two tokens want the same white space
+                if type(problem).__name__ != "PanicException":  # where two tokens want the same white space
+                    raise
                 assert ours.encode_ids(text)
                 continue
             compared += 1
