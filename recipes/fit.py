@@ -34,7 +34,7 @@ def fit(
     flat = [parameter for parameter in model.parameters() if parameter.ndim < 2]
     wide = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     groups = [{"params": wide, "weight_decay": weight_decay}, {"params": flat, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = get_linear_schedule_with_warmup(optimizer, int(warmup * steps), steps)
     start = 0
     if kept.exists():
@@ -57,7 +57,9 @@ def fit(
         if (step + 1) % 50 == 0:
             bar.set_postfix(loss=f"{loss.item():.3f}")
         if (step + 1) % keep_every == 0 or step + 1 == steps:
-            parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+            parts = {"model": model}
+            if step + 1 < steps:
+                parts |= {"optimizer": optimizer, "schedule": schedule}
             with replacing(kept) as file:
                 torch.save({"step": step + 1} | {part: value.state_dict() for part, value in parts.items()}, file)
     return model.eval()

