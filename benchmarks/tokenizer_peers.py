@@ -2,14 +2,14 @@
 
     python benchmarks/tokenizer_peers.py [gpt2] [llama3] [qwen2] [o200k]     (BEARHUG_PEERS: see below)
 
-Each engine runs in a process of its own, all in one run and chunk by chunk in turn, so that each comes to its chunk with
-the processor's caches full of the others' tables: ours, the reference (tokenizers 0.23), and those of tokenizers 1.0,
-tiktoken, gigatoken, fastokens, tokie and kitoken that are there. Each is told to use one thread, and says how much CPU
-time a chunk took. A peer is looked for in the folder of its name below BEARHUG_PEERS (`pip install --target FOLDER/tokie
-tokie`); tokenizers 1.0 only there, in FOLDER/tokenizers.
-Text: the books of the shared data, and the docstrings and the source of the installed Python packages. The first half of
-each warms the engines, then every chunk is read once; the last one is read again for the warm figure. `differs` marks an
-engine whose ids are not the reference's on some chunk. The goals are those of issue 3.
+Each engine runs in a process of its own, all in one run and chunk by chunk in turn, so that each comes to its chunk
+with the processor's caches full of the others' tables: ours, the reference (tokenizers 0.23), and those of tokenizers
+1.0, tiktoken, gigatoken, fastokens, tokie and kitoken that are there. Each is told to use one thread, and says how
+much CPU time a chunk took. A peer is looked for in the folder of its name below BEARHUG_PEERS (pip install --target
+FOLDER/tokie tokie); tokenizers 1.0 only there, in FOLDER/tokenizers.
+Text: the books of the shared data, and the docstrings and the source of the installed Python packages. The first half
+of each warms the engines, then every chunk is read once; the last one is read again for the warm figure. `differs`
+marks an engine whose ids are not the reference's on some chunk. The goals are those of issue 3.
 """
 
 import ast
