@@ -41,7 +41,7 @@ def description(name: str) -> dict:
     return tiktoken.description(ranks, split)
 
 
-def corpora(megabytes: float = 6.0) -> dict[str, list[str]]:
+def corpora(megabytes: float = 12.0) -> dict[str, list[str]]:
     """What is read -> documents."""
     books = []
     for book in ("wikitext2_valid.txt", "tiny_shakespeare.txt", "botchan.txt"):
@@ -71,16 +71,16 @@ def corpora(megabytes: float = 6.0) -> dict[str, list[str]]:
     return {"books": books, "docstrings": docstrings, "source": sources}
 
 
-def chunks(documents: list[str], size: int = 500_000) -> list[list[str]]:
-    """Documents -> lists of them of about so many bytes."""
+def chunks(documents: list[str]) -> list[list[str]]:
+    """Documents -> six lists of about the same size."""
+    size = sum(len(document.encode()) for document in documents) / 6
     out, filled = [[]], 0
     for document in documents:
+        if filled >= size * len(out) and len(out) < 6:
+            out.append([])
         out[-1].append(document)
         filled += len(document.encode())
-        if filled >= size:
-            out.append([])
-            filled = 0
-    return out[:-1]
+    return out
 
 
 def engine(name: str, file: str):
@@ -217,11 +217,12 @@ def compare(name: str, texts: dict[str, list[list[str]]]) -> None:
             corpus: [sum(len(text.encode()) for text in chunk) / 1e6 for chunk in some]
             for corpus, some in texts.items()
         }
-        seconds = first.ask("docstrings", 0, "array")[0] + first.ask("docstrings", 1, "array")[0]
-        begun = (size["docstrings"][0] + size["docstrings"][1]) / seconds
+        begun = size["first"][0] / first.ask("first", 0, "array")[0]
         print(f"  first megabyte on a new engine, array: ours {begun:.0f}; goal {GOALS['first megabyte']}")
         first.process.kill()
         for corpus, some in texts.items():
+            if corpus == "first":
+                continue
             warming = len(some) // 2
             rates: dict[tuple[str, str], list[float]] = {}
             differs = set()
@@ -256,5 +257,6 @@ if __name__ == "__main__":
         worker(*sys.argv[2:])
     else:
         read = {corpus: chunks(documents) for corpus, documents in corpora().items()}
+        read["first"] = [read["books"][0] + read["books"][1] + read["books"][2][:20]]
         for vocabulary in sys.argv[1:] or ["gpt2", "llama3", "qwen2", "o200k"]:
             compare(vocabulary, read)

@@ -316,21 +316,12 @@ class Bpe : public Model {
         return whole;
     }
 
-    // The merges, or the smaller table of those that matter once there is much to read.
-    const MergeTable& merges(const BpeWorkspace& work) const {
-        constexpr std::size_t worth_it = 30'000;
-        return work.misses >= worth_it && order().is_smaller ? order().merges : table_;
-    }
-
     // What follows from the order of the merges, worked out when it is first asked for.
     struct Order {
         // Each merge that is ever made comes after those that make its parts. Then a row of tokens is right when each
         // two neighbours are (Berglund and van der Merwe 2023, arXiv:2309.08715).
         bool builds_up = false;
         std::vector<bool> reached;  // the tokens that their own characters are merged to
-        // Those that are ever made, where that is a part of them: of a tiktoken vocabulary's about a third.
-        bool is_smaller = false;
-        MergeTable merges;
     };
 
     const Order& order() const {
@@ -359,14 +350,12 @@ class Bpe : public Model {
         starts(unk_id_);
         Order order;
         std::vector<std::uint32_t> early;  // merges of parts that do not exist yet
-        std::vector<std::uint32_t> used;
         for (std::uint32_t rank = 0; rank < made_.size(); ++rank) {
             const Made& merge = made_[rank];
             if (last[merge.left].rank >= rank || last[merge.right].rank >= rank) {
                 early.push_back(rank);
             } else if (last[merge.whole].rank == never && !is_crossed(merge, last)) {
                 last[merge.whole] = {rank, merge.left, merge.right};
-                used.push_back(rank);
             }
         }
         // Such a merge could only be made when both parts exist; by then the whole must have been made another way.
@@ -378,10 +367,6 @@ class Bpe : public Model {
         if (!order.builds_up) return order;
         order.reached.resize(last.size());
         for (std::size_t id = 0; id < last.size(); ++id) order.reached[id] = last[id].rank != never;
-        order.is_smaller = used.size() * 3 / 2 < made_.size();
-        if (!order.is_smaller) return order;
-        order.merges.reserve(used.size());
-        for (const auto rank : used) order.merges.set(made_[rank].left, made_[rank].right, {rank, made_[rank].whole});
         return order;
     }
 
@@ -420,7 +405,7 @@ class Bpe : public Model {
         const std::size_t first = out.ids.size();
         bool known = true;
         if (bytes && !byte_pairs_.empty() && piece.size() <= few && made_.size() < Few::most_merges) {
-            merge_few_bytes(merges(work), piece, out);
+            merge_few_bytes(piece, out);
         } else {
             known = read(piece, bytes, work);
             merge_many(work);
@@ -649,14 +634,14 @@ class Bpe : public Model {
     };
 
     // Straight from the bytes of a piece: the merges of two bytes are in a table of their own.
-    void merge_few_bytes(const MergeTable& table, std::string_view piece, Tokens& out) const {
+    void merge_few_bytes(std::string_view piece, Tokens& out) const {
         Few symbols;
         const auto* const bytes = reinterpret_cast<const unsigned char*>(piece.data());
         for (std::size_t i = 0; i < piece.size(); ++i) {
             symbols.put(byte_ids_[bytes[i]], 1);
             if (i + 1 < piece.size()) symbols.pair(i, byte_pairs_[bytes[i] * 256u + bytes[i + 1]]);
         }
-        symbols.merge(table);
+        symbols.merge(table_);
         symbols.give(out);
     }
 
@@ -664,11 +649,10 @@ class Bpe : public Model {
     // from a token before them, and must find that token again. That is enough where merges build up (see Order).
     void merge_many(BpeWorkspace& work) const {
         auto& symbols = work.symbols;
-        const MergeTable& table = merges(work);
         if (symbols.size() <= few && made_.size() < Few::most_merges) {
             Few all;
-            all.read(symbols.data(), symbols.size(), table);
-            all.merge(table);
+            all.read(symbols.data(), symbols.size(), table_);
+            all.merge(table_);
             for (std::size_t i = 0; i < all.count; ++i) symbols[i] = {all.ids[i], all.sizes[i]};
             std::erase_if(symbols, [](const Symbol& symbol) { return symbol.size == 0; });
             return;
@@ -691,8 +675,8 @@ class Bpe : public Model {
                           symbols.begin() + static_cast<std::ptrdiff_t>(stop));
             if (window.size() <= few) {
                 Few some;
-                some.read(window.data(), window.size(), table);
-                some.merge(table);
+                some.read(window.data(), window.size(), table_);
+                some.merge(table_);
                 for (std::size_t i = 0; i < some.count; ++i) window[i] = {some.ids[i], some.sizes[i]};
             } else {
                 merge_in_place(window, work);
@@ -736,7 +720,6 @@ class Bpe : public Model {
 
     // What is merged into the symbol before has the size 0 then.
     void merge_in_place(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
-        const MergeTable& table = merges(work);
         auto& links = work.links;
         auto& heap = work.heap;
         auto& skipped = work.skipped;
@@ -747,7 +730,7 @@ class Bpe : public Model {
         auto push = [&](std::int32_t left, std::int32_t right) {
             if (left < 0 || right < 0) return;
             const Merge merge =
-                table.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
+                table_.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
             if (merge.rank == no_id) return;
             heap.push_back({merge.rank, static_cast<std::uint32_t>(left), merge.id});
             std::push_heap(heap.begin(), heap.end(), std::greater<>());
@@ -771,7 +754,7 @@ class Bpe : public Model {
             const std::int32_t behind = links[top.at].behind;
             if (left.size == 0 || behind < 0) continue;
             Symbol& right = symbols[static_cast<std::size_t>(behind)];
-            if (table.get(left.id, right.id).id != top.id) continue;  // one of the two has been merged since
+            if (table_.get(left.id, right.id).id != top.id) continue;  // one of the two has been merged since
             left = {top.id, left.size + right.size};
             right.size = 0;
             links[top.at].behind = links[static_cast<std::size_t>(behind)].behind;
