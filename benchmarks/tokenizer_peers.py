@@ -60,7 +60,7 @@ def corpora(megabytes: float = 12.0) -> dict[str, list[str]]:
             nodes = list(ast.walk(ast.parse(source)))
         except (OSError, ValueError, SyntaxError, RecursionError):
             continue
-        if len(source) < 300_000:
+        if len(source) < 300_000 and sum(map(len, sources)) < megabytes * 1e6:
             sources.append(source)
         for node in nodes:
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):

@@ -635,7 +635,8 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
             return Extent{start, stream.tokens.ids.size()};
         };
         Assembler& assembler = assemblers[chunk].emplace(*this, options);
-        assembler.reserve(bytes / 4 / count + 16, chunks[chunk + 1] - chunks[chunk]);  // bytes of a token, about
+        // Two to four bytes of text make a token; memory that is not used costs nothing.
+        assembler.reserve(bytes / 2 / count + 16, chunks[chunk + 1] - chunks[chunk]);
         for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
             const auto& sample = batch.samples[i];
             Sequences sequences;
