@@ -668,6 +668,7 @@ class Bpe : public Model {
             std::size_t at = 0, done = 0, size = few;
             Symbol first{no_id, 0};  // what the window before found here
         } start, before;
+        std::size_t large = 0;
         for (;;) {
             const std::size_t stop = std::min(start.at + start.size, symbols.size());
             const bool is_last = stop == symbols.size();
@@ -695,8 +696,10 @@ class Bpe : public Model {
                 continue;
             }
             std::size_t next = window.size();  // the token that the next window starts from
-            if (!is_last)
-                for (next -= window.size() * 5 / 16; next > 0 && window[next].size == 0;) --next;
+            if (!is_last) {
+                next -= window.size() <= few ? few * 5 / 16 : window.size() * 3 / 16;
+                while (next > 0 && window[next].size == 0) --next;
+            }
             if (next == 0) {
                 start.size *= 4;
                 continue;
@@ -706,7 +709,8 @@ class Bpe : public Model {
             for (std::size_t i = 0; i < next; ++i)
                 if (window[i].size > 0) done.push_back(window[i]);
             if (is_last) break;
-            start = {start.at + next, done.size(), std::max(few, start.size / 4), window[next]};
+            const bool stays = start.size > few && ++large % 16 != 0;  // what needed a large window is likely to again
+            start = {start.at + next, done.size(), stays ? start.size : few, window[next]};
         }
         symbols.swap(done);
     }
