@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 import tokenizer_parity as parity
@@ -1004,3 +1005,17 @@ def test_from_pretrained_reads_a_folder_and_says_what_it_lacks(tmp_path):
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(OSError, match="has no tokenizer"):
         Tokenizer.from_pretrained(str(tmp_path))
+
+
+def test_a_batch_may_be_an_array():
+    """Texts, pairs and pre-split words as numpy arrays, as the reference takes them."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1, "[UNK]": 2}, "[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+
+    def ids(batch, **options):
+        return [encoding.ids for encoding in tokenizer.encode_batch(batch, **options)]
+
+    assert ids(np.array(["a b", "b"])) == ids(["a b", "b"])
+    assert ids(np.array([["a", "b"], ["b", "a"]])) == ids([("a", "b"), ("b", "a")])
+    assert ids(np.array([["a", "b"], ["b", "a"]]), is_pretokenized=True) == ids([["a", "b"], ["b", "a"]])
+    assert ids([np.array(["a", "b"])], is_pretokenized=True) == [[0, 1]]

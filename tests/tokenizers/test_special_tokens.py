@@ -85,3 +85,18 @@ def test_special_tokens_are_the_references(name, loaded, folders):
             tokenizer = auto.from_pretrained(folders[name], **LOADED_WITH[loaded])
             states.append(state(tokenizer, outcome(operation, tokenizer, token_class)))
         assert states[0] == states[1], said
+
+
+def test_no_start_is_put_where_there_is_no_such_token(folder_of):
+    """add_bos_token=True without a bos_token stays False, and the texts stay as they are."""
+    tokenizer = AutoTokenizer.from_pretrained(folder_of("bert-real"), bos_token=None)
+    tokenizer.add_bos_token = True
+
+    assert tokenizer.add_bos_token is False
+
+
+def test_languages_of_an_earlier_call_are_taken_by_tokenizers_without_languages(folder_of):
+    tokenizer = AutoTokenizer.from_pretrained(folder_of("bert-real"))
+    batch = tokenizer.prepare_seq2seq_batch(["a text"], ["another"], src_lang="en_XX", return_tensors="np")
+
+    assert batch["labels"].tolist() == tokenizer(["another"])["input_ids"]

@@ -47,7 +47,12 @@ class EarlierNames(SpecialTokens):
         truncation: bool | str = True,
         **kwargs: Any,
     ) -> BatchEncoding:
-        """The call itself with `text_target`, by its earlier name: the targets' ids become `labels`."""
+        """The call itself with `text_target`, by its earlier name: the targets' ids become `labels`. `src_lang` and
+        `tgt_lang` are set where the tokenizer has languages."""
+        for side in ("src_lang", "tgt_lang"):
+            language = kwargs.pop(side, None)
+            if language is not None and hasattr(self, side):
+                setattr(self, side, language)
         return self(
             src_texts,
             text_target=tgt_texts,

@@ -19,7 +19,7 @@ def one_character(text: str) -> str:
         ValueError: it is longer or empty.
     """
     if len(text) != 1:
-        raise ValueError(f"expected one character; {text!r:.40} has {len(text)}.")
+        raise ValueError(f"expected a string of length 1; {text!r:.40} has {len(text)} characters.")
     return text
 
 

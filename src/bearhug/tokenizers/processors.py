@@ -198,7 +198,7 @@ def _piece(piece: str) -> Json:
         return {"Sequence": {"id": "B", "type_id": kind}}
     if sequence.isdecimal():
         return {"Sequence": {"id": "A", "type_id": int(sequence)}}
-    raise ValueError(f"the piece {piece!r} of the template is no sequence; they are $A and $B, $A:1 with a type id.")
+    raise ValueError(f"Cannot build Piece from {piece!r}: a sequence of a template is $A or $B, $A:1 with a type id.")
 
 
 def _written(pieces: list[Json]) -> str:

@@ -248,7 +248,7 @@ class Tokenizer:
         """
         if isinstance(input, str) or not hasattr(input, "__len__"):
             raise TypeError(f"encode_batch() takes a list of texts; this is a {type(input).__name__}. Write [text].")
-        texts, pairs = _apart(input, is_pretokenized)
+        texts, pairs = _apart(input.tolist() if hasattr(input, "tolist") else input, is_pretokenized)  # pyright: ignore[reportAttributeAccessIssue]
         encoded = self._encode(texts, pairs, is_pretokenized, add_special_tokens)
         if len(encoded) == len(texts):
             return [Encoding.of(encoded, row) for row in range(len(encoded))]
@@ -511,6 +511,7 @@ def _apart(input: Sequence[Any], is_pretokenized: bool) -> tuple[list[Any], list
         return list(input), None
     texts, pairs = [], []
     for i, one in enumerate(input):
+        one = one.tolist() if hasattr(one, "tolist") else one  # an array of words, or of two texts
         single = isinstance(one, str)
         if is_pretokenized:
             single = not single and all(isinstance(word, str) for word in _words(one, i))

@@ -784,7 +784,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
 
     @add_bos_token.setter
     def add_bos_token(self, value: bool) -> None:
-        object.__setattr__(self, "_add_bos_token", value)
+        object.__setattr__(self, "_add_bos_token", bool(value) and self._named["bos_token"] is not None)
         self.update_post_processor()
 
     @property
@@ -794,7 +794,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
 
     @add_eos_token.setter
     def add_eos_token(self, value: bool) -> None:
-        object.__setattr__(self, "_add_eos_token", value)
+        object.__setattr__(self, "_add_eos_token", bool(value) and self._named["eos_token"] is not None)
         self.update_post_processor()
 
     def update_post_processor(self) -> None:

@@ -373,7 +373,7 @@ def learn(core: Any, texts: Iterable, trainer: Trainer, length: int | None) -> N
     if trainer._trains != core.model.kind:
         right = KINDS[core.model.kind].__name__
         raise ValueError(
-            f"a {type(trainer).__name__} trains {trainer._trains} models, and this tokenizer has a {core.model.kind} "
+            f"{type(trainer).__name__} can only train a {trainer._trains}, and this tokenizer has a {core.model.kind} "
             f"model.\nUse trainers.{right}(...), or Tokenizer(models.{trainer._trains}())."
         )
     trainer._counted = retrain(core, texts, length=length, **trainer._learning())
