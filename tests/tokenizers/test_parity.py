@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bearhug.tokenizers import file, parity
 
-TEXTS = st.lists(st.text("aab-é漢 ", min_size=1, max_size=15), min_size=1, max_size=6)
+# Each language has a word: without one the reference's trainer runs for ever where ratios are given.
+TEXTS = st.lists(st.text("aab-é漢 ", min_size=1, max_size=15).filter(str.strip), min_size=1, max_size=6)
 DESCRIPTION = {"model": {"type": "BPE", "vocab": {}, "merges": []}, "pre_tokenizer": {"type": "WhitespaceSplit"}}
 OPTIONS = st.fixed_dictionaries(
     {"num_merges": st.integers(0, 12)},
