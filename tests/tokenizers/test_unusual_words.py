@@ -23,7 +23,7 @@ TEXTS += ["what's (some) other. Élan 日本", "a"]
 @pytest.mark.parametrize("name", list(WORD_BPES))
 def test_bpe_inside_of_words(name, tmp_path):
     if name == "BioGptTokenizer":
-        pytest.importorskip("sacremoses", reason="the class needs it")
+        pytest.importorskip("sacremoses", reason="sacremoses is not installed, which BioGptTokenizer needs")
     folder = WORD_BPES[name](tmp_path / "f")
     ours, theirs = tokenizer_class(name).from_pretrained(folder), find(name).from_pretrained(folder)
     assert_same(ours, theirs, TEXTS)

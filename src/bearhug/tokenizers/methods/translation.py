@@ -119,18 +119,16 @@ class Languages(PreTrainedTokenizerFast):
         **kwargs: Any,
     ) -> BatchEncoding:
         """The call itself, by its earlier name for texts and their translations."""
-        if src_lang is not None:
-            self.src_lang = src_lang
-        if tgt_lang is not None:
-            self.tgt_lang = tgt_lang
-        return self(
+        return super().prepare_seq2seq_batch(
             src_texts,
-            text_target=tgt_texts,
-            max_length=max_length,
-            max_target_length=max_target_length,
-            padding=padding,
-            return_tensors=return_tensors,
-            truncation=truncation,
+            tgt_texts,
+            max_length,
+            max_target_length,
+            padding,
+            return_tensors,
+            truncation,
+            src_lang=src_lang,
+            tgt_lang=tgt_lang,
             **kwargs,
         )
 
