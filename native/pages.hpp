@@ -1,7 +1,6 @@
 // Tables that are read all over: in large pages, so that the processor need not look up where each of them lies.
 #pragma once
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <utility>
 #include <vector>
@@ -24,15 +23,15 @@ struct LargePages {
     T* allocate(std::size_t count) {
         const std::size_t bytes = count * sizeof(T);
         if (bytes < page) return static_cast<T*>(::operator new(bytes));
-        void* const memory = std::aligned_alloc(page, (bytes + page - 1) / page * page);
-        if (memory == nullptr) throw std::bad_alloc();
+        void* const memory = ::operator new((bytes + page - 1) / page * page, std::align_val_t{page});
 #ifdef MADV_HUGEPAGE
         madvise(memory, bytes / page * page, MADV_HUGEPAGE);
 #endif
         return static_cast<T*>(memory);
     }
     void deallocate(T* memory, std::size_t count) {
-        count * sizeof(T) < page ? ::operator delete(memory) : std::free(memory);
+        if (count * sizeof(T) < page) return ::operator delete(memory);
+        ::operator delete(memory, std::align_val_t{page});
     }
     // What has no value of its own to begin with is not written to: whoever makes room fills it, in his own thread.
     template <class Item>

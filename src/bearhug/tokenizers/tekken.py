@@ -20,7 +20,6 @@ FIRST = (
     "<unk> <s> </s> [INST] [/INST] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CALLS] "
     "[IMG] <pad> [IMG_BREAK] [IMG_END] [PREFIX] [MIDDLE] [SUFFIX] [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [TOOL_CONTENT]"
 ).split()
-NAMED = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
 
 def is_tekken(path: str | os.PathLike) -> bool:
@@ -72,9 +71,3 @@ def _description(content: Any) -> Json:
     made["model"]["vocab"] |= {token: id for id, token in enumerate(special)}
     trimmed = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
     return made | {"post_processor": trimmed}
-
-
-def named_tokens(made: Json) -> dict[str, str]:
-    """bos_token and so on, as far as the file has them."""
-    have = {token["content"] for token in made["added_tokens"]}
-    return {name: token for name, token in NAMED.items() if token in have}

@@ -99,9 +99,6 @@ def _tipsv2(options: Json, vocab: Any) -> Json:
     }
 
 
-PROTEIN = "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - | <mask>".split()
-
-
 def _esmc(options: Json, vocab: Any) -> Json:
     model = bpe(unk_token=text(options["unk_token"]))
     return {"model": model, "normalizer": None, "pre_tokenizer": None, "decoder": None}

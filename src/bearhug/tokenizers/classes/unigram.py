@@ -33,10 +33,6 @@ def _scheme(options: Json) -> str:
     return "always" if options.get("add_prefix_space", True) else "never"
 
 
-def _decoder(scheme: str) -> Json:
-    return metaspace(scheme)
-
-
 def _words(unk_id: int | Callable[[Json, Any], int], use_charsmap: bool = True) -> Callable[[Json, Any], Json]:
     """Words, each behind a U+2581: T5's parts, and XLM-RoBERTa's."""
 
