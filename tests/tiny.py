@@ -9,7 +9,10 @@ from typing import Any
 
 import torch
 
-VOCABULARY = 99
+from bearhug.models import recipes
+from tiny_configs import CONFIGS
+from tiny_configs.sizes import VOCABULARY
+
 TASKS = {  # our task: the reference's Auto class
     "base": "AutoModel",
     "causal-lm": "AutoModelForCausalLM",
@@ -18,45 +21,6 @@ TASKS = {  # our task: the reference's Auto class
     "token-classification": "AutoModelForTokenClassification",
     "question-answering": "AutoModelForQuestionAnswering",
 }
-_WIDE = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-_SMALL = {"vocab_size": VOCABULARY, "initializer_range": 0.3}
-_ENCODER = {**_SMALL, **_WIDE, "max_position_embeddings": 40}
-_DECODER = {
-    **_SMALL,
-    **_WIDE,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 32,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
-_GPT2 = {**_SMALL, "n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 97, "eos_token_id": 98}
-# name: (model_type, the config's values); the first of a model_type is its plain one
-CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "gpt2": ("gpt2", _GPT2),
-    "gpt2-scaled": ("gpt2", {**_GPT2, "n_inner": 40, "scale_attn_by_inverse_layer_idx": True, "pad_token_id": 0,
-                             "activation_function": "relu"}),
-    "llama": ("llama", _DECODER),
-    "llama-tied": ("llama", {**_DECODER, "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True,
-                             "head_dim": 12, "pad_token_id": 0, "rope_theta": 500.0}),
-    "mistral": ("mistral", {**_DECODER, "sliding_window": 4}),
-    "mistral-full": ("mistral", {**_DECODER, "sliding_window": None, "head_dim": 16, "pad_token_id": 0}),
-    "qwen2": ("qwen2", {**_DECODER, "tie_word_embeddings": True}),
-    "qwen2-window": ("qwen2", {**_DECODER, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1,
-                               "pad_token_id": 0}),
-    "qwen3": ("qwen3", {**_DECODER, "head_dim": 16}),
-    "qwen3-window": ("qwen3", {**_DECODER, "head_dim": 8, "attention_bias": True, "use_sliding_window": True,
-                               "sliding_window": 4, "max_window_layers": 1, "pad_token_id": 0}),
-    "bert": ("bert", _ENCODER),
-    "bert-untied": ("bert", {**_ENCODER, "tie_word_embeddings": False, "hidden_act": "gelu_new", "type_vocab_size": 3,
-                             "layer_norm_eps": 1e-5}),
-    "roberta": ("roberta", {**_ENCODER, "type_vocab_size": 1}),
-    "roberta-pad": ("roberta", {**_ENCODER, "pad_token_id": 3, "type_vocab_size": 2, "hidden_act": "relu"}),
-    "distilbert": ("distilbert", {**_SMALL, "dim": 32, "hidden_dim": 48, "n_layers": 2, "n_heads": 4,
-                                  "max_position_embeddings": 40}),
-    "distilbert-relu": ("distilbert", {**_SMALL, "dim": 24, "hidden_dim": 20, "n_layers": 3, "n_heads": 2,
-                                       "max_position_embeddings": 40, "activation": "relu",
-                                       "tie_word_embeddings": False}),
-}  # fmt: skip
 ROPES: dict[str, dict[str, Any]] = {  # every scaling of rotary positions, for a model trained on 32 positions
     "linear": {"rope_type": "linear", "factor": 3.0},
     "dynamic": {"rope_type": "dynamic", "factor": 2.0},
@@ -68,15 +32,18 @@ ROPES: dict[str, dict[str, Any]] = {  # every scaling of rotary positions, for a
     "llama3": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                "original_max_position_embeddings": 16},
 }  # fmt: skip
-_ENCODERS = ("bert", "roberta", "distilbert")
 RECIPES = list(CONFIGS)
-CAUSAL = [name for name, (kind, _) in CONFIGS.items() if kind not in _ENCODERS]
+CAUSAL = [
+    name
+    for name in RECIPES
+    if "causal-lm" in recipes.find(CONFIGS[name][0]).heads and "masked-lm" not in recipes.find(CONFIGS[name][0]).heads
+]
 
 
 def tasks(recipe: str) -> list[str]:
-    """The heads that a recipe's architecture has."""
-    encoder = CONFIGS[recipe][0] in _ENCODERS
-    return [task for task in TASKS if task != ("causal-lm" if encoder else "masked-lm")]
+    """The heads that a recipe's architecture has, as the reference loads them without further words."""
+    heads = recipes.find(CONFIGS[recipe][0]).heads
+    return [task for task in TASKS if task == "base" or (task in heads and (task != "causal-lm" or recipe in CAUSAL))]
 
 
 PAIRS = [(recipe, task) for recipe in RECIPES for task in tasks(recipe)]  # every recipe with every head

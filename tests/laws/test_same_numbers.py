@@ -5,15 +5,10 @@ import torch
 
 import bearhug
 import tiny
+from tiny_configs import DROPOUT
 
 pytestmark = pytest.mark.reference
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
-DROPOUT = {
-    "gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
-    "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
-    "roberta": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
-    "distilbert": ("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"),
-}
 
 
 def pair(recipe, task, folder, **values):

@@ -7,10 +7,11 @@ import torch
 
 from bearhug import GPT2Config
 from bearhug.models.attention import ATTEND, EVERYTHING, sight
+from bearhug.models.config import Kind
 from bearhug.models.recipes import find
 
 CAUSAL = find("gpt2").config(GPT2Config(n_embd=16, n_head=2))
-WINDOW = replace(CAUSAL, sliding_window=3)
+WINDOW = replace(CAUSAL, kinds={"sliding_attention": Kind(window=3)})
 ENCODER = replace(CAUSAL, causal=False)
 CPU = torch.device("cpu")
 

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from bearhug import GPT2Config, GPT2LMHeadModel
-from bearhug.models.cache import BLOCK, KVCache
+from bearhug.models.cache import BLOCK, KVCache, LayerCache
 
 
 def filled(length=3, capacity=8, rows=2):
     """A cache of two layers with random tokens, and those tokens."""
     torch.manual_seed(0)
-    cache = KVCache(2, None if capacity is None else (rows, 2, capacity, 4))
+    shape = (rows, 2, capacity, 4)
+    cache = KVCache(2 if capacity is None else [LayerCache(torch.empty(shape), torch.empty(shape)) for _ in range(2)])
     tokens = [(torch.randn(rows, 2, length, 4), torch.randn(rows, 2, length, 4)) for _ in range(2)]
     for layer, (k, v) in zip(cache, tokens, strict=False):
         layer.append(k, v)

@@ -25,16 +25,18 @@ class Sight(NamedTuple):
     mask: Tensor | None = None  # (B or 1, 1, T or 1, S): True where a token may look, or numbers added to the scores
     causal: bool = False  # only itself and what stands before it (T == S)
     last: int = 0  # only this many at the end; 0: all
+    real: Tensor | None = None  # (B, S): False for padding, for mixers that read a text in order; None: all are real
 
 
 EVERYTHING = Sight()
+LOOKING = ("attention",)  # mixers of transformer.MIXERS that ask which tokens are in sight
 
 
 def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
-    """The sight of the layers of one kind.
+    """The sight of the layers of one kind. Those with another mixer than attention get the real tokens, and no mask.
 
     Args:
-        kind: "full_attention" or "sliding_attention".
+        kind: a key of `config.kinds`.
         real: (B, S), True for real tokens and False for padding; None: all are real.
         start: how many of the S tokens are in the cache.
         new: T.
@@ -42,8 +44,10 @@ def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, 
     A window is measured over real tokens, so that padding within a row makes no difference. A token that sees nothing
     (padding) gets zeros from `sdpa` and `eager`, never NaN.
     """
+    if config.kind(kind).mixer not in LOOKING:
+        return EVERYTHING if real is None else Sight(real=real)
     total = start + new
-    window = config.sliding_window if kind == "sliding_attention" else None
+    window = config.kind(kind).window
     if window is not None and window >= total:
         window = None
     if real is None:
@@ -63,6 +67,20 @@ def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, 
     if real is not None:
         mask = mask & real[:, None, :]  # (B, T, S)
     return Sight(mask[:, None])  # (B or 1, 1, T, S)
+
+
+def biased(sight: Sight, bias: Tensor, new: int) -> Sight:
+    """The same sight, with numbers (B or 1, H, T, S) that are added to the scores of what is seen."""
+    mask = sight.mask
+    if sight.causal and new > 1:
+        mask = torch.ones(new, bias.shape[-1], dtype=torch.bool, device=bias.device).tril()[None, None]
+    if sight.last:
+        bias = bias[..., -sight.last :]
+    if mask is None:
+        return Sight(bias, last=sight.last)
+    if mask.dtype != torch.bool:
+        return Sight(bias + mask)
+    return Sight(bias.masked_fill(~mask, torch.finfo(bias.dtype).min))
 
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, None]:
@@ -151,6 +169,13 @@ class Attention(nn.Module):
             self.scale /= layer + 1
         self.dropout = config.attention_dropout
         self.attend = sdpa
+
+    def new_cache(self, batch: int, length: int, like: Tensor) -> LayerCache:
+        """An empty cache with room for `length` tokens of `batch` rows, on the device and of the dtype of `like`."""
+        if not length:
+            return LayerCache()  # waits for its first tensors, and keeps those
+        shape = (batch, self.groups, length, self.head_dim)
+        return LayerCache(like.new_empty(shape), like.new_empty(shape))
 
     def forward(
         self,

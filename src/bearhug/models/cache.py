@@ -68,24 +68,13 @@ class KVCache:
     """Keys and values of every layer. `cache[i]` is layer i's; `length` tokens are held.
 
     Args:
-        layers: how many layers.
-        shape: (B, G, capacity, K) to allocate at once; None waits for the first tensors and keeps those.
+        layers: each layer's own, or how many layers; then each waits for its first tensors and keeps those.
     """
 
     __slots__ = ("bare", "layers", "length")
 
-    def __init__(
-        self,
-        layers: int,
-        shape: tuple[int, int, int, int] | None = None,
-        *,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ):
-        def empty() -> Tensor | None:
-            return None if shape is None else torch.empty(shape, dtype=dtype, device=device)
-
-        self.layers = [LayerCache(empty(), empty()) for _ in range(layers)]
+    def __init__(self, layers: int | list[LayerCache]):
+        self.layers = [LayerCache() for _ in range(layers)] if isinstance(layers, int) else layers
         self.length = 0
         self.bare: Any = None  # the model's computation for one token at a time, made at the prompt (bare.py)
 

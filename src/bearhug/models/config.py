@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,20 @@ from bearhug._lib.files import replacing
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What the layers of one kind have of their own; what is left open is the model's."""
+
+    window: int | None = None  # a token looks at this many, itself the last of them; None: at all
+    turned: bool = True  # rotary positions turn its queries and keys
+    rope: Mapping[str, Any] | None = None  # by these parameters instead of `Config.rope`
+    mixer: str = "attention"  # transformer.MIXERS: how tokens learn of one another
+    mlp: str | None = None  # mlp.MLPS, instead of `Config.mlp`
+
+
+FULL = "full_attention"  # the kind of all layers where a config names none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +55,7 @@ class Config:
     type_vocab_size: int = 0
     padding_index: int | None = None  # a row of the table of words that is never trained
     embed_norm: bool = False
+    embed_scale: float = 1.0  # the words' vectors are multiplied by it
     # layers
     causal: bool
     block: str = "pre_norm"  # transformer.BLOCKS
@@ -55,8 +70,11 @@ class Config:
     qk_norm: bool = False
     attention_scale: float | None = None  # None: head_dim ** -0.5
     scale_by_layer: bool = False  # and divided by the layer's number
-    layer_types: tuple[str, ...] = ()  # "full_attention" or "sliding_attention" for each layer; (): all full
-    sliding_window: int | None = None
+    layer_types: tuple[str, ...] = ()  # each layer's kind, a key of `kinds`; (): all are "full_attention"
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    residual_scale: float = 1.0  # what a branch adds is multiplied by it
+    logit_scale: float = 1.0  # scores over the vocabulary are multiplied by it
+    logit_softcap: float | None = None  # and squeezed by tanh to below this
     # training
     embed_dropout: float = 0.0
     residual_dropout: float = 0.0  # on what attention adds
@@ -67,8 +85,12 @@ class Config:
     tie_word_embeddings: bool = False
 
     def layer_type(self, layer: int) -> str:
-        """What layer number `layer` looks at."""
-        return self.layer_types[layer] if self.layer_types else "full_attention"
+        """The name of a layer's kind."""
+        return self.layer_types[layer] if self.layer_types else FULL
+
+    def kind(self, name: str) -> Kind:
+        """What the layers of this kind have of their own."""
+        return self.kinds.get(name) or Kind()
 
 
 # What every config has, with the reference's defaults; a config.json leaves these out.

@@ -28,18 +28,19 @@ IGNORED = -100  # a label that counts for nothing
 class Output(nn.Module):
     """A head's parts: an extra layer with activation and norm where the recipe has one, dropout, the output matrix."""
 
-    def __init__(self, head: Head, hf: PretrainedConfig, config: Config, size: int):
+    def __init__(self, head: Head, hf: PretrainedConfig, config: Config, size: int | None = None):
         super().__init__()
         width = config.hidden_size
         self.dense = nn.Linear(width, width) if head.dense else None
         self.activation = part(ACTIVATIONS, _activation(head, config), "activation")
         self.norm = part(NORMS, config.norm, "norm")(width, config.norm_eps) if head.norm else None
-        self.out = nn.Linear(width, size, bias=head.bias)
+        self.out = nn.Linear(width, config.vocab_size if size is None else size, bias=head.bias)
+        self.scale, self.cap = (config.logit_scale, config.logit_softcap) if size is None else (1.0, None)
         rate = head.dropout(hf)
         self.drop_first, self.drop_last = rate * head.drop_first, rate * head.drop_last
 
     def forward(self, x: Tensor) -> Tensor:
-        """X (..., D) -> (..., size)."""
+        """X (..., D) -> (..., size), or over the vocabulary where no size was given."""
         if self.dense is not None:
             if self.training and self.drop_first:
                 x = F.dropout(x, self.drop_first)
@@ -48,7 +49,10 @@ class Output(nn.Module):
                 x = self.norm(x)
         if self.training and self.drop_last:
             x = F.dropout(x, self.drop_last)
-        return self.out(x)
+        x = self.out(x)
+        if self.scale != 1.0:
+            x = x * self.scale
+        return x if self.cap is None else torch.tanh(x / self.cap) * self.cap
 
 
 def _activation(head: Head, config: Config) -> str:
@@ -98,7 +102,7 @@ class CausalLM(PreTrainedModel):
                 f"{type(self).__name__} would see the tokens that it is to predict: its config has is_decoder=False.\n"
                 "Load it with is_decoder=True, or as AutoModelForMaskedLM."
             )
-        return Output(head, self.config, self.model.config, self.model.config.vocab_size)
+        return Output(head, self.config, self.model.config)
 
     def answer(
         self,
@@ -139,7 +143,7 @@ class MaskedLM(PreTrainedModel):
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> V."""
         assert head is not None
-        return Output(head, self.config, self.model.config, self.model.config.vocab_size)
+        return Output(head, self.config, self.model.config)
 
     def answer(
         self,

@@ -1,8 +1,8 @@
 """Where a token stands: learned positions, added to its embedding, and rotary ones, turned into queries and keys.
 
-B rows, T new tokens, D width, H heads, K head size. Each way is a module with two methods: `embed` changes the
-embeddings, `rotation` gives what attention does to queries and keys (None: nothing). Positions are
-counted from `start`, or come as a tensor (B, T) where rows differ.
+B rows, T new tokens, D width, H heads, K head size. Each way is a module with three methods: `embed` changes
+the embeddings, `rotation` gives what attention does to queries and keys (None: nothing), `bias` what is added to its
+scores (None: nothing). Positions are counted from `start`, or come as a tensor (B, T) where rows differ.
 """
 
 from __future__ import annotations
@@ -37,11 +37,34 @@ def counted(real: Tensor, start: int = 0, offset: int = 0) -> Tensor:
     return torch.where(real, places, after).clamp(min=0)[:, start:]
 
 
-class Learned(nn.Module):
-    """One trained vector for each position, added to the embeddings."""
+class Positions(nn.Module):
+    """No positions at all: what a way of telling them leaves as it is."""
 
     def __init__(self, config: Config):
         super().__init__()
+
+    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
+        """X (B, T, D), with what is added to the embeddings."""
+        return x
+
+    def rotation(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Rotate | None:
+        """What turns queries (B, H, T, K) and keys, of the dtype of `like`. real (B, S): True for real tokens."""
+        return None
+
+    def bias(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Tensor | None:
+        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`."""
+        return None
+
+
+class Learned(Positions):
+    """One trained vector for each position, added to the embeddings."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
         self.weight = nn.Parameter(torch.empty(config.max_position_embeddings, config.hidden_size))
         self.offset = config.position_offset
         self.padding_idx = config.position_offset - 1 if config.position_offset else None
@@ -65,12 +88,6 @@ class Learned(nn.Module):
         except IndexError:
             raise _too_long(int(positions.max()) + 1, limit) from None
 
-    def rotation(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Rotate | None:
-        """Nothing is turned."""
-        return None
-
 
 def _too_long(given: int, limit: int) -> ValueError:
     return ValueError(
@@ -79,24 +96,21 @@ def _too_long(given: int, limit: int) -> ValueError:
     )
 
 
-class Rotary(nn.Module):
+class Rotary(Positions):
     """Queries and keys are turned by angles that grow with the position (Su et al. 2021, arXiv:2104.09864).
 
     The cosines and sines are computed once, in float32, and looked up. Where the scaling depends on a text's length
     (dynamic, longrope), each row follows its own length, not the batch's longest.
     """
 
-    def __init__(self, config: Config):
-        super().__init__()
-        assert config.rope is not None
-        self.rope, self.head_dim, self.limit = dict(config.rope), config.head_dim, config.max_position_embeddings
+    def __init__(self, config: Config, rope: Mapping[str, Any] | None = None):
+        super().__init__(config)
+        rope = config.rope if rope is None else rope
+        assert rope is not None
+        self.rope, self.head_dim, self.limit = dict(rope), config.head_dim, config.max_position_embeddings
         self.scaling = part(SCALINGS, self.rope["rope_type"], "rope_type")
         self.by_length = self.rope["rope_type"] in ("dynamic", "longrope")
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
-
-    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
-        """Nothing is added."""
-        return x
 
     def rotation(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Rotate:
         """What turns queries (B, H, T, K) and keys of the dtype of `like`. real (B, S): True for real tokens."""
@@ -233,4 +247,4 @@ SCALINGS: dict[str, Callable[[Mapping[str, Any], int, int, int | None], tuple[Te
     "longrope": longrope,
     "yarn": yarn,
 }
-POSITIONS: dict[str, Callable[[Config], nn.Module]] = {"learned": Learned, "rotary": Rotary}
+POSITIONS: dict[str, Callable[[Config], Positions]] = {"learned": Learned, "none": Positions, "rotary": Rotary}

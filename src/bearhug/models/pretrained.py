@@ -200,9 +200,7 @@ class PreTrainedModel(nn.Module):
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache with room for `length` tokens of `batch` rows."""
-        config = self.model.config
-        shape = (batch, config.num_key_value_heads, length, config.head_dim)
-        return KVCache(config.num_hidden_layers, shape, dtype=self.dtype, device=self.device)
+        return self.model.new_cache(batch, length)
 
     @property
     def generation_config(self) -> Any:

@@ -13,13 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bearhug.models.attention import ATTEND, Attention, Sight, sight
+from bearhug.models.attention import ATTEND, Attention, Sight, biased, sight
 from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import MLPS, NORMS
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.parts import part
-from bearhug.models.positions import POSITIONS, Rotate, counted
+from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
+
+MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {"attention": Attention}
 
 
 class Block(nn.Module):
@@ -29,14 +31,18 @@ class Block(nn.Module):
         super().__init__()
         norm = part(NORMS, config.norm, "norm")
         self.attention_norm = norm(config.hidden_size, config.norm_eps)
-        self.attention = Attention(config, layer)
+        kind = config.kind(config.layer_type(layer))
+        self.attention = part(MIXERS, kind.mixer, "mixer")(config, layer)
         self.mlp_norm = norm(config.hidden_size, config.norm_eps)
-        self.mlp = part(MLPS, config.mlp, "mlp")(config)
+        self.mlp = part(MLPS, kind.mlp or config.mlp, "mlp")(config)
         self.attention_drop, self.mlp_drop = config.residual_dropout, config.mlp_dropout
+        self.scale = config.residual_scale
 
     def drop(self, x: Tensor, rate: float) -> Tensor:
-        """Dropout on what a branch adds, in training."""
-        return F.dropout(x, rate) if self.training and rate else x
+        """What a branch adds: scaled, and with dropout in training."""
+        if self.training and rate:
+            x = F.dropout(x, rate)
+        return x if self.scale == 1.0 else x * self.scale
 
 
 class PreNorm(Block):
@@ -80,6 +86,7 @@ class Transformer(nn.Module):
         self.config = config
         norm = part(NORMS, config.norm, "norm")
         self.embed_tokens = table(config.vocab_size, config.hidden_size, config.padding_index)
+        self.embed_scale = config.embed_scale
         self.positions = part(POSITIONS, config.positions, "positions")(config)
         self.embed_types = table(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
         self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
@@ -88,6 +95,8 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList([block(config, layer) for layer in range(config.num_hidden_layers)])
         self.norm = norm(config.hidden_size, config.norm_eps) if config.final_norm else None
         self.kinds = [config.layer_type(layer) for layer in range(config.num_hidden_layers)]
+        self.rotaries = {name: Rotary(config, kind.rope) for name, kind in config.kinds.items() if kind.rope}
+        self.straight = {name for name, kind in config.kinds.items() if not kind.turned}
         self.checkpointing: dict[str, Any] | None = None  # arguments of torch's checkpoint, where it is on
 
     def forward(
@@ -107,31 +116,38 @@ class Transformer(nn.Module):
         new, device = x.shape[1], x.device
         cache = past_key_values
         if cache is None and use_cache and self.causal:
-            cache = KVCache(len(self.layers))
+            cache = self.new_cache(0, 0)
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
         offset = self.config.position_offset
         positions = None if real is None else counted(real, start, offset)  # (B, T)
         if position_ids is not None:  # given as rows of the table
             positions = position_ids - offset if offset else position_ids
-        x = self.positions.embed(self._typed(x, token_type_ids), start, positions)  # type: ignore[operator]
+        if self.embed_scale != 1.0:
+            x = x * torch.tensor(self.embed_scale, dtype=x.dtype, device=x.device)
+        x = self.positions.embed(self._typed(x, token_type_ids), start, positions)
         if self.embed_norm is not None:
             x = self.embed_norm(x)
         if self.training and self.config.embed_dropout:
             x = F.dropout(x, self.config.embed_dropout)
-        rotate = self.positions.rotation(start, new, positions, real, x)  # type: ignore[operator]
-        sights = {
-            kind: sight(self.config, kind, real, start, new, device) if extra is None else extra
-            for kind in dict.fromkeys(self.kinds)
-        }
+        place = (start, new, positions, real, x)
+        bias = self.positions.bias(*place)
+        rotate, turns, sights = self.positions.rotation(*place), {}, {}
+        for kind in dict.fromkeys(self.kinds):
+            turns[kind] = self.rotaries[kind].rotation(*place) if kind in self.rotaries else rotate
+            if kind in self.straight:
+                turns[kind] = None
+            sights[kind] = sight(self.config, kind, real, start, new, device) if extra is None else extra
+            if bias is not None:
+                sights[kind] = biased(sights[kind], bias, new)
         states: list[Tensor] | None = [x] if output_hidden_states else None
         seen: list[Tensor] | None = [] if output_attentions else None
         for number, layer in enumerate(self.layers):
-            held = None if cache is None else cache.layers[number]
+            held, kind = None if cache is None else cache.layers[number], self.kinds[number]
             if self.checkpointing is not None and self.training:
-                x = checkpoint(layer, x, rotate, sights[self.kinds[number]], None, seen, **self.checkpointing)
+                x = checkpoint(layer, x, turns[kind], sights[kind], None, seen, **self.checkpointing)
             else:
-                x = layer(x, rotate, sights[self.kinds[number]], held, seen)
+                x = layer(x, turns[kind], sights[kind], held, seen)
             if states is not None:
                 states.append(x)
         if cache is not None:
@@ -146,6 +162,11 @@ class Transformer(nn.Module):
             hidden_states=tuple(states) if states is not None else None,
             attentions=tuple(seen) if seen is not None else None,
         )
+
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        """An empty cache with room for `length` tokens of `batch` rows."""
+        like = self.embed_tokens.weight
+        return KVCache([layer.attention.new_cache(batch, length, like) for layer in self.layers])  # type: ignore[union-attr]
 
     def _typed(self, x: Tensor, token_type_ids: Tensor | None) -> Tensor:
         """Add the vectors of the token types, where the architecture has them."""

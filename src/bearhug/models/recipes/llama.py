@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bearhug.models.config import Config, PretrainedConfig
+from bearhug.models.config import Config, Kind, PretrainedConfig
 from bearhug.models.recipe import Head, Recipe
 
 
@@ -22,21 +22,26 @@ def config(hf: PretrainedConfig) -> Config:
     )  # fmt: skip
 
 
+def windows(window: int | None) -> dict[str, Kind]:
+    """The kinds of layers that look at everything, and at a window."""
+    return {"full_attention": Kind(), "sliding_attention": Kind(window=window)}
+
+
 def mistral(hf: PretrainedConfig) -> Config:
     """Mistral (arXiv:2310.06825): every layer looks at a window."""
-    kinds = ("sliding_attention",) * hf.num_hidden_layers if hf.sliding_window else ()
-    return replace(config(hf), layer_types=kinds, sliding_window=hf.sliding_window)
+    layers = ("sliding_attention",) * hf.num_hidden_layers
+    return replace(config(hf), layer_types=layers, kinds=windows(hf.sliding_window))
 
 
 def qwen2(hf: PretrainedConfig) -> Config:
     """Qwen2 (arXiv:2407.10671): biases on q, k and v; some layers may look at a window."""
-    kinds = {"layer_types": tuple(hf.layer_types), "sliding_window": hf.sliding_window}
+    kinds = {"layer_types": tuple(hf.layer_types), "kinds": windows(hf.sliding_window)}
     return replace(config(hf), qkv_bias=True, output_bias=False, **kinds)
 
 
 def qwen3(hf: PretrainedConfig) -> Config:
     """Qwen3 (arXiv:2505.09388): norms on queries and keys."""
-    kinds = {"layer_types": tuple(hf.layer_types), "sliding_window": hf.sliding_window}
+    kinds = {"layer_types": tuple(hf.layer_types), "kinds": windows(hf.sliding_window)}
     return replace(config(hf), qk_norm=True, **kinds)
 
 
