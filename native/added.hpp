@@ -12,6 +12,7 @@
 
 #include "model.hpp"
 #include "normalizer.hpp"
+#include "shared.hpp"
 #include "trie.hpp"
 
 namespace bearhug {
@@ -33,21 +34,6 @@ struct AddedToken {
         if (unsaid.normalized) normalized = !special;
     }
     bool operator==(const AddedToken&) const = default;
-};
-
-// A value that copies share, until one of them changes its own.
-template <class T>
-class Shared {
- public:
-    const T& operator*() const { return *value_; }
-    const T* operator->() const { return value_.get(); }
-    T& own() {
-        if (value_.use_count() > 1) value_ = std::make_shared<T>(*value_);
-        return *value_;
-    }
-
- private:
-    std::shared_ptr<T> value_ = std::make_shared<T>();
 };
 
 class AddedVocabulary {

@@ -23,17 +23,12 @@ struct Merge {
     std::uint32_t rank = no_id, id = no_id;
 };
 
-// A merge as the file has it.
-struct Made {
-    std::uint32_t left, right, whole;
-};
-
 // (left id, right id) -> the merge of the two.
 class MergeTable {
  public:
     void reserve(std::size_t merges) {
         const std::size_t cells = std::bit_ceil(merges * 2 + 16);
-        cells_.assign(cells, {});
+        cells_ = ZeroedTable<Cell>(cells);
         shift_ = std::countl_zero(cells) + 1;
         known_.assign(cells / 8 + 1, 0);
     }
@@ -42,15 +37,16 @@ class MergeTable {
         const std::uint64_t hash = hash_of(left, right);
         known_[hash >> (shift_ - 3) >> 6] |= std::uint64_t{1} << (hash >> (shift_ - 3) & 63);
         Cell& cell = cells_[find(hash, left, right)];
-        const bool is_new = cell.merge.rank == no_id;
-        cell = {left, right, merge};
+        const bool is_new = !cell.holds();
+        cell = {left, right, ~merge.rank, merge.id};
         return is_new;
     }
     Merge get(std::uint32_t left, std::uint32_t right) const {
         const std::uint64_t hash = hash_of(left, right);
         // Most pairs have no merge: a few bits, which stay in the processor's cache, say so.
         if (!(known_[hash >> (shift_ - 3) >> 6] >> (hash >> (shift_ - 3) & 63) & 1)) return {};
-        return cells_[find(hash, left, right)].merge;
+        const Cell& cell = cells_[find(hash, left, right)];
+        return {~cell.not_rank, cell.id};
     }
 
     void prefetch(std::uint32_t left, std::uint32_t right) const {
@@ -59,8 +55,9 @@ class MergeTable {
 
  private:
     struct Cell {
-        std::uint32_t left = no_id, right = no_id;
-        Merge merge;
+        std::uint32_t left, right;
+        std::uint32_t not_rank, id;  // the rank's bits turned over, so that there is none in a new cell
+        bool holds() const { return not_rank != 0; }
     };
     static std::uint64_t hash_of(std::uint32_t left, std::uint32_t right) {
         const std::uint64_t hash = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
@@ -68,11 +65,11 @@ class MergeTable {
     }
     std::size_t find(std::uint64_t hash, std::uint32_t left, std::uint32_t right) const {
         std::size_t at = hash >> shift_;
-        while (cells_[at].merge.rank != no_id && (cells_[at].left != left || cells_[at].right != right))
+        while (cells_[at].holds() && (cells_[at].left != left || cells_[at].right != right))
             at = (at + 1) & (cells_.size() - 1);
         return at;
     }
-    PagedVector<Cell> cells_;
+    ZeroedTable<Cell> cells_;
     std::vector<std::uint64_t> known_;  // eight bits a cell
     int shift_ = 0;
 };
@@ -146,9 +143,10 @@ struct BpeWorkspace : Workspace {
 
 class Bpe : public Model {
  public:
-    Bpe(Vocabulary given, const Merges& merges, BpeSettings settings) : settings_(std::move(settings)) {
+    Bpe(Vocabulary given, Shared<MadeMerges> merges, BpeSettings settings)
+        : settings_(std::move(settings)), made_(std::move(merges)) {
         vocabulary = std::move(given);
-        read_merges(merges);
+        make_table();
         if (settings_.unk_token) unk_id_ = vocabulary.find(*settings_.unk_token);
         for (int byte = 0; byte < 256; ++byte) {
             char code[8];
@@ -179,9 +177,9 @@ class Bpe : public Model {
 
     std::vector<std::pair<std::string, std::string>> merges() const override {
         std::vector<std::pair<std::string, std::string>> out;
-        out.reserve(made_.size());
-        for (std::uint32_t rank = 0; rank < made_.size(); ++rank)
-            if (const auto& [left, right, whole] = made_[rank]; !repeats_ || table_.get(left, right).rank == rank)
+        out.reserve(made_->size());
+        for (std::uint32_t rank = 0; rank < made_->size(); ++rank)
+            if (const auto& [left, right, whole] = (*made_)[rank]; !repeats_ || table_.get(left, right).rank == rank)
                 out.emplace_back(vocabulary.token(left), vocabulary.token(right));
         return out;
     }
@@ -350,8 +348,8 @@ class Bpe : public Model {
         starts(unk_id_);
         Order order;
         std::vector<std::uint32_t> early;  // merges of parts that do not exist yet
-        for (std::uint32_t rank = 0; rank < made_.size(); ++rank) {
-            const Made& merge = made_[rank];
+        for (std::uint32_t rank = 0; rank < made_->size(); ++rank) {
+            const Made& merge = (*made_)[rank];
             if (last[merge.left].rank >= rank || last[merge.right].rank >= rank) {
                 early.push_back(rank);
             } else if (last[merge.whole].rank == never && !is_crossed(merge, last)) {
@@ -360,7 +358,7 @@ class Bpe : public Model {
         }
         // Such a merge could only be made when both parts exist; by then the whole must have been made another way.
         order.builds_up = std::ranges::all_of(early, [&](std::uint32_t rank) {
-            const Made& merge = made_[rank];
+            const Made& merge = (*made_)[rank];
             const auto possible = std::max(last[merge.left].rank, last[merge.right].rank);
             return possible == never || last[merge.whole].rank < possible;
         });
@@ -404,7 +402,7 @@ class Bpe : public Model {
             }
         const std::size_t first = out.ids.size();
         bool known = true;
-        if (bytes && !byte_pairs_.empty() && piece.size() <= few && made_.size() < Few::most_merges) {
+        if (bytes && !byte_pairs_.empty() && piece.size() <= few && made_->size() < Few::most_merges) {
             merge_few_bytes(piece, out);
         } else {
             known = read(piece, bytes, work);
@@ -417,70 +415,15 @@ class Bpe : public Model {
         return known;
     }
 
-    void read_merges(const Merges& merges) {
-        table_.reserve(merges.size());
-        if (merges.empty()) return;
-        made_.resize(merges.size());
-        const std::size_t prefix =
-            settings_.continuing_subword_prefix ? settings_.continuing_subword_prefix->size() : 0;
-        std::string joined;
-        auto known = [&](std::uint32_t id, std::string_view token, std::size_t rank) {
-            if (id == no_id)
-                throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model needs the token '" +
-                                            std::string(token) +
-                                            "', which its vocabulary does not have; the vocabulary and the merges must "
-                                            "come from the same tokenizer.");
-            return id;
-        };
-        if (vocabulary.size() == 0) known(no_id, merges[0].first, 0);
-        // Each merge is worked on five times, with others in between, while what it needs comes from memory.
-        constexpr std::size_t steps = 8, first = steps, second = 2 * steps, third = 3 * steps, fourth = 4 * steps;
-        Vocabulary::Search lefts[fourth], rights[fourth];
-        Made ready[fourth];
-        std::uint32_t guess = 0;  // files name merges in the order of the tokens that they make
-        for (std::size_t i = 0; i < merges.size() + fourth; ++i) {
-            if (i >= fourth) {
-                const std::size_t rank = i - fourth;
-                const Made& made = ready[rank % fourth];
-                repeats_ |= !table_.set(made.left, made.right, {static_cast<std::uint32_t>(rank), made.whole});
-                made_[rank] = made;
-            }
-            if (i >= third && i - third < merges.size()) {
-                const std::size_t rank = i - third;
-                const auto [left, right] = merges[rank];
-                Made& made = ready[rank % fourth];
-                if (right.size() < prefix)
-                    throw std::invalid_argument("merge " + std::to_string(rank) + " of the BPE model, '" +
-                                                std::string(left) + " " + std::string(right) +
-                                                "', is shorter than continuing_subword_prefix '" +
-                                                *settings_.continuing_subword_prefix + "'.");
-                made.left = known(lefts[rank % fourth].finish(vocabulary), left, rank);
-                made.right = known(rights[rank % fourth].finish(vocabulary), right, rank);
-                const auto rest = right.substr(prefix);
-                if (vocabulary.is(guess, left, rest)) {
-                    made.whole = guess;
-                } else if (vocabulary.is(guess + 1, left, rest)) {
-                    made.whole = guess + 1;
-                } else {
-                    joined.assign(left);
-                    joined += rest;
-                    made.whole = known(vocabulary.find(joined), joined, rank);
-                }
-                guess = made.whole;
-                table_.prefetch(made.left, made.right);
-            }
-            if (i >= second && i - second < merges.size()) {
-                lefts[(i - second) % fourth].fetch_text(vocabulary);
-                rights[(i - second) % fourth].fetch_text(vocabulary);
-            }
-            if (i >= first && i - first < merges.size()) {
-                lefts[(i - first) % fourth].fetch_entry(vocabulary);
-                rights[(i - first) % fourth].fetch_entry(vocabulary);
-            }
-            if (i < merges.size()) {
-                lefts[i % fourth].start(vocabulary, merges[i].first);
-                rights[i % fourth].start(vocabulary, merges[i].second);
-            }
+    void make_table() {
+        const auto& made = *made_;
+        table_.reserve(made.size());
+        constexpr std::size_t ahead = 16;
+        for (std::size_t i = 0; i < std::min(ahead, made.size()); ++i) table_.prefetch(made[i].left, made[i].right);
+        for (std::size_t rank = 0; rank < made.size(); ++rank) {
+            if (rank + ahead < made.size()) table_.prefetch(made[rank + ahead].left, made[rank + ahead].right);
+            const auto [left, right, whole] = made[rank];
+            repeats_ |= !table_.set(left, right, {static_cast<std::uint32_t>(rank), whole});
         }
     }
 
@@ -649,7 +592,7 @@ class Bpe : public Model {
     // from a token before them, and must find that token again. That is enough where merges build up (see Order).
     void merge_many(BpeWorkspace& work) const {
         auto& symbols = work.symbols;
-        if (symbols.size() <= few && made_.size() < Few::most_merges) {
+        if (symbols.size() <= few && made_->size() < Few::most_merges) {
             Few all;
             all.read(symbols.data(), symbols.size(), table_);
             all.merge(table_);
@@ -659,7 +602,7 @@ class Bpe : public Model {
         }
         constexpr std::size_t worth_an_order = 512;
         if ((symbols.size() < worth_an_order && !has_order_) || !order().builds_up ||
-            made_.size() >= Few::most_merges)
+            made_->size() >= Few::most_merges)
             return merge_by_heap(symbols, work);
         auto& window = work.window;
         auto& done = work.done;
@@ -791,7 +734,7 @@ class Bpe : public Model {
 
     BpeSettings settings_;
     MergeTable table_;
-    PagedVector<Made> made_;  // by rank
+    Shared<MadeMerges> made_;  // by rank
     bool repeats_ = false;    // a pair comes twice among them
     mutable std::once_flag order_made_;
     mutable Order order_;
@@ -807,7 +750,7 @@ class Bpe : public Model {
 
 }  // namespace
 
-std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, const Merges& merges, BpeSettings settings) {
+std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, Shared<MadeMerges> merges, BpeSettings settings) {
     if (settings.dropout && !(*settings.dropout >= 0 && *settings.dropout <= 1))
         throw std::invalid_argument("dropout is " + std::to_string(*settings.dropout) +
                                     "; it is a chance, from 0 to 1.");

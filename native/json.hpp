@@ -31,6 +31,7 @@ class JsonReader {
     // A string that is UTF-8; a view of the text, where it is spelled as it is.
     bool string(std::string_view& out) { return string_as_it_is(out) && unicode::is_valid(out); }
     bool string_as_it_is(std::string_view& out);  // UTF-8 or not
+    void back_to(const JsonReader& before) { p_ = before.p_; }
     std::size_t left() const { return static_cast<std::size_t>(end_ - p_); }
     // A whole number below 2147483648.
     bool number(std::uint32_t& out);
@@ -60,7 +61,12 @@ class JsonReader {
 
  private:
     void skip_space() {
-        if (p_ == end_ || static_cast<unsigned char>(*p_) <= ' ') skip_long_space();
+        if (p_ == end_ || static_cast<unsigned char>(*p_) > ' ') return;
+        if (*p_ == ' ' && p_ + 1 < end_ && static_cast<unsigned char>(p_[1]) > ' ') {
+            ++p_;
+        } else {
+            skip_long_space();
+        }
     }
     void skip_long_space();
     const char* find_special(const char* p) const;  // a quote, a backslash or a control character

@@ -11,6 +11,7 @@
 
 #include "cache.hpp"
 #include "draft.hpp"
+#include "merges.hpp"
 #include "tokens.hpp"
 #include "vocabulary.hpp"
 
@@ -60,11 +61,9 @@ struct BpeSettings {
     std::optional<std::string> unk_token, continuing_subword_prefix, end_of_word_suffix;
     bool fuse_unk = false, byte_fallback = false, ignore_merges = false;
 };
-using Merges = PagedVector<std::pair<std::string_view, std::string_view>>;
 
-// Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). Throws std::invalid_argument where a merge names an
-// unknown token.
-std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, const Merges& merges, BpeSettings settings);
+// Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), of merges by rank.
+std::shared_ptr<Model> make_bpe(Vocabulary vocabulary, Shared<MadeMerges> merges, BpeSettings settings);
 
 // Longest match first (Schuster and Nakajima 2012; Devlin et al. 2019).
 std::shared_ptr<Model> make_wordpiece(Vocabulary vocabulary, std::string unk_token, std::string prefix,

@@ -6,20 +6,18 @@ namespace bearhug {
 namespace {
 
 bool read(JsonReader& json, Vocabulary& out) {
-    PagedVector<std::pair<std::string_view, std::uint32_t>> words;
-    words.reserve(json.left() / 16);  // room, not memory, until it is written to
-    const bool read = json.object([&](std::string_view word) {
+    out.make_room(json.left() / 16, json.left() / 2);
+    return json.object([&](std::string_view word) {
         std::uint32_t id = 0;
         if (!json.number(id)) return false;
-        words.emplace_back(word, id);
+        out.put(word, id);
         return true;
-    });
-    return read && out.add_all(words);
+    }) && out.finish();
 }
 
-bool read(JsonReader& json, Merges& out) {
-    out.reserve(json.left() / 24);
-    // Whether they are UTF-8 is seen when the vocabulary is found to have them.
+// Calls add with each pair of texts. Whether they are UTF-8 is seen when the vocabulary is found to have them.
+template <class Add>
+bool read_pairs(JsonReader& json, Add add) {
     return json.array([&] {
         std::string_view left, right;
         if (json.peek() == '"') {
@@ -32,7 +30,25 @@ bool read(JsonReader& json, Merges& out) {
                    !json.take(']')) {
             return false;
         }
-        out.emplace_back(left, right);
+        return add(left, right);
+    });
+}
+
+bool read(JsonReader& json, const std::optional<Vocabulary>& vocabulary, std::string_view file, FileMerges& out) {
+    const JsonReader again = json;
+    if (vocabulary) {
+        auto& made = out.made.emplace().own();
+        made.reserve(json.left() / 16);
+        MergeReader reader(*vocabulary, 0, file, made);
+        const bool is_read =
+            read_pairs(json, [&](std::string_view left, std::string_view right) { return reader.add(left, right); });
+        if (is_read && reader.finish()) return true;
+        out.made.reset();
+        json.back_to(again);
+    }
+    out.texts.reserve(json.left() / 16);
+    return read_pairs(json, [&](std::string_view left, std::string_view right) {
+        out.texts.emplace_back(left, right);
         return true;
     });
 }
@@ -92,13 +108,14 @@ std::optional<TokenizerFile> read_tokenizer_file(std::string_view text) {
             if (part == "vocab" && json.peek() == '{')
                 return take_out(!out.vocabulary, "{}", [&] { return read(json, out.vocabulary.emplace()); });
             if (part == "merges" && json.peek() == '[')
-                return take_out(!out.merges, "[]", [&] { return read(json, out.merges.emplace().pairs); });
+                return take_out(!out.merges, "[]",
+                                [&] { return read(json, out.vocabulary, text, out.merges.emplace()); });
             return json.skip();
         });
     });
     if (!read_all || !json.is_at_end()) return std::nullopt;
     out.rest.append(done, text.data() + text.size());
-    if (out.merges) out.merges->own = std::move(own);
+    if (out.merges && !out.merges->made) out.merges->own = std::move(own);
     return out;
 }
 
@@ -110,8 +127,8 @@ std::optional<Vocabulary> read_vocabulary(std::string_view text) {
     return out;
 }
 
-std::optional<MergeTexts> read_merges(std::string_view text) {
-    MergeTexts out;
+std::optional<FileMerges> read_merges(std::string_view text) {
+    FileMerges out;
     while (!text.empty()) {
         auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -121,7 +138,7 @@ std::optional<MergeTexts> read_merges(std::string_view text) {
         if (space == line.npos || line.find(' ', space + 1) != line.npos || line.find('\r') != line.npos ||
             !unicode::is_valid(line))
             return std::nullopt;
-        out.pairs.emplace_back(line.substr(0, space), line.substr(space + 1));
+        out.texts.emplace_back(line.substr(0, space), line.substr(space + 1));
     }
     return out;
 }

@@ -13,22 +13,24 @@
 
 namespace bearhug {
 
-// Merges as pairs of texts: views of the file, or of strings kept here.
-struct MergeTexts {
-    Merges pairs;
+// Merges of a file.
+struct FileMerges {
+    std::optional<Shared<MadeMerges>> made;  // of a vocabulary that was read before, if it has all their tokens
+    Merges texts;                            // otherwise: views of the file, or of strings kept here
     std::deque<std::string> own;
+    std::size_t size() const { return made ? (*made)->size() : texts.size(); }
 };
 
 struct TokenizerFile {
     std::string rest;  // the file, with an empty object or list where something was taken out
     std::optional<Vocabulary> vocabulary;
-    std::optional<MergeTexts> merges;
+    std::optional<FileMerges> merges;
     std::optional<std::vector<std::pair<std::uint32_t, AddedToken>>> added;
 };
 
 // All three give nothing for what is not plain (see json.hpp). Views of `text` stay in what they give.
 std::optional<TokenizerFile> read_tokenizer_file(std::string_view text);
 std::optional<Vocabulary> read_vocabulary(std::string_view json);  // {"token": id, ...}
-std::optional<MergeTexts> read_merges(std::string_view lines);     // merges.txt
+std::optional<FileMerges> read_merges(std::string_view lines);     // merges.txt
 
 }  // namespace bearhug

@@ -2,82 +2,82 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace bearhug {
 
+void Vocabulary::make_room(std::size_t tokens, std::size_t bytes) {
+    auto& tables = tables_.own();
+    tables.block.reserve(bytes + slack);
+    tables.entries.reserve(tokens);
+}
+
 void Vocabulary::reserve(std::size_t tokens, std::size_t bytes) {
-    block_.reserve(bytes);
-    entries_.reserve(tokens);
-    by_id_.reserve(tokens);
-    grow(std::bit_ceil(tokens * 2 + 16));
+    make_room(tokens, bytes);
+    tables_.own().by_id.reserve(tokens);
+    index(tables_.own(), std::bit_ceil(tokens * 3 / 2 + 16));
 }
 
-void Vocabulary::grow(std::size_t slots) {
-    if (slots <= slots_.size()) return;
-    slots_.assign(slots, {});
-    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-        const auto hash = hash_bytes(text(entries_[i]));
-        slots_[slot_of(text(entries_[i]), hash)] = {i, mark_of(hash)};
-    }
-}
-
-void Vocabulary::add(std::string_view token, std::uint32_t id) {
-    if ((entries_.size() + 1) * 2 > slots_.size()) grow(std::max<std::size_t>(64, slots_.size() * 2));
-    const auto hash = hash_bytes(token);
-    Slot& slot = slots_[slot_of(token, hash)];
-    if (slot.entry == no_id) {
-        slot = {static_cast<std::uint32_t>(entries_.size()), mark_of(hash)};
-        entries_.push_back({block_.size(), static_cast<std::uint32_t>(token.size()), id});
-        block_ += token;
-    } else {
-        entries_[slot.entry].id = id;
-    }
-    set_entry_of(id, slot.entry);
-}
-
-bool Vocabulary::add_all(const PagedVector<std::pair<std::string_view, std::uint32_t>>& tokens) {
-    std::size_t bytes = 0;
-    for (const auto& [token, id] : tokens) bytes += token.size();
-    reserve(tokens.size(), bytes);
+// Finds places for all tokens in a table of so many. False where one of them comes twice.
+bool Vocabulary::index(Tables& tables, std::size_t slots) {
+    if (slots <= tables.slots.size()) return true;
+    tables.slots = ZeroedTable<Slot>(slots);
     constexpr std::size_t ahead = 16;
     Search searches[ahead];
-    for (std::size_t i = 0; i < tokens.size() + ahead; ++i) {
-        if (i >= ahead) {
-            const auto& [token, id] = tokens[i - ahead];
-            const auto hash = searches[i % ahead].hash;
-            Slot& slot = slots_[slot_of(token, hash)];
-            if (slot.entry != no_id) return false;
-            slot = {static_cast<std::uint32_t>(entries_.size()), mark_of(hash)};
-            entries_.push_back({block_.size(), static_cast<std::uint32_t>(token.size()), id});
-            block_ += token;
-            set_entry_of(id, slot.entry);
+    const std::size_t count = tables.entries.size();
+    for (std::size_t i = 0; i < count + ahead; ++i) {
+        Search& search = searches[i % ahead];
+        if (i >= ahead && i - ahead < count) {
+            const Entry& entry = tables.entries[i - ahead];
+            Slot& slot = tables.slots[tables.find(search.token_, search.key_, search.hash_)];
+            if (slot.key != 0) return false;
+            slot = {search.key_, entry.id, static_cast<std::uint32_t>(i - ahead)};
         }
-        if (i < tokens.size()) searches[i % ahead].start(*this, tokens[i].first);
+        if (i < count) {
+            search = Search::in_room(tables.text(tables.entries[i]));
+            __builtin_prefetch(&tables.slot(search.hash_));
+        }
     }
     return true;
 }
 
-void Vocabulary::set_entry_of(std::uint32_t id, std::uint32_t entry) {
-    id_limit_ = std::max(id_limit_, id + 1);
-    if (id >= by_id_.size()) {
-        if (id >= entries_.size() * 4 + 65536) {
-            by_far_id_[id] = entry;
+void Vocabulary::put(Tables& tables, std::string_view token, std::uint32_t id) {
+    auto& block = tables.block;
+    const std::size_t start = block.empty() ? 0 : block.size() - slack;
+    const auto entry = static_cast<std::uint32_t>(tables.entries.size());
+    block.resize(start + token.size() + slack);
+    if (!token.empty()) std::memcpy(block.data() + start, token.data(), token.size());
+    tables.entries.push_back({start, static_cast<std::uint32_t>(token.size()), id});
+    tables.set_entry_of(id, entry);
+}
+
+bool Vocabulary::finish() { return index(tables_.own(), std::bit_ceil(size() * 3 / 2 + 16)); }
+
+void Vocabulary::add(std::string_view token, std::uint32_t id) {
+    auto& tables = tables_.own();
+    if ((tables.entries.size() + 1) * 3 / 2 > tables.slots.size())
+        index(tables, std::max<std::size_t>(64, tables.slots.size() * 2));
+    const Search search(token);
+    Slot& slot = tables.slots[tables.find(token, search.key_, search.hash_)];
+    if (slot.key == 0) {
+        slot = {search.key_, id, static_cast<std::uint32_t>(tables.entries.size())};
+        put(tables, token, id);
+    } else {
+        slot.id = tables.entries[slot.entry].id = id;
+        tables.set_entry_of(id, slot.entry);
+    }
+}
+
+void Vocabulary::Tables::set_entry_of(std::uint32_t id, std::uint32_t entry) {
+    id_limit = std::max(id_limit, id + 1);
+    if (id >= by_id.size()) {
+        if (id >= entries.size() * 4 + 65536) {
+            by_far_id[id] = entry;
             return;
         }
-        by_id_.resize(id + 1, no_id);
+        by_id.resize(id + 1, no_id);
     }
-    by_id_[id] = entry;
-}
-
-std::uint32_t Vocabulary::find(std::string_view token) const {
-    if (slots_.empty()) return no_id;
-    const std::uint32_t entry = slots_[slot_of(token, hash_bytes(token))].entry;
-    return entry == no_id ? no_id : entries_[entry].id;
-}
-
-std::string_view Vocabulary::token(std::uint32_t id) const {
-    const auto index = entry_of(id);
-    return index == no_id ? std::string_view{} : text(entries_[index]);
+    by_id[id] = entry;
 }
 
 }  // namespace bearhug

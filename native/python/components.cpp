@@ -34,34 +34,6 @@ Vocabulary vocabulary(nb::handle words) {
     return out;
 }
 
-Merges read_merges(const Items& given) {
-    Merges out;
-    out.reserve(given.size());
-    auto problem = [&](std::size_t i) {
-        return std::invalid_argument("merge " + std::to_string(i) + " is " + nb::cast<std::string>(nb::repr(given[i])) +
-                                     "; a merge is a pair of tokens, ['a', 'b'] or 'a b'.");
-    };
-    for (std::size_t i = 0; i < given.size(); ++i) {
-        const nb::handle merge = given[i];
-        if (PyUnicode_Check(merge.ptr())) {
-            const auto text = utf8(merge);
-            const auto space = text.find(' ');
-            if (space == text.npos || text.find(' ', space + 1) != text.npos) throw problem(i);
-            out.emplace_back(text.substr(0, space), text.substr(space + 1));
-            continue;
-        }
-        const bool is_list = PyList_Check(merge.ptr());
-        if ((!is_list && !PyTuple_Check(merge.ptr())) || PySequence_Size(merge.ptr()) != 2) throw problem(i);
-        auto part = [&](Py_ssize_t at) {
-            const nb::handle item = is_list ? PyList_GetItem(merge.ptr(), at) : PyTuple_GetItem(merge.ptr(), at);
-            if (!PyUnicode_Check(item.ptr())) throw problem(i);
-            return utf8(item);
-        };
-        out.emplace_back(part(0), part(1));
-    }
-    return out;
-}
-
 std::vector<std::pair<std::string_view, double>> scored(const Items& given) {
     std::vector<std::pair<std::string_view, double>> out;
     out.reserve(given.size());
@@ -377,13 +349,9 @@ void bind_components(nb::module_& m) {
                                      fuse_unk,     byte_fallback,        ignore_merges};
                 if (dropout) settings.dropout = static_cast<float>(*dropout);
                 auto words = vocabulary(vocab);
-                if (nb::isinstance<PyMerges>(given)) {
-                    const auto& merges = nb::cast<const PyMerges&>(given).texts.pairs;
-                    return described<Model>(std::move(json), make_bpe(std::move(words), merges, std::move(settings)));
-                }
-                const Items items(given, "merges");
+                auto merges = merges_of(words, given, settings.continuing_subword_prefix.value_or(""));
                 return described<Model>(std::move(json),
-                                        make_bpe(std::move(words), read_merges(items), std::move(settings)));
+                                        make_bpe(std::move(words), std::move(merges), std::move(settings)));
             },
             "json"_a, "vocab"_a, "merges"_a, "dropout"_a.none(), "unk_token"_a.none(),
             "continuing_subword_prefix"_a.none(), "end_of_word_suffix"_a.none(), "fuse_unk"_a, "byte_fallback"_a,

@@ -13,13 +13,61 @@ nb::object read(nb::bytes file) {
     auto found = read_tokenizer_file(view(file));
     if (!found) return nb::none();
     nb::object vocab = nb::none(), merges = nb::none(), added = nb::none();
+    if (found->merges)
+        merges = nb::cast(PyMerges{file, std::move(*found->merges), found->vocabulary.value_or(Vocabulary())});
     if (found->vocabulary) vocab = nb::cast(std::move(*found->vocabulary));
-    if (found->merges) merges = nb::cast(PyMerges{file, std::move(*found->merges)});
     if (found->added) added = nb::cast(std::move(*found->added));
     return nb::make_tuple(nb::bytes(found->rest.data(), found->rest.size()), vocab, merges, added);
 }
 
+Merges texts_of(const Items& given) {
+    Merges out;
+    out.reserve(given.size());
+    auto problem = [&](std::size_t i) {
+        return std::invalid_argument("merge " + std::to_string(i) + " is " + nb::cast<std::string>(nb::repr(given[i])) +
+                                     "; a merge is a pair of tokens, ['a', 'b'] or 'a b'.");
+    };
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const nb::handle merge = given[i];
+        if (PyUnicode_Check(merge.ptr())) {
+            const auto text = utf8(merge);
+            const auto space = text.find(' ');
+            if (space == text.npos || text.find(' ', space + 1) != text.npos) throw problem(i);
+            out.emplace_back(text.substr(0, space), text.substr(space + 1));
+            continue;
+        }
+        const bool is_list = PyList_Check(merge.ptr());
+        if ((!is_list && !PyTuple_Check(merge.ptr())) || PySequence_Size(merge.ptr()) != 2) throw problem(i);
+        auto part = [&](Py_ssize_t at) {
+            const nb::handle item = is_list ? PyList_GetItem(merge.ptr(), at) : PyTuple_GetItem(merge.ptr(), at);
+            if (!PyUnicode_Check(item.ptr())) throw problem(i);
+            return utf8(item);
+        };
+        out.emplace_back(part(0), part(1));
+    }
+    return out;
+}
+
 }  // namespace
+
+Merges PyMerges::texts() const {
+    if (!merges.made) return merges.texts;
+    Merges out;
+    out.reserve(merges.size());
+    for (const auto& [left, right, whole] : **merges.made)
+        out.emplace_back(vocabulary.token(left), vocabulary.token(right));
+    return out;
+}
+
+Shared<MadeMerges> merges_of(const Vocabulary& vocabulary, nb::handle given, std::string_view prefix) {
+    if (nb::isinstance<PyMerges>(given)) {
+        const auto& read = nb::cast<const PyMerges&>(given);
+        if (read.merges.made && prefix.empty() && read.vocabulary.is_copy_of(vocabulary)) return *read.merges.made;
+        return find_merges(vocabulary, read.texts(), prefix);
+    }
+    const Items items(given, "merges");
+    return find_merges(vocabulary, texts_of(items), prefix);
+}
 
 void bind_tokenizer_file(nb::module_& m) {
     nb::class_<Vocabulary>(m, "Words", "token -> id, as a file holds them.")
@@ -30,11 +78,11 @@ void bind_tokenizer_file(nb::module_& m) {
             return out;
         });
     nb::class_<PyMerges>(m, "Merges", "Pairs of tokens, the first rank first, as a file holds them.")
-        .def("__len__", [](const PyMerges& self) { return self.texts.pairs.size(); })
+        .def("__len__", [](const PyMerges& self) { return self.merges.size(); })
         .def("to_list", [](const PyMerges& self) {
             const NoCollection quiet;
             nb::list out;
-            for (const auto& [left, right] : self.texts.pairs) out.append(nb::make_tuple(to_str(left), to_str(right)));
+            for (const auto& [left, right] : self.texts()) out.append(nb::make_tuple(to_str(left), to_str(right)));
             return out;
         });
     m.def("read_tokenizer_file", &read, "file"_a);
@@ -49,7 +97,7 @@ void bind_tokenizer_file(nb::module_& m) {
         "read_merge_lines",
         [](nb::bytes file) -> nb::object {
             auto found = read_merges(view(file));
-            return found ? nb::cast(PyMerges{file, std::move(*found)}) : nb::none();
+            return found ? nb::cast(PyMerges{file, std::move(*found), {}}) : nb::none();
         },
         "file"_a);
 }

@@ -384,3 +384,33 @@ def test_merge_lines_are_read_as_python_reads_them(tmp_path):
             line for line in path.read_text(encoding="utf-8").split("\n") if line and not line.startswith("#version")
         ]
         assert file.read_merges(path) == [tuple(line.split(" ")) for line in lines]
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+def test_tokens_of_every_length_are_found_and_merged(size):
+    """Short tokens are kept by their bytes, long ones by a hash: those that differ in the last byte are told apart."""
+    left, right, zero = "a" * size, "a" * (size - 1) + "b", "a" * size + "\0"
+    words = ["a", "b", "\0", *("a" * n for n in range(2, size + 1)), *([right] if size > 1 else []), zero]
+    pairs = [["a" * n, "a"] for n in range(1, size)] + ([["a" * (size - 1), "b"]] if size > 1 else [])
+    text = json.dumps(bpe(vocab={word: id for id, word in enumerate(words)}, merges=[*pairs, [left, "\0"]]))
+    core = file.loads(text)
+
+    assert [core.token_to_id(word) for word in words] == [*range(len(words))]
+    assert core.token_to_id("b" * size + "c") is None
+    assert core.model.merges() == [*map(tuple, pairs), (left, "\0")]
+    assert core.encode_ids(zero) == file.build(json.loads(text)).encode_ids(zero)
+
+
+def test_merges_mean_tokens_not_ids():
+    """Merges that were read beside one vocabulary serve another one, and stand before theirs or behind it."""
+    given = bpe(vocab={"a": 0, "b": 1, "ab": 2, '"': 3, 'ab"': 4}, merges=[["a", "b"], ["ab", '"']])
+    lean = file.lean(json.dumps(given).encode())
+    assert lean is not None
+    other = lean["model"] | {"vocab": {'ab"': 0, '"': 1, "ab": 2, "b": 3, "a": 4, "x": 5}}
+    turned = {"model": dict(reversed(given["model"].items()))}
+
+    assert file.build({"model": other}).encode_ids('abab"x') == [2, 0, 5]
+    assert file.build(lean).encode_ids('abab"') == file.loads(json.dumps(turned)).encode_ids('abab"') == [2, 4]
+    assert lean["model"]["merges"].to_list() == [("a", "b"), ("ab", '"')]
+    with pytest.raises(ValueError, match="merge 0 of the BPE model needs the token 'b'"):
+        file.build({"model": other | {"vocab": {"a": 0}}})
