@@ -737,12 +737,15 @@ std::uint32_t Parts::find(std::string_view token) const {
 }
 
 std::size_t Parts::size(bool with_added) const { return model->size() + (with_added ? added.outside(*model) : 0); }
+
+std::uint32_t Parts::id_limit() const {
+    return std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
+}
+
 void Parts::refuse(std::uint32_t id) const {
-    const auto limit =
-        std::max(model->vocabulary.id_limit(), added.tokens().empty() ? 0 : added.tokens().rbegin()->first + 1);
     throw std::invalid_argument("the id " + std::to_string(id) +
                                 " belongs to no token of this vocabulary, whose ids run from 0 to " +
-                                std::to_string(limit - 1) + "; decode ids that came from this tokenizer.");
+                                std::to_string(id_limit() - 1) + "; decode ids that came from this tokenizer.");
 }
 
 // The table is made when as much has been decoded as its making is worth. Null: not yet, or there is none.
@@ -752,10 +755,9 @@ const DecodingTable* Parts::decoding_table(std::size_t count) const {
     if (const auto* made = lazy.table.load(std::memory_order_acquire)) return made;
     if (lazy.decoded.fetch_add(count, std::memory_order_relaxed) + count < worth || lazy.no_table) return nullptr;
     const auto& all = added.tokens();
-    const auto limit = std::max(model->vocabulary.id_limit(), all.empty() ? 0 : all.rbegin()->first + 1);
     auto next = all.begin();
     auto made =
-        DecodingTable::make(decoder, limit, size(true), [&](std::uint32_t id) -> std::optional<DecodingTable::Known> {
+        DecodingTable::make(decoder, id_limit(), size(true), [&](std::uint32_t id) -> std::optional<DecodingTable::Known> {
             if (next != all.end() && next->first == id) {
                 const auto& token = (next++)->second;
                 const auto shown = added.shown(token, id);

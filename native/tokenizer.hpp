@@ -99,6 +99,7 @@ struct Parts {
     std::optional<std::string_view> token(std::uint32_t id) const;
     std::uint32_t find(std::string_view token) const;
     std::size_t size(bool with_added) const;
+    std::uint32_t id_limit() const;  // one more than the largest id
 
  private:
     const DecodingTable* decoding_table(std::size_t count) const;

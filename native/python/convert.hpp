@@ -100,6 +100,7 @@ bool is_left(std::string_view name);
 // What each file of this folder adds to the module.
 void bind_settings(nb::module_& m);
 void bind_encoded(nb::module_& m);
+void bind_row(nb::module_& m);
 void bind_components(nb::module_& m);
 void bind_tokenizer_file(nb::module_& m);
 void bind_tokenizer(nb::module_& m);

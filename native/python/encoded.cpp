@@ -54,25 +54,6 @@ nb::list run_list(const Encoded& data, std::size_t row, Field field, std::size_t
     return out;
 }
 
-nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
-    const Encoded& data = encoded.data;
-    if (is_tracked(field)) encoded.track();
-    const auto start = static_cast<std::size_t>(data.starts[row]);
-    const std::size_t count = static_cast<std::size_t>(data.starts[row + 1]) - start;
-    switch (field) {
-        case Field::ids:
-            return int_list(data.ids.data() + start, count);
-        case Field::word_ids:
-            return word_list(data.words.data() + start, count);
-        case Field::offsets:
-            return offset_list(data.offsets.data() + start, count);
-        case Field::byte_offsets:
-            return offset_list(encoded.byte_offsets().data() + start, count);
-        default:
-            return run_list(data, row, field, count);
-    }
-}
-
 nb::object rectangle(PyEncoded& encoded, Field field) {
     const Encoded& data = encoded.data;
     const std::size_t rows = data.rows();
@@ -172,25 +153,34 @@ void set_encoded_state(PyEncoded& self, nb::tuple state) {
     data.tracked = true;
 }
 
-nb::list token_list(PyEncoded& self, Py_ssize_t which) {
-    const std::size_t row = self.row(which);
-    self.track();
-    nb::list out;
-    for (auto i = static_cast<std::size_t>(self.data.starts[row]);
-         i < static_cast<std::size_t>(self.data.starts[row + 1]); ++i) {
-        const std::uint32_t id = self.data.ids[i];
-        if (const auto own = self.data.texts.find(i); own != self.data.texts.end()) {
-            out.append(to_str(own->second));
-        } else if (const auto name = self.names.find(id); name != self.names.end()) {
-            out.append(to_str(name->second));
-        } else {
-            out.append(to_str(self.parts ? self.parts->token(id).value_or("") : ""));
-        }
+}  // namespace
+
+nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
+    const Encoded& data = encoded.data;
+    if (is_tracked(field)) encoded.track();
+    const auto start = static_cast<std::size_t>(data.starts[row]);
+    const std::size_t count = static_cast<std::size_t>(data.starts[row + 1]) - start;
+    switch (field) {
+        case Field::ids:
+            return int_list(data.ids.data() + start, count);
+        case Field::word_ids:
+            return word_list(data.words.data() + start, count);
+        case Field::offsets:
+            return offset_list(data.offsets.data() + start, count);
+        case Field::byte_offsets:
+            return offset_list(encoded.byte_offsets().data() + start, count);
+        default:
+            return run_list(data, row, field, count);
     }
-    return out;
 }
 
-}  // namespace
+nb::list token_list(PyEncoded& encoded, std::size_t row) {
+    encoded.track();  // added tokens may look otherwise in the text
+    const auto start = static_cast<std::size_t>(encoded.data.starts[row]);
+    nb::list out = new_list(static_cast<std::size_t>(encoded.data.starts[row + 1]) - start);
+    for (std::size_t i = 0; i < out.size(); ++i) put(out, i, encoded.token(start + i));
+    return out;
+}
 
 nb::list int_list(const std::uint32_t* values, std::size_t count) {
     nb::list out = new_list(count);
@@ -269,7 +259,7 @@ void bind_encoded(nb::module_& m) {
                 return out;
             },
             "field"_a)
-        .def("tokens", &token_list, "row"_a)
+        .def("tokens", [](PyEncoded& self, Py_ssize_t row) { return token_list(self, self.row(row)); }, "row"_a)
         .def(
             "sequence_ranges",
             [](const PyEncoded& self, Py_ssize_t row) {

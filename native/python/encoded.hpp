@@ -1,6 +1,6 @@
 // A call's texts on their way in, and its rows of tokens on their way out.
 #pragma once
-#include "convert.hpp"
+#include "names.hpp"
 
 namespace bearhug::python {
 
@@ -62,12 +62,20 @@ struct PyEncoded {
     static inline nb::ft_mutex tracking;
     Encoded data;
     // Until offsets are asked for:
-    std::shared_ptr<const Parts> parts;
+    std::shared_ptr<const PyParts> parts;
     std::shared_ptr<Texts> texts;
     nb::object text;  // where it is only one: its Texts are made when they are needed
     Options options;
     bool has_byte_offsets = false;
     std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
+    // A new reference to the text of token i of all.
+    PyObject* token(std::size_t i) const {
+        if (!data.texts.empty())
+            if (const auto own = data.texts.find(i); own != data.texts.end()) return to_str(own->second).release().ptr();
+        if (parts) return parts->names.of(data.ids[i], *parts);
+        const auto name = names.find(data.ids[i]);
+        return to_str(name != names.end() ? std::string_view(name->second) : "").release().ptr();
+    }
 
     // Any number of threads may ask; the first one's answer stays, and arrays that look at it stay valid.
     void track() {
@@ -113,5 +121,9 @@ struct PyEncoded {
 };
 
 nb::list int_list(const std::uint32_t* values, std::size_t count);
+
+// The fields of a row as lists.
+nb::list row_list(PyEncoded& encoded, std::size_t row, Field field);
+nb::list token_list(PyEncoded& encoded, std::size_t row);
 
 }  // namespace bearhug::python

@@ -22,6 +22,7 @@ PyObject* new_pair(std::uint32_t start, std::uint32_t end) {
     if (pair == nullptr) throw nanobind::python_error();
     PyTuple_SET_ITEM(pair, 0, to_int(start));
     PyTuple_SET_ITEM(pair, 1, to_int(end));
+    PyObject_GC_UnTrack(pair);  // two ints are no garbage
     return pair;
 }
 

@@ -9,6 +9,7 @@ NB_MODULE(_native, m) {
     m.doc() = "The tokenizer's compiled core.";
     bind_settings(m);
     bind_encoded(m);
+    bind_row(m);
     bind_tokenizer_file(m);
     bind_components(m);
     bind_tokenizer(m);

@@ -30,7 +30,7 @@ constexpr std::size_t worth_unlocking = 2048;
 PyEncoded encode(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
     PyEncoded out;
     const auto bytes = utf8(text);
-    out.parts = self.parts;
+    out.parts = self.parts();
     out.text = std::move(text);
     out.options.add_special_tokens = add_special_tokens;
     out.options.split_special_tokens = split_special_tokens;
@@ -41,7 +41,7 @@ PyEncoded encode(const PyTokenizer& self, nb::str text, bool add_special_tokens,
 }
 
 nb::list encode_ids(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
-    const auto parts = self.parts;
+    const auto parts = self.parts();
     const auto bytes = utf8(text);
     Options options;
     options.add_special_tokens = add_special_tokens;
@@ -62,7 +62,7 @@ PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pai
                        bool with_byte_offsets) {
     PyEncoded out;
     offsets = offsets || with_byte_offsets;
-    out.parts = self.parts;
+    out.parts = self.parts();
     out.texts = std::make_shared<Texts>(texts, pairs, is_split_into_words);
     out.options = {add_special_tokens,    split_special_tokens, offsets, overflow,
                    std::move(truncation), std::move(padding),   threads};
@@ -85,24 +85,24 @@ void bind_tokenizer(nb::module_& m) {
             [](PyTokenizer* self, std::shared_ptr<Model> model, std::shared_ptr<Normalizer> normalizer,
                std::shared_ptr<PreTokenizer> pre_tokenizer, std::shared_ptr<PostProcessor> post_processor,
                std::shared_ptr<Decoder> decoder) {
-                auto parts = std::make_shared<Parts>();
+                auto parts = std::make_shared<PyParts>();
                 parts->model = std::move(model);
                 parts->normalizer = std::move(normalizer);
                 parts->pre_tokenizer = std::move(pre_tokenizer);
                 parts->post_processor = std::move(post_processor);
                 parts->decoder = std::move(decoder);
-                new (self) PyTokenizer{std::move(parts)};
+                new (self) PyTokenizer(std::move(parts));
             },
             "model"_a, nb::kw_only(), "normalizer"_a = nb::none(), "pre_tokenizer"_a = nb::none(),
             "post_processor"_a = nb::none(), "decoder"_a = nb::none())
         .def_prop_rw(
-            "model", [](const PyTokenizer& self) { return std::const_pointer_cast<Model>(self.parts->model); },
+            "model", [](const PyTokenizer& self) { return std::const_pointer_cast<Model>(self.parts()->model); },
             [](PyTokenizer& self, std::shared_ptr<Model> part) {
                 self.change([&](Parts& parts) { parts.model = part; });
             })
         .def_prop_rw(
             "normalizer",
-            [](const PyTokenizer& self) { return std::const_pointer_cast<Normalizer>(self.parts->normalizer); },
+            [](const PyTokenizer& self) { return std::const_pointer_cast<Normalizer>(self.parts()->normalizer); },
             [](PyTokenizer& self, std::shared_ptr<Normalizer> part) {
                 self.change([&](Parts& parts) {
                     parts.normalizer = part;
@@ -112,20 +112,20 @@ void bind_tokenizer(nb::module_& m) {
             nb::arg().none())
         .def_prop_rw(
             "pre_tokenizer",
-            [](const PyTokenizer& self) { return std::const_pointer_cast<PreTokenizer>(self.parts->pre_tokenizer); },
+            [](const PyTokenizer& self) { return std::const_pointer_cast<PreTokenizer>(self.parts()->pre_tokenizer); },
             [](PyTokenizer& self, std::shared_ptr<PreTokenizer> part) {
                 self.change([&](Parts& parts) { parts.pre_tokenizer = part; });
             },
             nb::arg().none())
         .def_prop_rw(
             "post_processor",
-            [](const PyTokenizer& self) { return std::const_pointer_cast<PostProcessor>(self.parts->post_processor); },
+            [](const PyTokenizer& self) { return std::const_pointer_cast<PostProcessor>(self.parts()->post_processor); },
             [](PyTokenizer& self, std::shared_ptr<PostProcessor> part) {
                 self.change([&](Parts& parts) { parts.post_processor = part; });
             },
             nb::arg().none())
         .def_prop_rw(
-            "decoder", [](const PyTokenizer& self) { return std::const_pointer_cast<Decoder>(self.parts->decoder); },
+            "decoder", [](const PyTokenizer& self) { return std::const_pointer_cast<Decoder>(self.parts()->decoder); },
             [](PyTokenizer& self, std::shared_ptr<Decoder> part) {
                 self.change([&](Parts& parts) { parts.decoder = part; });
             },
@@ -163,36 +163,39 @@ void bind_tokenizer(nb::module_& m) {
         .def("added_tokens",
              [](const PyTokenizer& self) {
                  nb::dict out;
-                 for (const auto& [id, token] : self.parts->added.tokens()) out[nb::int_(id)] = nb::cast(token);
+                 const auto parts = self.parts();
+                 for (const auto& [id, token] : parts->added.tokens()) out[nb::int_(id)] = nb::cast(token);
                  return out;
              })
         .def(
             "vocab",
             [](const PyTokenizer& self, bool with_added_tokens) {
                 nb::dict out;
-                self.parts->model->vocabulary.each(
+                const auto parts = self.parts();
+                parts->model->vocabulary.each(
                     [&](std::string_view token, std::uint32_t id) { out[to_str(token)] = nb::int_(id); });
                 if (with_added_tokens)
-                    for (const auto& [id, token] : self.parts->added.tokens())
+                    for (const auto& [id, token] : parts->added.tokens())
                         out[to_str(token.content)] = nb::int_(id);
                 return out;
             },
             "with_added_tokens"_a = true)
         .def(
             "vocab_size",
-            [](const PyTokenizer& self, bool with_added_tokens) { return self.parts->size(with_added_tokens); },
+            [](const PyTokenizer& self, bool with_added_tokens) { return self.parts()->size(with_added_tokens); },
             "with_added_tokens"_a = true)
         .def(
             "token_to_id",
             [](const PyTokenizer& self, nb::str token) -> std::optional<std::uint32_t> {
-                const std::uint32_t id = self.parts->find(utf8(token));
+                const std::uint32_t id = self.parts()->find(utf8(token));
                 return id == no_id ? std::nullopt : std::optional(id);
             },
             "token"_a)
         .def(
             "id_to_token",
             [](const PyTokenizer& self, nb::int_ id) -> nb::object {
-                const auto token = self.parts->token(to_id(id));
+                const auto parts = self.parts();
+                const auto token = parts->token(to_id(id));
                 return token ? nb::object(to_str(*token)) : nb::object(nb::none());
             },
             "id"_a)
@@ -205,7 +208,7 @@ void bind_tokenizer(nb::module_& m) {
                     if (!PyUnicode_Check(items[i].ptr()))
                         type_error("token " + std::to_string(i) + " is of the type " + class_name(items[i]) +
                                    "; expected str.");
-                    const std::uint32_t id = self.parts->find(utf8(items[i]));
+                    const std::uint32_t id = self.parts()->find(utf8(items[i]));
                     out.append(id == no_id ? nb::object(nb::none()) : nb::object(nb::int_(id)));
                 }
                 return out;
@@ -215,22 +218,22 @@ void bind_tokenizer(nb::module_& m) {
             "ids_to_tokens",
             [](const PyTokenizer& self, nb::object ids) {
                 nb::list out;
-                for (const auto id : to_ids(ids)) {
-                    const auto token = self.parts->token(id);
-                    out.append(token ? nb::object(to_str(*token)) : nb::object(nb::none()));
-                }
+                const auto parts = self.parts();
+                for (const auto id : to_ids(ids))
+                    out.append(parts->token(id) ? nb::steal<nb::object>(parts->names.of(id, *parts)) : nb::none());
                 return out;
             },
             "ids"_a)
         .def_prop_ro("unk_id",
                      [](const PyTokenizer& self) -> std::optional<std::uint32_t> {
-                         const std::uint32_t id = self.parts->model->unk_id();
+                         const std::uint32_t id = self.parts()->model->unk_id();
                          return id == no_id ? std::nullopt : std::optional(id);
                      })
         .def(
             "num_special_tokens_to_add",
             [](const PyTokenizer& self, bool is_pair) {
-                return self.parts->post_processor ? self.parts->post_processor->added[is_pair] : 0;
+                const auto parts = self.parts();
+                return parts->post_processor ? parts->post_processor->added[is_pair] : 0;
             },
             "is_pair"_a = false)
         .def("encode_batch", &encode_batch, "texts"_a, "pairs"_a = nb::none(), nb::kw_only(),
@@ -243,7 +246,7 @@ void bind_tokenizer(nb::module_& m) {
             "decode",
             [](const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces) {
                 const auto ids = to_ids(given);
-                auto text = self.parts->decode(ids.data(), ids.size(), skip_special_tokens);
+                auto text = self.parts()->decode(ids.data(), ids.size(), skip_special_tokens);
                 if (clean_up_spaces) clean_up(text);
                 return to_str_lossy(text);
             },
@@ -257,7 +260,7 @@ void bind_tokenizer(nb::module_& m) {
                 std::vector<std::string> texts(count);
                 {
                     const nb::gil_scoped_release unlocked;
-                    const auto parts = self.parts;
+                    const auto parts = self.parts();
                     in_threads(count, threads > 0 ? threads : threads_for(rows.ids.size() * 4),
                                [&](std::size_t i, std::size_t) {
                                    const std::size_t start = rows.starts[i];

@@ -1,25 +1,47 @@
 // The tokenizer as Python holds it.
 #pragma once
-#include "convert.hpp"
+#include "names.hpp"
 
 namespace bearhug::python {
 
 // A change makes new parts, so that encodings that are under way in other threads are not disturbed.
-struct PyTokenizer {
-    std::shared_ptr<const Parts> parts;
+class PyTokenizer {
+ public:
+    explicit PyTokenizer(std::shared_ptr<const PyParts> parts) : parts_(std::move(parts)) {}
+    PyTokenizer(const PyTokenizer& other) : parts_(other.parts()) {}
+    PyTokenizer& operator=(const PyTokenizer&) = delete;
 
+    std::shared_ptr<const PyParts> parts() const {
+        const nb::ft_lock_guard lock(mutex_);
+        return parts_;
+    }
+
+    // change(parts) may be called again, where another thread has changed the tokenizer meanwhile.
     template <class Change>
     auto change(Change change) {
-        auto changed = std::make_shared<Parts>(*parts);
-        if constexpr (std::is_void_v<decltype(change(*changed))>) {
-            change(*changed);
-            parts = std::move(changed);
-        } else {
-            auto result = change(*changed);
-            parts = std::move(changed);
-            return result;
+        for (;;) {
+            const auto before = parts();
+            const auto changed = std::make_shared<PyParts>(*before);
+            if constexpr (std::is_void_v<decltype(change(*changed))>) {
+                change(*changed);
+                if (replace(before, changed)) return;
+            } else {
+                auto result = change(*changed);
+                if (replace(before, changed)) return result;
+            }
         }
     }
+
+ private:
+    bool replace(const std::shared_ptr<const PyParts>& before, const std::shared_ptr<const PyParts>& changed) {
+        const nb::ft_lock_guard lock(mutex_);
+        if (parts_ != before) return false;
+        parts_ = changed;
+        return true;
+    }
+
+    mutable nb::ft_mutex mutex_;
+    std::shared_ptr<const PyParts> parts_;
 };
 
 }  // namespace bearhug::python

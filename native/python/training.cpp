@@ -55,8 +55,8 @@ void bind_training(nb::module_& m) {
                            "Words and how often each was seen: what the trainers read.")
         .def(
             "__init__",
-            [](WordCounts* self, std::optional<PyTokenizer> tokenizer, std::string folder, std::size_t max_bytes) {
-                new (self) WordCounts(tokenizer ? tokenizer->parts : nullptr, std::move(folder), max_bytes);
+            [](WordCounts* self, const PyTokenizer* tokenizer, std::string folder, std::size_t max_bytes) {
+                new (self) WordCounts(tokenizer ? std::shared_ptr<const Parts>(tokenizer->parts()) : nullptr, std::move(folder), max_bytes);
             },
             "tokenizer"_a = nb::none(), "folder"_a = "", "max_bytes"_a = 0)
         .def(

@@ -6,7 +6,7 @@ tokenizer.json and writes them back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -166,6 +166,63 @@ class Encoded:
 
     def select(self, rows: Sequence[int]) -> Encoded:
         """Some rows, in the given order."""
+
+class Row:
+    """A row of an Encoded, or, where `_mine` is set, lists of its own under the names of its attributes."""
+
+    _encoded: Encoded | None
+    _mine: dict[str, Any] | None
+    @property
+    def _row(self) -> int: ...
+    @classmethod
+    def of(cls, encoded: Encoded, row: int = 0, /) -> Self:
+        """A row of what the core encoded."""
+
+    @classmethod
+    def of_all(cls, encoded: Encoded, firsts: bool, /) -> list[Self]:
+        """All rows; firsts: without those that truncation cut off."""
+
+    @property
+    def ids(self) -> list[int]:
+        """The tokens' ids (T)."""
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens as the vocabulary writes them (T)."""
+
+    @property
+    def type_ids(self) -> list[int]:
+        """Which segment each token belongs to, as the model counts them (T)."""
+
+    @property
+    def attention_mask(self) -> list[int]:
+        """1 on tokens, 0 on padding (T)."""
+
+    @property
+    def special_tokens_mask(self) -> list[int]:
+        """1 on tokens that were added around the text (T)."""
+
+    @property
+    def offsets(self) -> list[tuple[int, int]]:
+        """Each token's first and last-but-one character in its text; (0, 0) on added tokens (T)."""
+
+    @property
+    def word_ids(self) -> list[int | None]:
+        """Which word each token is part of; None on added tokens (T)."""
+
+    @property
+    def words(self) -> list[int | None]:
+        """The same as `word_ids`."""
+
+    @property
+    def sequence_ids(self) -> list[int | None]:
+        """Which text of a pair each token comes from; None on added tokens (T)."""
+
+    @property
+    def overflowing(self) -> list[Self]:
+        """What truncation cut off this text, piece by piece."""
+
+    def __len__(self) -> int: ...
 
 class Words:
     """token -> id, as a file holds them: what a model is made from without a Python object a token."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bearhug._lib.errors import near
 from bearhug._lib.printing import facts
+from bearhug.tokenizers._native import Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class TokenSpan(NamedTuple):
     end: int
 
 
-class Encoding:
+class Encoding(Row):
     """The tokens of a text, or of two, and where they stand in it (`sequence`: 0 or 1 of a pair).
 
     The core's arrays are read when a field is asked for. A change (`pad`, `truncate`, ...) makes lists of its own.
@@ -62,19 +63,10 @@ class Encoding:
     [(0, 5), (6, 11)]
     """
 
-    _encoded: Encoded | None = None
-    _row = 0
-    _mine: dict[str, Any] | None = None  # once it is no longer a row of the core's
+    __slots__ = ()
 
     def __init__(self) -> None:
         self._mine = {name: [] for name in LISTS} | {"sequence_ranges": {}, "overflowing": []}
-
-    @classmethod
-    def of(cls, encoded: Encoded, row: int = 0) -> Encoding:
-        """A row of what the core encoded."""
-        self = cls.__new__(cls)
-        self._encoded, self._row = encoded, row
-        return self
 
     @classmethod
     def made(cls, **fields: list) -> Encoding:
@@ -93,17 +85,11 @@ class Encoding:
         }
         return self
 
-    def _read(self, field: Any) -> list:
-        if self._mine is not None:
-            return list(self._mine[field])
-        assert self._encoded is not None
-        return self._encoded.tokens(self._row) if field == "tokens" else self._encoded.row(self._row, field)
-
     @property
     def _own(self) -> dict[str, Any]:
         """The lists of an encoding that can be changed."""
         if self._mine is None:
-            fields: dict[str, Any] = {name: self._read(name) for name in LISTS}
+            fields: dict[str, Any] = {name: getattr(self, name) for name in LISTS}
             self._mine = fields | {"sequence_ranges": self._ranges, "overflowing": self.overflowing}
             self._encoded = None
         return self._mine
@@ -119,48 +105,8 @@ class Encoding:
     def _range(self, sequence: int) -> range:
         return range(*self._ranges.get(sequence, (0, len(self))))
 
-    @property
-    def ids(self) -> list[int]:
-        """The tokens' ids (T)."""
-        return self._read("ids")
-
-    @property
-    def tokens(self) -> list[str]:
-        """The tokens as the vocabulary writes them (T)."""
-        return self._read("tokens")
-
-    @property
-    def type_ids(self) -> list[int]:
-        """Which segment each token belongs to, as the model counts them (T)."""
-        return self._read("type_ids")
-
-    @property
-    def attention_mask(self) -> list[int]:
-        """1 on tokens, 0 on padding (T)."""
-        return self._read("attention_mask")
-
-    @property
-    def special_tokens_mask(self) -> list[int]:
-        """1 on tokens that were added around the text (T)."""
-        return self._read("special_tokens_mask")
-
-    @property
-    def offsets(self) -> list[tuple[int, int]]:
-        """Each token's first and last-but-one character in its text; (0, 0) on added tokens (T)."""
-        return self._read("offsets")
-
-    @property
-    def word_ids(self) -> list[int | None]:
-        """Which word each token is part of; None on added tokens (T)."""
-        return self._read("word_ids")
-
-    words = word_ids
-
-    @property
-    def sequence_ids(self) -> list[int | None]:
-        """Which text of a pair each token comes from; None on added tokens (T)."""
-        if self._mine is None and self._encoded is not None:
-            return self._encoded.row(self._row, "sequence_ids")
+    def _own_sequence_ids(self) -> list[int | None]:
+        """`sequence_ids` of lists of its own."""
         out: list[int | None] = [None] * len(self)
         for sequence in range(self.n_sequences):
             for i in self._range(sequence):
@@ -171,21 +117,6 @@ class Encoding:
     def n_sequences(self) -> int:
         """1, or 2 for a pair."""
         return len(self._ranges) or 1
-
-    @property
-    def overflowing(self) -> list[Encoding]:
-        """What truncation cut off this text, piece by piece."""
-        if self._mine is not None:
-            return list(self._mine["overflowing"])
-        assert self._encoded is not None
-        if len(self._encoded) == 1:
-            return []
-        samples = self._encoded.sample_mapping
-        sample, first = samples[self._row], self._row == 0 or samples[self._row - 1] != samples[self._row]
-        if not first:
-            return []
-        rows = range(self._row + 1, len(samples))
-        return [Encoding.of(self._encoded, row) for row in rows if samples[row] == sample]
 
     def token_to_sequence(self, token_index: int) -> int | None:
         """Which text a token comes from; None for an added one."""
@@ -357,13 +288,7 @@ class Encoding:
         return {"_mine": self._own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def __len__(self) -> int:
-        if self._mine is not None:
-            return len(self._mine["ids"])
-        assert self._encoded is not None
-        return self._encoded.length(self._row)
+        self._mine = state["_mine"]
 
     def __repr__(self) -> str:
         fields = "ids, type_ids, tokens, offsets, attention_mask, special_tokens_mask, overflowing"
@@ -568,7 +493,7 @@ class BatchEncoding(UserDict):
         """The rows, one `Encoding` each."""
         if self._encoded is None:
             return None
-        return [Encoding.of(self._whole, row) for row in self._rows()]
+        return Encoding.of_all(self._whole, self._encoded is not self._whole)
 
     def _rows(self) -> Sequence[int]:
         """Where the rows stand in the core's arrays, in which what truncation cut off stands behind each."""

@@ -249,11 +249,7 @@ class Tokenizer:
         if isinstance(input, str) or not hasattr(input, "__len__"):
             raise TypeError(f"encode_batch() takes a list of texts; this is a {type(input).__name__}. Write [text].")
         texts, pairs = _apart(input.tolist() if hasattr(input, "tolist") else input, is_pretokenized)  # pyright: ignore[reportAttributeAccessIssue]
-        encoded = self._encode(texts, pairs, is_pretokenized, add_special_tokens)
-        if len(encoded) == len(texts):
-            return [Encoding.of(encoded, row) for row in range(len(encoded))]
-        samples = encoded.sample_mapping.tolist()
-        return [Encoding.of(encoded, row) for row, of in enumerate(samples) if row == 0 or samples[row - 1] != of]
+        return Encoding.of_all(self._encode(texts, pairs, is_pretokenized, add_special_tokens), True)
 
     def encode_batch_fast(
         self, input: Sequence[Any], is_pretokenized: bool = False, add_special_tokens: bool = True

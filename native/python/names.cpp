@@ -1,0 +1,47 @@
+#include "names.hpp"
+
+#include <cstdlib>
+
+namespace bearhug::python {
+
+namespace {
+
+constexpr std::size_t most = std::size_t{1} << 20;  // ids beyond have their texts made anew
+
+}  // namespace
+
+Names::~Names() {
+    Place* const places = places_.load();
+    if (places == nullptr) return;
+    if (Py_IsInitialized()) {
+        const nb::gil_scoped_acquire locked;
+        for (std::size_t i = 0; i < count_.load(); ++i) Py_XDECREF(places[i].load());
+    }
+    std::free(places);
+}
+
+PyObject* Names::of(std::uint32_t id, const Parts& parts) const {
+    Place* places = places_.load(std::memory_order_acquire);
+    if (places == nullptr) {
+        const std::size_t count = std::min<std::size_t>(parts.id_limit(), most);
+        count_.store(count);  // the same, whichever thread is first
+        auto* const made = static_cast<Place*>(std::calloc(count + 1, sizeof(Place)));
+        if (made == nullptr) throw std::bad_alloc();
+        if (places_.compare_exchange_strong(places, made)) {
+            places = made;
+        } else {
+            std::free(made);
+        }
+    }
+    const bool has_place = id < count_.load(std::memory_order_relaxed);
+    if (has_place)
+        if (PyObject* const known = places[id].load(std::memory_order_acquire)) return Py_NewRef(known);
+    PyObject* made = to_str(parts.token(id).value_or("")).release().ptr();
+    if (!has_place) return made;
+    PyObject* other = nullptr;
+    if (places[id].compare_exchange_strong(other, made)) return Py_NewRef(made);
+    Py_DECREF(made);
+    return Py_NewRef(other);
+}
+
+}  // namespace bearhug::python
