@@ -219,6 +219,10 @@ class OfIds(SpecialTokens):
             n_sequences=1 if second is None else 2,
         )
 
+    def _fills(self) -> dict[str, Any]:
+        """What stands on padding in fields of the class's own."""
+        return {"token_type_ids": self.pad_token_type_id}
+
     def pad(
         self,
         encoded_inputs: Any,
@@ -261,6 +265,7 @@ class OfIds(SpecialTokens):
             multiple=pad_to_multiple_of,
             side=side,
             pad_id=pad_id,
+            fills=self._fills(),
             with_mask=return_attention_mask,
             kind=kind,
         )

@@ -21,6 +21,7 @@ def padded(
     multiple: int | None,
     side: str,
     pad_id: int,
+    fills: Mapping[str, Any],
     with_mask: bool,
     kind: str | None,
 ) -> BatchEncoding:
@@ -30,6 +31,7 @@ def padded(
         given: a list of dicts (rows) or a dict of lists or tensors.
         name: the field that says how long a row is ("input_ids").
         fill: "longest", "max_length" or "do_not_pad".
+        fills: what stands on padding in fields beyond those of FILL, or in place of them.
         kind: "pt" or "np": make tensors; None: as the values came.
 
     Raises:
@@ -60,7 +62,7 @@ def padded(
         if multiple:
             length = -(-length // multiple) * multiple
         lengths = [len(row) for row in rows]
-        fills = FILL | {name: pad_id}
+        fills = FILL | dict(fills) | {name: pad_id}
         for key in columns:
             if key in fills and not _is_matrix(columns[key][0]):
                 columns[key] = _filled(columns[key], lengths, length, fills[key], side, None if single else kind)

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from bearhug.tokenizers.classes.kind import Json, TokenizerClass
+from bearhug.tokenizers.classes.kind import Json, TokenizerClass, mask_takes_blank
 
 
 def _tokens(names: str, **more: Any) -> Json:
@@ -124,7 +124,7 @@ ALL = [
         _tokens(ROBERTA) | {"normalization": False},
         files=("vocab.txt", "bpe.codes"),
     ),
-    _class("BioGptTokenizer", "word_bpe:BioGpt", _tokens("unk=<unk> bos=<s> eos=</s> sep=</s> pad=<pad>"), files=BPE),
+    _class("BioGptTokenizer", "moses:BioGpt", _tokens("unk=<unk> bos=<s> eos=</s> sep=</s> pad=<pad>"), files=BPE),
     _class(
         "ProphetNetTokenizer",
         "wordpieces:ProphetNet",
@@ -147,5 +147,103 @@ ALL = [
         | {"word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece", "mecab_kwargs": None}
         | {"sudachi_kwargs": None, "jumanpp_kwargs": None},
         other_files={"words_file": "vocab.txt", "spm_file": "spiece.model"},
+    ),
+    _class(
+        "XLMTokenizer",
+        "moses:XLM",
+        _tokens("unk=<unk> bos=<s> sep=</s> pad=<pad> cls=</s> mask=<special1>")
+        | {"lang2id": None, "id2lang": None, "do_lowercase_and_remove_accent": True},
+        files=BPE,
+        prepare=_prepare("moses:xlm_tokens"),
+    ),
+    _class(
+        "FlaubertTokenizer",
+        "moses:Flaubert",
+        _tokens("unk=<unk> bos=<s> sep=</s> pad=<pad> cls=</s> mask=<special1>")
+        | {"do_lowercase": False, "lang2id": None, "id2lang": None},
+        files=BPE,
+        prepare=_prepare("moses:flaubert_tokens"),
+    ),
+    _class(
+        "FSMTTokenizer",
+        "moses:FSMT",
+        _tokens("unk=<unk> bos=<s> sep=</s> pad=<pad>") | {"langs": None, "do_lower_case": False},
+        files=("vocab-src.json", "merges.txt"),
+        other_files={"tgt_vocab_file": "vocab-tgt.json"},
+    ),
+    _class(
+        "MgpstrTokenizer",
+        "characters:Mgpstr",
+        _tokens("unk=[GO] bos=[GO] eos=[s] pad=[GO]"),
+        files=("vocab.json",),
+    ),
+    _class(
+        "MyT5Tokenizer",
+        "characters:MyT5",
+        _tokens("eos=</s> unk=<unk> pad=<pad>", extra_ids=125),
+        files=("byte_maps.json",),
+        prepare=_prepare("characters:byt5_tokens"),
+    ),
+    _class(
+        "ClvpTokenizer",
+        "voices:Clvp",
+        _tokens("unk=[UNK] bos=<|endoftext|> eos=[STOP] pad=[STOP]") | {"errors": "replace", "add_prefix_space": False},
+        files=BPE,
+    ),
+    _class(
+        "VitsTokenizer",
+        "voices:Vits",
+        _tokens("pad=<pad> unk=<unk>")
+        | {"language": None, "add_blank": True, "normalize": True, "phonemize": True, "is_uroman": False},
+        files=("vocab.json",),
+    ),
+    _class(
+        "Wav2Vec2PhonemeCTCTokenizer",
+        "voices:Wav2Vec2Phoneme",
+        _tokens("bos=<s> eos=</s> unk=<unk> pad=<pad>")
+        | {"phone_delimiter_token": " ", "word_delimiter_token": None, "do_phonemize": True}
+        | {"phonemizer_lang": "en-us", "phonemizer_backend": "espeak"},
+        files=("vocab.json",),
+    ),
+    _class(
+        "CpmTokenizer",
+        "sentencepieces:Cpm",
+        _tokens("bos=<s> eos=</s> unk=<unk> sep=<sep> pad=<pad> cls=<cls> mask=<mask>")
+        | {"do_lower_case": False, "remove_space": True, "keep_accents": False},
+        files=SPIECE,
+        prepare=_prepare("sentencepieces:cpm_tokens"),
+    ),
+    _class(
+        "BartphoTokenizer",
+        "sentencepieces:Bartpho",
+        _tokens("bos=<s> eos=</s> sep=</s> cls=<s> unk=<unk> pad=<pad> mask=<mask>"),
+        files=("sentencepiece.bpe.model",),
+        other_files={"monolingual_vocab_file": "dict.txt"},
+        prepare=mask_takes_blank,
+    ),
+    _class(
+        "CpmAntTokenizer",
+        "chinese:CpmAnt",
+        _tokens("bod=<d> eod=</d> bos=<s> eos=</s> pad=<pad> unk=<unk> line=</n> space=</_>", padding_side="left"),
+        files=("vocab.txt",),
+    ),
+    _class(
+        "RoCBertTokenizer",
+        "chinese:RoCBert",
+        _tokens("unk=[UNK] sep=[SEP] pad=[PAD] cls=[CLS] mask=[MASK]")
+        | {"do_lower_case": True, "do_basic_tokenize": True, "never_split": None, "tokenize_chinese_chars": True}
+        | {"strip_accents": None},
+        files=("vocab.txt",),
+        other_files={
+            "word_shape_file": "word_shape.json",
+            "word_pronunciation_file": "word_pronunciation.json",
+        },
+    ),
+    _class(
+        "GPTNeoXJapaneseTokenizer",
+        "japanese:GPTNeoXJapanese",
+        _tokens("unk=<|endoftext|> pad=<|endoftext|> bos=<|startoftext|> eos=<|endoftext|>") | {"do_clean_text": False},
+        files=("vocab.txt",),
+        other_files={"emoji_file": "emoji.json"},
     ),
 ]

@@ -1,12 +1,15 @@
-"""Tokenizers without a vocabulary file: ByT5, Perceiver and Dia read bytes, CANINE code points."""
+"""ByT5, Perceiver and Dia read bytes, MyT5 rewritten ones, CANINE code points, and MGP-STR letters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bearhug.tokenizers._native import AddedToken
 from bearhug.tokenizers.classes.kind import Json, text
+from bearhug.tokenizers.file import read_vocab
 from bearhug.tokenizers.unusual.python_tokenizer import Ids, PythonTokenizer
 
 
@@ -165,3 +168,93 @@ class Canine(PythonTokenizer):
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Characters -> text."""
         return "".join(tokens)
+
+
+class Mgpstr(PythonTokenizer):
+    """Wang et al. 2022, arXiv:2209.03592: the letters that are read from a picture of text."""
+
+    def _load(self, vocab: Any, merges: Any, settings: dict[str, Any]) -> None:
+        if vocab is None:
+            raise ValueError(f"{type(self).__name__} is made from a vocab.json: pass vocab_file=.")
+        self._set_encoder(read_vocab(vocab))
+
+    @property
+    def vocab(self) -> dict[str, int]:
+        """token -> id."""
+        return self.encoder
+
+    def _tokenize(self, text: str) -> list[str]:
+        return list(text)
+
+    def _convert_id_to_token(self, id: int) -> str | None:
+        return self.decoder_of_ids.get(id)
+
+    def save_files(self) -> dict[str, str | bytes]:
+        """vocab.json."""
+        return {"vocab.json": json.dumps(self.encoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"}
+
+
+class _Rewriter:
+    """Replaces runs of bytes, the longest that a rule names first; bytes are two hexadecimal digits each."""
+
+    def __init__(self, rules: Mapping[str, str]):
+        self.rules = {tuple(found.split(" ")): put.split(" ") for found, put in rules.items()}
+        self.longest = max(map(len, self.rules), default=1)
+
+    def __call__(self, data: Sequence[str]) -> list[str]:
+        out: list[str] = []
+        at = 0
+        while at < len(data):
+            sizes = range(min(self.longest, len(data) - at), 0, -1)
+            size = next((size for size in sizes if tuple(data[at : at + size]) in self.rules), 0)
+            out += self.rules[tuple(data[at : at + size])] if size else data[at : at + 1]
+            at += size or 1
+        return out
+
+
+class MyT5(ByT5):
+    """Limisiewicz et al. 2024, arXiv:2403.10691: bytes, rewritten so that every language's words are about as long."""
+
+    def _load(self, vocab: Any, merges: Any, settings: dict[str, Any]) -> None:
+        if vocab is None:
+            raise ValueError(f"{type(self).__name__} is made from a byte_maps.json: pass vocab_file=.")
+        self.byte_maps: Json = dict(vocab) if isinstance(vocab, Mapping) else json.loads(Path(vocab).read_bytes())
+        maps = [self.byte_maps["decompose_map"], self.byte_maps["merge_map"]]
+        self._rewriters = [_Rewriter(rules) for rules in maps]
+        self._back = [_Rewriter({put: found for found, put in rules.items()}) for rules in reversed(maps)]
+
+    def base_vocab(self) -> dict[str, int]:
+        """The bytes in hexadecimal -> their ids."""
+        return {f"{byte:02x}": byte + self.offset for byte in range(256)}
+
+    def morphological_encode(self, indices: Sequence[str]) -> list[str]:
+        """Bytes of a text -> those of its morphemes."""
+        for rewrite in self._rewriters:
+            indices = rewrite(indices)
+        return list(indices)
+
+    def morphological_decode(self, indices: Sequence[str]) -> list[str]:
+        """And back."""
+        for rewrite in self._back:
+            indices = rewrite(indices)
+        return list(indices)
+
+    def _tokenize(self, text: str) -> list[str]:
+        return self.morphological_encode([f"{byte:02x}" for byte in text.encode()])
+
+    def _convert_token_to_id(self, token: str) -> int | None:
+        return int(token, 16) + self.offset if len(token) == 2 else None
+
+    def _convert_id_to_token(self, id: int) -> str | None:
+        return f"{id - self.offset:02x}"
+
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """Bytes, and added tokens between them, -> text."""
+        added = self.added_tokens_encoder
+        whole = self.morphological_decode(tokens)
+        data = b"".join(token.encode() if token in added else bytes.fromhex(token) for token in whole)
+        return data.decode(errors=self.errors)
+
+    def save_files(self) -> dict[str, str | bytes]:
+        """byte_maps.json."""
+        return {"byte_maps.json": json.dumps(self.byte_maps, indent=2, ensure_ascii=False)}

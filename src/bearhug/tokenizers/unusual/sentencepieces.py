@@ -1,4 +1,5 @@
-"""Tokenizers that are a SentencePiece model and little more: BERT Generation, GPT-SW3, SigLIP, SpeechT5."""
+"""Tokenizers that are a SentencePiece model and little more: BERT Generation, GPT-SW3, SigLIP, SpeechT5, CPM;
+and BARTpho, which numbers a part of the pieces anew."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bearhug.tokenizers._native import AddedToken
-from bearhug.tokenizers.classes.kind import Json
+from bearhug.tokenizers.classes.kind import Json, default_extra, mask_takes_blank
+from bearhug.tokenizers.classes.kind import text as text_of
 from bearhug.tokenizers.tokenizer import plain_ids
 from bearhug.tokenizers.unusual import engine
 from bearhug.tokenizers.unusual.engine import BLANK, Engine
@@ -267,3 +269,103 @@ class SpeechT5(SentencePieceTokenizer):
     def create_token_type_ids_from_sequences(self, token_ids_0: Ids, token_ids_1: Ids | None = None) -> list[int]:
         """0 everywhere."""
         return [0] * (len(token_ids_0) + len(token_ids_1 or ()) + 1)
+
+
+# -- CPM
+
+_CPM_MARKS = str.maketrans({" ": None, "\u2582": " ", "\u2583": "\n"})  # how its texts have blanks and new lines
+
+
+def cpm_tokens(options: Json) -> None:
+    """The mask takes the blanks before it; <eop> ends a paragraph, <eod> a document."""
+    mask_takes_blank(options)
+    default_extra(options, ["<eop>", "<eod>"])
+
+
+class Cpm(SentencePieceTokenizer):
+    """Zhang et al. 2020, arXiv:2012.00413: Chinese, and a separator and the class token behind a text."""
+
+    pad_token_type_id = 3
+
+    def preprocess_text(self, inputs: str) -> str:
+        """One blank between words, plain quotation marks, no accents unless `keep_accents`."""
+        about = self.init_kwargs
+        text = " ".join(inputs.strip().split()) if about["remove_space"] else inputs
+        text = text.replace("``", '"').replace("''", '"')
+        if not about["keep_accents"]:
+            text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+        return text.lower() if about["do_lower_case"] else text
+
+    def _tokenize(self, text: str) -> list[str]:
+        return without_commas_behind_digits(self.sp_model, self.sp_model.pieces(self.preprocess_text(text)))
+
+    def _frame(self, second: bool) -> list[int | str | None]:
+        sep, cls = self.sep_token_id, self.cls_token_id
+        return ["A", sep, *(["B", sep] if second else []), cls]
+
+    def create_token_type_ids_from_sequences(self, token_ids_0: Ids, token_ids_1: Ids | None = None) -> list[int]:
+        """0 for the first text, 1 for the second, 2 for the class token."""
+        second = [] if token_ids_1 is None else [1] * (len(token_ids_1) + 1)
+        return [0] * (len(token_ids_0) + 1) + second + [2]
+
+    def _decode_row(self, ids: list[int], skip_special_tokens: bool, clean_up: bool | None, **options: Any) -> Any:
+        return super()._decode_row(ids, skip_special_tokens, clean_up, **options).translate(_CPM_MARKS)
+
+
+def without_commas_behind_digits(engine: Engine, pieces: Sequence[str]) -> list[str]:
+    """Pieces in which a comma behind a digit is a piece of its own, as XLNet and ALBERT have it."""
+    out: list[str] = []
+    for piece in pieces:
+        if len(piece) < 2 or piece[-1] != "," or not piece[-2].isdigit():
+            out.append(piece)
+            continue
+        parts = engine.pieces(piece[:-1].replace(BLANK, ""))
+        if piece[0] != BLANK and parts[0][0] == BLANK:
+            parts = parts[1:] if len(parts[0]) == 1 else [parts[0][1:], *parts[1:]]
+        out += [*parts, ","]
+    return out
+
+
+# -- BARTpho
+
+
+class Bartpho(SentencePieceTokenizer):
+    """Tran et al. 2022, arXiv:2109.09701: of XLM-R's pieces those that Vietnamese needs, numbered by dict.txt."""
+
+    special_tokens_pattern = "cls_double_sep"
+    token_type_ids_pattern = "all_zeros"
+
+    def _load(self, vocab: Any, merges: Any, settings: dict[str, Any]) -> None:
+        super()._load(vocab, merges, settings)
+        path = settings.pop("monolingual_vocab_file", None)
+        if path is None:
+            raise ValueError("BartphoTokenizer needs monolingual_vocab_file=, its dict.txt.")
+        self._pieces_file = Path(path).read_bytes()
+        names = ("bos_token", "pad_token", "eos_token", "unk_token", "sep_token", "cls_token")
+        tokens = dict.fromkeys(text_of(settings[name]) for name in names)
+        tokens |= dict.fromkeys(line.split()[0] for line in self._pieces_file.decode().split("\n") if line.strip())
+        tokens |= {text_of(settings["mask_token"]): None}
+        self._set_encoder({token: id for id, token in enumerate(tokens)})
+
+    @property
+    def vocab_size(self) -> int:
+        """Special tokens and the pieces of dict.txt."""
+        return len(self.encoder)
+
+    def base_vocab(self) -> dict[str, int]:
+        """token -> id."""
+        return dict(self.encoder)
+
+    def base_finder(self) -> Callable[[str], int | None]:
+        """A token's id, where dict.txt has it."""
+        return self.encoder.get
+
+    def _convert_token_to_id(self, token: str) -> int | None:
+        return self.encoder.get(token, self.encoder[str(self.unk_token)])
+
+    def _convert_id_to_token(self, id: int) -> str | None:
+        return self.decoder_of_ids.get(id)
+
+    def save_files(self) -> dict[str, str | bytes]:
+        """The model and dict.txt, as they were read."""
+        return super().save_files() | {"dict.txt": self._pieces_file}

@@ -14,15 +14,15 @@ from typing import Any
 
 from bearhug.tokenizers.classes.kind import text as text_of
 from bearhug.tokenizers.file import read_vocab
-from bearhug.tokenizers.unusual.python_tokenizer import Ids, PythonTokenizer
+from bearhug.tokenizers.unusual.python_tokenizer import PythonTokenizer
 
 Ranks = dict[tuple[str, ...], int]
 END = "</w>"
 
 
-def merged(word: str, ranks: Ranks) -> list[str]:
-    """A word's pieces, the last one with </w>: the pair with the best rank is merged everywhere, until none is left."""
-    pieces = [*word[:-1], word[-1] + END]
+def merged(word: str, ranks: Ranks, end: str = END) -> list[str]:
+    """A word's pieces, the last one with `end`: the pair of the best rank is merged everywhere, until none is left."""
+    pieces = [*word[:-1], word[-1] + end]
     while len(pieces) > 1:
         pairs = set(pairwise(pieces))
         best = min(pairs, key=lambda pair: ranks.get(pair, 1 << 60))
@@ -215,52 +215,3 @@ class Bertweet(_Counted):
 _APART = [("cannot ", "can not "), ("n't ", " n't "), ("n 't ", " n't "), ("ca n't", "can't"), ("ai n't", "ain't")]
 _APART += [(f"'{end} ", f" '{end} ") for end in ("m", "re", "s", "ll", "d", "ve")]
 _APART += [(" p . m .", "  p.m."), (" p . m ", " p.m "), (" a . m .", " a.m."), (" a . m ", " a.m ")]
-
-
-def moses(language: str = "en") -> Any:
-    """The splitter and joiner of Moses.
-
-    Raises:
-        ImportError: `sacremoses` is not installed.
-    """
-    try:
-        import sacremoses  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ImportError("this tokenizer cuts words as Moses does: pip install sacremoses") from None
-    return sacremoses.MosesTokenizer(lang=language), sacremoses.MosesDetokenizer(lang=language)
-
-
-class BioGpt(WordBpe):
-    """Luo et al. 2022, arXiv:2210.10341: words by Moses (`sacremoses` must be installed)."""
-
-    header = False
-
-    def _made(self) -> None:
-        ranks = self.bpe_ranks
-        self._pieces = lru_cache(1 << 16)(lambda word: merged(word, ranks))
-        self._moses = moses()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in super().__getstate__().items() if key != "_moses"}
-
-    def _tokenize(self, text: str) -> list[str]:
-        words = self._moses[0].tokenize(text, aggressive_dash_splits=True, return_str=False, escape=True)
-        return [piece for word in words if word for piece in self._pieces(word)]
-
-    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Pieces -> text."""
-        words = "".join(token.replace(" ", "").replace(END, " ") for token in tokens).split()
-        return self._moses[1].detokenize(words)
-
-    def build_inputs_with_special_tokens(self, token_ids_0: Ids, token_ids_1: Ids | None = None) -> list[int]:
-        """The separator before each text."""
-        sep: Any = self.sep_token_id
-        return [sep, *token_ids_0] + ([] if token_ids_1 is None else [sep, *token_ids_1])
-
-    def get_special_tokens_mask(
-        self, token_ids_0: Ids, token_ids_1: Ids | None = None, already_has_special_tokens: bool = False
-    ) -> list[int]:
-        """1 on separators."""
-        if already_has_special_tokens:
-            return super().get_special_tokens_mask(token_ids_0, token_ids_1, True)
-        return [1] + [0] * len(token_ids_0) + ([] if token_ids_1 is None else [1] + [0] * len(token_ids_1))

@@ -11,9 +11,8 @@ from typing import Any
 
 from bearhug.tokenizers import file
 from bearhug.tokenizers.classes.kind import text as text_of
-from bearhug.tokenizers.unusual.engine import BLANK
 from bearhug.tokenizers.unusual.python_tokenizer import PythonTokenizer
-from bearhug.tokenizers.unusual.sentencepieces import Loaded
+from bearhug.tokenizers.unusual.sentencepieces import Loaded, without_commas_behind_digits
 
 LONGEST_WORD = 100  # characters; a longer one is unknown
 
@@ -67,7 +66,9 @@ def lines_of(path: Any) -> dict[str, int]:
         return {line.rstrip("\n"): id for id, line in enumerate(lines)}
 
 
-class _WordPieces(PythonTokenizer):
+class WordPieces(PythonTokenizer):
+    """Pieces in a file, ## before those that do not begin a word."""
+
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Pieces -> text."""
         return " ".join(tokens).replace(" ##", "").strip()
@@ -79,7 +80,7 @@ class _WordPieces(PythonTokenizer):
         return {name: "".join(f"{word}\n" for word, _ in words)}
 
 
-class ProphetNet(_WordPieces):
+class ProphetNet(WordPieces):
     """Qi et al. 2020, arXiv:2001.04063: BERT's way, a separator behind each text and nothing before."""
 
     def _load(self, vocab: Any, merges: Any, settings: dict[str, Any]) -> None:
@@ -189,7 +190,7 @@ def _jumanpp(trim_whitespace: bool = False) -> Callable[[str], list[str]]:
 ANALYSERS = {"mecab": _mecab, "sudachi": _sudachi, "jumanpp": _jumanpp}
 
 
-class BertJapanese(_WordPieces):
+class BertJapanese(WordPieces):
     """BERT for Japanese: words by an analyser, then WordPiece, characters or a SentencePiece model."""
 
     special_tokens_pattern = "cls_sep"
@@ -279,16 +280,8 @@ class BertJapanese(_WordPieces):
 
 def _pieces_of_albert(spm: Loaded, text: str) -> list[str]:
     """Pieces as ALBERT takes them: one blank between words, and no comma behind a digit in one piece."""
-    out: list[str] = []
-    for piece in spm.engine.pieces(" ".join(text.split()).replace("``", '"').replace("''", '"')):
-        if len(piece) < 2 or piece[-1] != "," or not piece[-2].isdigit():
-            out.append(piece)
-            continue
-        parts = spm.engine.pieces(piece[:-1].replace(BLANK, ""))
-        if piece[0] != BLANK and parts[0][0] == BLANK:
-            parts = parts[1:] if len(parts[0]) == 1 else [parts[0][1:], *parts[1:]]
-        out += [*parts, ","]
-    return out
+    plain = " ".join(text.split()).replace("``", '"').replace("''", '"')
+    return without_commas_behind_digits(spm.engine, spm.engine.pieces(plain))
 
 
 def _given(path: Any, name: str, filename: str) -> Any:
