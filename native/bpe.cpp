@@ -175,13 +175,10 @@ class Bpe : public Model {
     std::uint32_t unk_id() const override { return unk_id_; }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<BpeWorkspace>(); }
 
-    std::vector<std::pair<std::string, std::string>> merges() const override {
-        std::vector<std::pair<std::string, std::string>> out;
-        out.reserve(made_->size());
+    void each_merge(const std::function<void(std::string_view, std::string_view)>& visit) const override {
         for (std::uint32_t rank = 0; rank < made_->size(); ++rank)
             if (const auto& [left, right, whole] = (*made_)[rank]; !repeats_ || table_.get(left, right).rank == rank)
-                out.emplace_back(vocabulary.token(left), vocabulary.token(right));
-        return out;
+                visit(vocabulary.token(left), vocabulary.token(right));
     }
 
     void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& base) const override {

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,7 +48,8 @@ class Model {
     virtual bool draws() const { return false; }  // tokens by chance: the next time others
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }
     virtual std::string_view kind() const = 0;
-    virtual std::vector<std::pair<std::string, std::string>> merges() const { return {}; }
+    // BPE's merges, the first rank first, as texts of the vocabulary.
+    virtual void each_merge(const std::function<void(std::string_view left, std::string_view right)>&) const {}
     virtual std::uint32_t unk_id() const { return no_id; }
     virtual std::size_t size() const { return vocabulary.size(); }
     virtual const std::vector<double>* scores() const { return nullptr; }  // of a Unigram model's ids

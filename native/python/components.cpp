@@ -1,10 +1,19 @@
 // The parts of a tokenizer: normalizers, pre-tokenizers, models, post-processors, decoders.
 #include "convert.hpp"
+#include "../model_json.hpp"
+#include "ints.hpp"
 #include "tokenizer_file.hpp"
 
 namespace bearhug::python {
 
 namespace {
+
+nb::bytes written(const Model& model, std::string_view style, std::string (*write)(const Model&, const JsonStyle&)) {
+    const auto chosen =
+        choice<JsonStyle>(style, {{"spaced", {}}, {"tight", {",", ":"}}, {"lines", {",", ": ", true}}}, "style");
+    const auto text = write(model, chosen);
+    return nb::bytes(text.data(), text.size());
+}
 
 Vocabulary vocabulary(nb::handle words) {
     if (nb::isinstance<Vocabulary>(words)) return nb::cast<const Vocabulary&>(words);
@@ -297,7 +306,21 @@ void bind_components(nb::module_& m) {
     nb::class_<Model>(m, "Model", "Pre-token -> tokens.")
         .def_ro("json", &Model::json)
         .def_prop_ro("kind", &Model::kind)
-        .def("merges", &Model::merges)
+        .def("merges",
+             [](const Model& self) {
+                 const NoCollection quiet;
+                 nb::list out;
+                 self.each_merge([&](std::string_view left, std::string_view right) {
+                     out.append(nb::make_tuple(to_str(left), to_str(right)));
+                 });
+                 return out;
+             })
+        .def(
+            "vocabulary_json",
+            [](const Model& self, std::string_view style) { return written(self, style, vocabulary_json); }, "style"_a)
+        .def(
+            "merges_json", [](const Model& self, std::string_view style) { return written(self, style, merges_json); },
+            "style"_a)
         .def("vocab",
              [](const Model& self) {
                  nb::dict out;

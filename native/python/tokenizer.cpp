@@ -136,7 +136,7 @@ void bind_tokenizer(nb::module_& m) {
         .def("__reduce__",
              [](nb::object self) {
                  const auto file = nb::module_::import_("bearhug.tokenizers.file");
-                 return nb::make_tuple(file.attr("loads"), nb::make_tuple(file.attr("dumps")(self)));
+                 return nb::make_tuple(file.attr("loads"), nb::make_tuple(file.attr("encoded")(self)));
              })
         .def(
             "add_tokens",

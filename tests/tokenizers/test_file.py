@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tokenizer_makes as makes
 import tokenizer_parity as parity
-from bearhug.tokenizers import convert, file, patterns
+from bearhug.tokenizers import convert, file, patterns, raw
 from bearhug.tokenizers._native import Padding, Truncation
 
 BERT = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "b": 6, "##b": 7, "ab": 8, "!": 9, "é": 10}
@@ -39,7 +40,7 @@ def test_what_is_written_is_what_was_read(tmp_path):
 
     again = file.load(tmp_path / "tokenizer.json")
 
-    assert file.to_json(again) == written
+    assert file.to_json(again).decode() == written
     known = ["type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"]
     assert list(json.loads(written)["normalizer"]) == [*known, "of_tomorrow"]
     assert json.loads(written)["model"]["vocab"] == BERT
@@ -57,7 +58,7 @@ def test_the_reference_loads_what_is_written():
     ]
     for description in descriptions:
         core = file.build(description)
-        theirs = reference.Tokenizer.from_str(file.to_json(core))
+        theirs = reference.Tokenizer.from_str(file.to_json(core).decode())
         for text in ["a b ab! é", "ab", "", "[MASK]a"]:
             parity.assert_same(core, theirs, text)
 
@@ -414,3 +415,50 @@ def test_merges_mean_tokens_not_ids():
     assert lean["model"]["merges"].to_list() == [("a", "b"), ("ab", '"')]
     with pytest.raises(ValueError, match="merge 0 of the BPE model needs the token 'b'"):
         file.build({"model": other | {"vocab": {"a": 0}}})
+
+
+ODD = [
+    '"',
+    "\\",
+    "\n\t\r\b\f",
+    "\0\x1f\x7f",
+    "a" * 15 + '"',
+    "a" * 16 + "\\",
+    "a" * 17,
+    "é" * 8,
+    "\U0001f600",
+    "",
+    "</x>",
+]
+SCORES = [0.0, -0.0, -1.5, 1e-05, -1.25e-05, 9.5e-06, -1e-07, 3e-10, 5e-324, 0.0001, 123456789.125, 1e15, 1e16, 1.7e308]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        bpe()["model"],
+        bpe(vocab={}, merges=[])["model"],
+        {"type": "WordLevel", "vocab": {word: 3 * (9 - id % 10) for id, word in enumerate(ODD)}, "unk_token": "?"},
+        {"type": "WordPiece", "vocab": {word: id for id, word in enumerate(ODD)}, "unk_token": '"vocab": "\0vocab"'},
+        {"type": "Unigram", "vocab": [[f"a{score}", score] for score in SCORES], "unk_id": 0},
+    ],
+    ids=lambda model: model["type"],
+)
+def test_the_core_writes_words_as_pythons_json_does(model):
+    core = file.build({"model": model})
+    for written, style in ((file.encoded(core), {}), (file.to_json(core), {"indent": 2})):
+        assert json.loads(written) == file.describe(core)
+        assert written.decode() == file._as_the_reference_writes(
+            json.dumps(file.describe(core), ensure_ascii=False, **style)
+        )
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", makes.MAKES)
+def test_files_are_written_as_the_reference_writes_them(name):
+    tokenizers = pytest.importorskip("tokenizers", reason="the reference extra is not installed")
+    text = json.dumps(makes.whole(makes.MAKES[name]()))
+    ours, theirs = raw.Tokenizer.from_str(text), tokenizers.Tokenizer.from_str(text)
+
+    assert ours.to_str() == theirs.to_str()
+    assert ours.to_str(pretty=True) == theirs.to_str(pretty=True)

@@ -342,6 +342,12 @@ class Model:
     def merges(self) -> list[tuple[str, str]]:
         """BPE's merges, first rank first; empty for the others."""
 
+    def vocabulary_json(self, style: Literal["spaced", "tight", "lines"]) -> bytes:
+        """The vocabulary as a tokenizer.json has it, in UTF-8: by id, or as pieces and scores."""
+
+    def merges_json(self, style: Literal["spaced", "tight", "lines"]) -> bytes:
+        """BPE's merges as a tokenizer.json has them, in UTF-8."""
+
     def pieces(self) -> list[tuple[str, float]]:
         """Unigram's tokens and their scores, by id; empty for the others."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bearhug._lib.errors import near
 from bearhug._lib.files import replacing
@@ -93,19 +93,48 @@ def load(path: str | os.PathLike) -> Tokenizer:
 
 def loads(text: str | bytes) -> Tokenizer:
     """The core of a tokenizer.json's text."""
-    description = lean(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
-    return build(json.loads(text) if description is None else description)
+    return build(parsed(text))
+
+
+def parsed(text: str | bytes) -> Json:
+    """A tokenizer.json's text for `build`, as `read_lean` gives it."""
+    return lean(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")) or json.loads(text)
 
 
 def dumps(core: Tokenizer) -> str:
     """The tokenizer.json of a core, on one line."""
-    return _as_the_reference_writes(json.dumps(describe(core), ensure_ascii=False))
+    return encoded(core).decode()
 
 
-def to_json(core: Tokenizer, truncation: Json | None = None, padding: Json | None = None) -> str:
+def encoded(core: Tokenizer) -> bytes:
+    """The same, in UTF-8."""
+    return written(_describe(core, words_to_come(core.model)), core.model, "spaced")
+
+
+def to_json(core: Tokenizer, truncation: Json | None = None, padding: Json | None = None) -> bytes:
     """The tokenizer.json of a core, for a file; truncation and padding as the file has them."""
-    description = describe(core) | {"truncation": truncation, "padding": padding}
-    return _as_the_reference_writes(json.dumps(description, ensure_ascii=False, indent=2))
+    description = _describe(core, words_to_come(core.model)) | {"truncation": truncation, "padding": padding}
+    return written(description, core.model, "lines")
+
+
+STYLES: dict[str, Json] = {"spaced": {}, "tight": {"separators": (",", ":")}, "lines": {"indent": 2}}
+
+
+def words_to_come(model: Model) -> Json:
+    """What stands in a model's description for the words that `written` puts there."""
+    return {name: f"\0{name}" for name in (("vocab", "merges") if model.kind == "BPE" else ("vocab",))}
+
+
+def written(description: Json, model: Model, style: Literal["spaced", "tight", "lines"]) -> bytes:
+    """The text of a description, whose vocabulary and merges the core writes: large ones are 600,000 lines."""
+    text = _as_the_reference_writes(json.dumps(description, ensure_ascii=False, **STYLES[style])).encode()
+    pieces: list[bytes] = []
+    writers = {"vocab": model.vocabulary_json, "merges": model.merges_json}
+    for name, place in reversed(words_to_come(model).items()):  # the model stands last in a description
+        before, _, behind = text.rpartition(json.dumps(place).encode())
+        pieces += [behind, writers[name](style)]
+        text = before
+    return b"".join([text, *reversed(pieces)])
 
 
 def _as_the_reference_writes(text: str) -> str:
@@ -128,7 +157,7 @@ def _as_the_reference_writes(text: str) -> str:
 
 def save(core: Tokenizer, path: str | os.PathLike) -> None:
     """Write a tokenizer.json, all or nothing."""
-    with replacing(path, "w", encoding="utf-8", newline="\n") as out:
+    with replacing(path) as out:
         out.write(to_json(core))
 
 
@@ -157,12 +186,15 @@ def build(description: Json) -> Tokenizer:
 
 def describe(core: Tokenizer) -> Json:
     """The core -> a tokenizer.json that this library and the reference load."""
-    vocab = dict(sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1]))
-    described_model = json.loads(core.model.json) | {"vocab": vocab}
+    words: Json = {"vocab": dict(sorted(core.vocab(with_added_tokens=False).items(), key=lambda item: item[1]))}
     if core.model.kind == "BPE":
-        described_model["merges"] = [list(pair) for pair in core.model.merges()]
+        words["merges"] = [list(pair) for pair in core.model.merges()]
     if core.model.kind == "Unigram":
-        described_model["vocab"] = [list(piece) for piece in core.model.pieces()]
+        words["vocab"] = [list(piece) for piece in core.model.pieces()]
+    return _describe(core, words)
+
+
+def _describe(core: Tokenizer, words: Json) -> Json:
     return {
         "version": "1.0",
         "truncation": None,
@@ -172,7 +204,7 @@ def describe(core: Tokenizer) -> Json:
         "pre_tokenizer": _described(core.pre_tokenizer),
         "post_processor": _described(core.post_processor),
         "decoder": _described(core.decoder),
-        "model": described_model,
+        "model": json.loads(core.model.json) | words,
     }
 
 

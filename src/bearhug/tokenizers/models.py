@@ -42,7 +42,10 @@ class Model(Part):
         return {"vocab": vocab}
 
     def _json(self) -> Json:
-        whole = self._description | self._vocabulary()
+        return self._with(self._vocabulary())
+
+    def _with(self, words: Json) -> Json:
+        whole = self._description | words
         return {key: whole[key] for key in ("type", *self._order)}
 
     def _become(self, core: Any) -> None:

@@ -7,7 +7,6 @@ It is a view of the compiled core (`_native.Tokenizer`), which `PreTrainedTokeni
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -142,7 +141,7 @@ class Tokenizer:
             OSError: the file cannot be read.
             ValueError: it is no tokenizer.json.
         """
-        return Tokenizer._of(file.read(path))
+        return Tokenizer._of(file.read_lean(path))
 
     @staticmethod
     def from_buffer(buffer: bytes) -> Tokenizer:
@@ -178,9 +177,7 @@ class Tokenizer:
         Raises:
             ValueError: a part in Python, which no file can hold.
         """
-        if pretty:
-            return json.dumps(self._json(), ensure_ascii=False, indent=2)
-        return json.dumps(self._json(), ensure_ascii=False, separators=(",", ":"))
+        return self._encoded(pretty).decode()
 
     def save(self, path: str | os.PathLike, pretty: bool = True) -> None:
         """Write a tokenizer.json, all or nothing.
@@ -188,21 +185,23 @@ class Tokenizer:
         Raises:
             OSError: it cannot be written there.
         """
-        text = self.to_str(pretty)
+        text = self._encoded(pretty)
         if not Path(path).parent.is_dir():
             raise FileNotFoundError(f"there is no folder {str(Path(path).parent)!r} to save a tokenizer in.")
-        with replacing(path, "w", encoding="utf-8", newline="\n") as out:
+        with replacing(path) as out:
             out.write(text)
 
-    def _json(self) -> Json:
+    def _encoded(self, pretty: bool = False) -> bytes:
         parts = {name: getattr(self, name) for name in ("normalizer", "pre_tokenizer", "post_processor", "decoder")}
-        return {
+        core, model = self._core, self.model
+        description = {
             "version": "1.0",
             **self._limits(),
-            "added_tokens": file.describe_added_tokens(self._core),
+            "added_tokens": file.describe_added_tokens(core),
             **{name: None if part is None else part._json() for name, part in parts.items()},
-            "model": self.model._json(),
+            "model": model._with(file.words_to_come(core.model)),
         }
+        return file.written(description, core.model, "lines" if pretty else "tight")
 
     # -- text to ids
 
@@ -452,7 +451,7 @@ class Tokenizer:
         plain = self.__copy__() if custom else self
         for name in custom:
             setattr(plain, name, None)
-        return _unpickled, (plain.to_str(), custom, self._encode_special_tokens)
+        return _unpickled, (plain._encoded(), custom, self._encode_special_tokens)
 
     def __copy__(self) -> Tokenizer:
         """Parts in Python are shared."""
@@ -496,7 +495,7 @@ def _is_custom(part: Any) -> bool:
 
 def _parsed(text: str | bytes) -> Json:
     try:
-        return json.loads(text)
+        return file.parsed(text)
     except ValueError as problem:
         raise ValueError(f"this is no tokenizer.json: it holds no JSON ({problem}).") from None
 
@@ -526,8 +525,8 @@ def _words(given: Any, i: int) -> Iterator[Any]:
     return iter(given)
 
 
-def _unpickled(text: str, custom: dict[str, Part], encode_special_tokens: bool) -> Tokenizer:
-    tokenizer = Tokenizer.from_str(text)
+def _unpickled(text: bytes, custom: dict[str, Part], encode_special_tokens: bool) -> Tokenizer:
+    tokenizer = Tokenizer.from_buffer(text)
     for name, part in custom.items():
         setattr(tokenizer, name, part)
     tokenizer.encode_special_tokens = encode_special_tokens

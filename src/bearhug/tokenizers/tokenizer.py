@@ -139,7 +139,7 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         if isinstance(tokenizer_object, dict):
             description = tokenizer_object
         elif tokenizer_object is not None:
-            description = json.loads(tokenizer_object.to_str())
+            description = file.parsed(tokenizer_object.to_str())
         elif tokenizer_file is not None:
             description = file.read_lean(tokenizer_file)
         elif self.kind.parts is not None and vocab is not None:
@@ -996,8 +996,9 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         core = self._core
         if self._vocabulary_digest is None or self._vocabulary_digest[0] is not core.model:
             model = core.model
-            words = json.dumps([core.vocab(False), model.merges(), model.pieces()], sort_keys=True)
-            self._vocabulary_digest = (core.model, hashlib.sha256(words.encode()).hexdigest())
+            words = hashlib.sha256(model.vocabulary_json("tight"))
+            words.update(model.merges_json("tight"))
+            self._vocabulary_digest = (core.model, words.hexdigest())
         names = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
         facts = [
             self._vocabulary_digest[1],
