@@ -474,6 +474,9 @@ class Sequence : public PreTokenizer {
             return {scan::by_name("starcoder"), true};
         return {};
     }
+    bool is_nothing() const override {
+        return std::ranges::all_of(parts_, [](const auto& part) { return part->is_nothing(); });
+    }
 
  private:
     std::vector<PreTokenizerPointer> parts_;

@@ -39,6 +39,7 @@ class PreTokenizer {
     virtual Scan only_scans() const { return {}; }
     virtual bool spells_bytes() const { return false; }  // and nothing else
     virtual bool isolates_digits() const { return false; }  // and nothing else
+    virtual bool is_nothing() const { return false; }  // a sequence of none: an empty text stays a piece
     std::string json;
 };
 using PreTokenizerPointer = std::shared_ptr<const PreTokenizer>;

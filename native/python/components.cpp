@@ -199,7 +199,10 @@ void bind_components(nb::module_& m) {
             [](const PreTokenizer& self, nb::str given) {
                 const auto text = utf8(given);
                 nb::list out;
-                if (text.empty()) return out;
+                if (text.empty()) {
+                    if (self.is_nothing()) out.append(nb::make_tuple("", nb::make_tuple(0, 0)));
+                    return out;
+                }
                 Draft draft;
                 draft.start(text, 0, true);
                 Pieces pieces;

@@ -6,6 +6,10 @@ using namespace bearhug;
 using namespace bearhug::python;
 
 NB_MODULE(_native, m) {
+#ifndef BEARHUG_SANITIZE
+    // What a thread still holds while Python ends is no leak to tell users of.
+    nb::set_leak_warnings(false);
+#endif
     m.doc() = "The tokenizer's compiled core.";
     bind_settings(m);
     bind_encoded(m);

@@ -169,6 +169,13 @@ def part_of(name: str, description: dict):
     return getattr(Tokenizer.from_str(json.dumps(whole)), name)
 
 
+@pytest.mark.parametrize("parts", [[], [{"type": "Sequence", "pretokenizers": []}], [{"type": "WhitespaceSplit"}]])
+def test_an_empty_text_is_a_piece_where_nothing_cuts(parts):
+    """As in the reference; it is none as soon as a part looks at it."""
+    description = {"type": "Sequence", "pretokenizers": parts}
+    assert file.pre_tokenizer(description).split("") == part_of("pre_tokenizer", description).pre_tokenize_str("")
+
+
 PRE_TOKENIZERS = [
     *({"type": name} for name in ("BertPreTokenizer", "Whitespace", "WhitespaceSplit", "UnicodeScripts")),
     {"type": "Punctuation", "behavior": "Isolated"},

@@ -618,6 +618,19 @@ def test_removed_added_tokens_are_text_again():
     assert ours.token_to_id("<T000>") is None
 
 
+def test_a_thread_that_outlives_python_brings_no_warning():
+    """Its frame keeps the script's names, and so a tokenizer."""
+    script = """
+import threading, time
+from bearhug.tokenizers import file
+threading.Thread(target=lambda: time.sleep(100), daemon=True).start()
+core = file.build({"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_many_added_tokens_load_quickly():
     """As many as 400,000; and a text is then read as fast as before."""
     start = time.process_time()

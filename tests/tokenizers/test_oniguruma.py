@@ -331,6 +331,11 @@ a|b|
 (?<word>\w+) \k<word>
 (?i)a(?-i)B|c
 a(?i)b(c|d)e
+|a
+a??|b
+(?=b)|[ab]
+\X
+\X+a
 """[1:-1].split("\n")
 TEXTS = tokenizer_parity.texts(30, seed=3)
 TEXTS += ["aaa aaaa aaaaab", "foo123bar", "a.b\nc\n\nd\n", "\n", "a\n", "a\r\nb\r\rc", "Straße STRASSE ß ẞ ss SS ſs"]
@@ -345,6 +350,7 @@ TEXTS += [
     "日本語 カタカナ ひらがな",
 ]
 TEXTS += ["a&b", "]", "[", "-", "^", "aXbXc", "word1 word1", "\u2028x\u2029y\u0085z"]
+TEXTS += ["नमस्ते क्‍ष 각\u1100\u1161\u11a8 \u0600a \U00011a3ab", "👨‍👩‍👧🏽 🇩🇪🇫🇷🇪 e\u0301\r\n\u200d ❤️‍🔥"]
 
 
 def cut(expression: str) -> dict:

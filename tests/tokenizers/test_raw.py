@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import itertools
 import json
 import os
 import pickle
@@ -827,6 +828,37 @@ def test_a_prompt_that_ends_within_a_character_is_not_given_again():
     assert [stream.step(tokenizer, id) for id in ids[2:]] == ["é", None, None, "€", "!"]
     with pytest.raises(TypeError, match="an id or a list of ids"):
         stream.step(tokenizer, "a")
+
+
+@pytest.mark.reference
+def test_a_byte_that_is_whole_behind_another_is_not_given_twice(theirs):
+    """A ByteLevel decoder behind one that adds spaces: only the first token's byte is read as one."""
+    pieces = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+
+    def steps(library):
+        tokenizer = library.Tokenizer(library.models.WordLevel(pieces, "a"))
+        parts = [library.decoders.WordPiece("##", False), library.decoders.ByteLevel()]
+        tokenizer.decoder = library.decoders.Sequence(parts)
+        stream = library.decoders.DecodeStream()
+        return [stream.step(tokenizer, pieces[piece]) for piece in ("a", "Ì", "Ù", "b", "c")]
+
+    assert steps(ours) == steps(theirs)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("special", [0, 2])
+def test_a_stride_that_leaves_no_room_is_refused_where_theirs_is(theirs, special):
+    def allowed(library):
+        tokenizer = word_level(library)
+        if special:
+            tokenizer.post_processor = library.processors.BertProcessing(("[SEP]", 1), ("[CLS]", 0))
+        seen = []
+        for length, stride in itertools.product(range(6), range(6)):
+            if length >= special:  # a length below the special tokens is no length to theirs
+                seen.append(outcome(lambda n=length, s=stride: tokenizer.enable_truncation(n, stride=s)))
+        return seen
+
+    assert allowed(ours) == allowed(theirs)
 
 
 def test_the_tokenizer_above_streams_too():

@@ -12,11 +12,18 @@ from typing import NoReturn
 # Oniguruma counts no joiners as word characters; outside of a set it counts six fractions and powers.
 WORD, WORD_IN_SET = r"[[\w²³¹¼½¾]--[\u200c\u200d]]", r"[\w--[\u200c\u200d]]"
 HEX = "0-9a-fA-F"
+# A grapheme cluster (Unicode Standard Annex 29) before version 15.1, which joined Indic conjuncts.
+CLUSTER = (
+    r"(?>(?!\Z)(?:\r\n|[\p{GCB=Control}\r\n]|[\p{GCB=Prepend}\U00011a3a]*"
+    r"(?>\p{GCB=L}*(?:\p{GCB=LV}\p{GCB=V}*|\p{GCB=LVT}|\p{GCB=V}+)\p{GCB=T}*|\p{GCB=L}+|\p{GCB=T}+|\p{RI}{2}"
+    r"|\p{ExtPict}(?:\p{GCB=Extend}*\u200d\p{ExtPict})*|[^\p{GCB=Control}\r\n])?+"
+    r"[\p{GCB=Extend}\u200d\p{GCB=SpacingMark}]*))"
+)
 _EDGE = f"(?:(?<={WORD})(?!{WORD})|(?<!{WORD})(?={WORD}))"
 _INNER = f"(?:(?<={WORD})(?={WORD})|(?<!{WORD})(?!{WORD}))"
 OUTSIDE = {"b": _EDGE, "B": _INNER, "w": WORD, "W": f"[^{WORD}]", "h": f"[{HEX}]", "H": f"[^{HEX}]"}
 OUTSIDE |= {"z": r"\Z", "Z": r"(?=\n?\Z)", "O": "(?s:.)", "N": r"[^\n]"}
-OUTSIDE |= {letter: "\\" + letter for letter in "AGKRXdDsS"}
+OUTSIDE |= {letter: "\\" + letter for letter in "AGKRdDsS"} | {"X": CLUSTER}
 INSIDE = {"w": WORD_IN_SET, "W": f"[^{WORD_IN_SET}]", "h": HEX, "H": f"[^{HEX}]"}
 INSIDE |= {letter: "\\" + letter for letter in "dDsS"}
 CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b"}

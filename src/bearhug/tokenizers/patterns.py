@@ -6,6 +6,7 @@ tokenizer.json means Oniguruma's expressions in Ruby's syntax, which oniguruma.p
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from bearhug.tokenizers.oniguruma import translated
 
@@ -86,14 +87,27 @@ def finder(pattern: str) -> Callable[[str], list[int]]:
         found: list[int] = []
         if not text.isascii():
             text = newer.sub("\u0378", text)
+        empty = -1  # where an empty match was: Oniguruma goes on behind it, `regex` may find another that begins there
         for match in compiled.finditer(text):
             start, end = match.span()
-            if start == end and found and found[-1] == end:
-                continue  # an empty match behind another match is none
-            found += (start, end)
+            if start == empty:
+                return _searched(compiled, text, found, empty + 1)
+            empty = start if start == end else -1
+            if start != end or not found or found[-1] != end:  # an empty match behind another match is none
+                found += (start, end)
         return found
 
     return find
+
+
+def _searched(compiled: Any, text: str, found: list[int], at: int) -> list[int]:
+    """What was found, and the rest of the matches, each searched for by itself."""
+    while at <= len(text) and (match := compiled.search(text, at)):
+        start, end = match.span()
+        if start != end or found[-1] != end:
+            found += (start, end)
+        at = end + (start == end)
+    return found
 
 
 # Code points that Unicode got after version 16, which is Oniguruma's: they are no letters, digits or marks there.

@@ -372,7 +372,16 @@ class Tokenizer:
             stride: tokens that the next overflowing piece repeats.
             strategy: "longest_first": a token at a time from the longer of a pair; "only_first"; "only_second".
             direction: "right" or "left": the side that is cut off.
+
+        Raises:
+            ValueError: the stride leaves no room for anything new in a piece.
         """
+        added = self.num_special_tokens_to_add(False)
+        if stride and 0 <= max_length - added < stride:
+            raise ValueError(
+                f"stride={stride} is more than the {max_length - added} tokens of a piece ({max_length=} less {added} "
+                f"special tokens).\nUse a stride below that, or max_length={stride + added + 1}."
+            )
         self._truncation = Truncation(max_length, stride, strategy, direction)  # pyright: ignore[reportArgumentType]
 
     def no_truncation(self) -> None:

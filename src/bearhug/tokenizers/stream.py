@@ -23,8 +23,7 @@ class Stream:
     def step(self, decode: Callable[[list[int]], str], ids: Iterable[int]) -> str:
         """The text that these ids complete."""
         self.ids.extend(ids)
-        before, text = self._texts(decode)
-        whole = before.rstrip(HALF)  # what came first may end within a character
+        before, whole, text = self._texts(decode)
         if len(text) <= len(whole) or text.endswith(HALF):
             return ""
         kept = self.given if whole == before else 0
@@ -33,12 +32,15 @@ class Stream:
 
     def rest(self, decode: Callable[[list[int]], str]) -> str:
         """What is left when no more ids come; half a character at the end is dropped."""
-        before, text = self._texts(decode)
+        _, whole, text = self._texts(decode)
         self.ids, self.given = [], 0
-        return text[len(before.rstrip(HALF)) :].rstrip(HALF)
+        return text[len(whole) :].rstrip(HALF)
 
-    def _texts(self, decode: Callable[[list[int]], str]) -> tuple[str, str]:
-        return decode(self.ids[: self.given]) if self.given else "", decode(self.ids) if self.ids else ""
+    def _texts(self, decode: Callable[[list[int]], str]) -> tuple[str, str, str]:
+        """The text of what is out, the same without the half of a character that it may end within, and all text."""
+        before = decode(self.ids[: self.given]) if self.given else ""
+        text = decode(self.ids) if self.ids else ""
+        return before, before if text.startswith(before) else before.rstrip(HALF), text
 
 
 class TextPieces:
