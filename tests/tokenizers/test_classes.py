@@ -88,6 +88,8 @@ def test_defaults_are_the_references():
     for name, kind in classes.CLASSES.items():
         theirs = find(name)
         ours = tokenizer_class(name)
+        if kind is classes.RAG:  # two tokenizers in one, neither library's base class
+            continue
         assert ours.padding_side == theirs.padding_side, name
         differ = {"DistilBertTokenizer"}  # the reference's gives no token types either
         if name not in differ:

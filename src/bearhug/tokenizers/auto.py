@@ -40,6 +40,8 @@ def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
         return PreTrainedTokenizerFast
     if kind is None:
         raise KeyError(name)
+    if kind is classes.RAG:
+        return _behaviour(kind.behaviour)
     if kind.name not in _made:
         about = f"{kind.name}: a tokenizer whose parts are made from its options ({', '.join(kind.options)})."
         body = {"kind": kind, "padding_side": kind.padding_side, "model_input_names": list(kind.inputs)}
@@ -51,11 +53,15 @@ def tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
     return _made[kind.name]
 
 
+def _behaviour(where: str | None) -> Any:
+    module, _, name = str(where).partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def _bases(behaviour: str | None) -> tuple[type, ...]:
     if behaviour is None:
         return (PreTrainedTokenizerFast,)
-    module, _, name = behaviour.partition(":")
-    own = getattr(importlib.import_module(module), name)
+    own = _behaviour(behaviour)
     return (own,) if issubclass(own, PreTrainedTokenizerFast) else (own, PreTrainedTokenizerFast)
 
 
@@ -101,6 +107,7 @@ class AutoTokenizer:
         tokenizer_type = kwargs.pop("tokenizer_type", None)
         if Path(pretrained_model_name_or_path).is_file():
             return load(PreTrainedTokenizerFast, pretrained_model_name_or_path, **kwargs)
+        given = dict(kwargs)
         repo = repo_of(pretrained_model_name_or_path, kwargs)
         if kwargs.get("gguf_file") is not None:
             return read_gguf(PreTrainedTokenizerFast, repo, kwargs)
@@ -111,7 +118,10 @@ class AutoTokenizer:
                     "Leave it away: the folder says it."
                 )
             return read(tokenizer_class(classes.OF_MODEL_TYPE[tokenizer_type]), repo, kwargs)
-        return read(_class_of(repo), repo, kwargs)
+        found = _class_of(repo)
+        if not issubclass(found, PreTrainedTokenizerFast):
+            return found.from_pretrained(pretrained_model_name_or_path, **given)  # of several tokenizers
+        return read(found, repo, kwargs)
 
     @staticmethod
     def register(

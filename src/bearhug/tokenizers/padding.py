@@ -128,9 +128,9 @@ def _is_matrix(row: Any) -> bool:
     return getattr(row, "ndim", 0) > 1
 
 
-def _filled(rows: list, lengths: list[int], length: int, fill: int, side: str, kind: str | None) -> Any:
+def _filled(rows: list, lengths: list[int], length: int, fill: Any, side: str, kind: str | None) -> Any:
     """Each row with `fill` on that side up to `length`; longer rows stay."""
-    if kind is not None and max(lengths) <= length and [len(row) for row in rows] == lengths:
+    if kind is not None and isinstance(fill, int) and max(lengths) <= length and [len(row) for row in rows] == lengths:
         import numpy as np
 
         columns, ends = np.arange(length), np.array(lengths)[:, None]

@@ -19,7 +19,8 @@ PLAIN = TokenizerClass("PreTrainedTokenizerFast", files=("tokenizer.model",))  #
 PARAKEET = TokenizerClass(
     "ParakeetTokenizer", files=("tokenizer.model",), behaviour="bearhug.tokenizers.methods.sentinels:CtcDecoding"
 )
-_ALL = (PARAKEET, *wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, *unusual.ALL, PLAIN)
+RAG = TokenizerClass("RagTokenizer", behaviour="bearhug.tokenizers.methods.rag:RagTokenizer")  # two tokenizers
+_ALL = (PARAKEET, RAG, *wordpiece.ALL, *byte_level.ALL, *unigram.ALL, *sentencepiece_bpe.ALL, *unusual.ALL, PLAIN)
 CLASSES = {known.name: known for known in _ALL}
 SAME_AS = {
     "BartTokenizer": "RobertaTokenizer",

@@ -14,6 +14,7 @@ from bearhug.tokenizers.classes.kind import (
     TokenizerClass,
     around,
     bpe,
+    mask_takes_blank,
     replace,
     sequence,
     template,
@@ -242,8 +243,20 @@ LAYOUTLM_V3 = _class(
     inputs=("input_ids", "attention_mask", "bbox"),
     behaviour="bearhug.tokenizers.methods.layouts:ByWords",
 )
+MARKUPLM = _class(
+    "MarkupLMTokenizer",
+    _parts,
+    {"errors": "replace", **ROBERTA_TOKENS, "add_prefix_space": False, "trim_offsets": False, "tags_dict": None}
+    | {"max_depth": 50, "max_width": 1000, "pad_width": 1001, "pad_token_label": -100}
+    | {"only_label_first_subword": True},
+    around("cls_token", "sep_token"),
+    inputs=("input_ids", "token_type_ids", "attention_mask"),
+    prepare=mask_takes_blank,
+    behaviour="bearhug.tokenizers.methods.markup:WithPaths",
+)
 ALL = (
     LAYOUTLM_V3,
+    MARKUPLM,
     GPT2,
     CODEGEN,
     WHISPER,
@@ -257,4 +270,4 @@ ALL = (
     CLIP,
     NOUGAT,
 )
-ALL += (OPENAI_GPT, HERBERT, LAYOUTLM_V3)
+ALL += (OPENAI_GPT, HERBERT)

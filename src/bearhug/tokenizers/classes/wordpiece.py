@@ -115,4 +115,13 @@ LAYOUTLM_V2 = TokenizerClass(
     model="WordPiece",
     behaviour="bearhug.tokenizers.methods.layouts:WithBoxes",
 )
-ALL = (LAYOUTLM_V2, BERT, DISTILBERT, FUNNEL, MPNET, SPLINTER)
+ROFORMER = TokenizerClass(
+    "RoFormerTokenizer",
+    lambda options, vocab: _parts(options | {"tokenize_chinese_chars": False}, vocab),
+    BERT_OPTIONS,
+    _cls_sep(TYPED),
+    files=("vocab.txt",),
+    model="WordPiece",
+    behaviour="bearhug.tokenizers.methods.jieba:WithJieba",
+)
+ALL = (LAYOUTLM_V2, ROFORMER, BERT, DISTILBERT, FUNNEL, MPNET, SPLINTER)

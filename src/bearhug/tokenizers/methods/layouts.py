@@ -70,9 +70,8 @@ class WithBoxes(PreTrainedTokenizerFast):
         )
         rows = range(len(encoding["input_ids"]))
         samples = encoding["overflow_to_sample_mapping"] if return_overflowing_tokens else list(rows)
-        added: dict[str, Any] = {
-            "bbox": [self._boxes(encoding, row, places[samples[row]], questions is not None) for row in rows]
-        }
+        asked = questions is not None
+        added = self._columns([self._boxes(encoding, row, places[samples[row]], asked) for row in rows])
         if labels is not None:
             added["labels"] = [self._labels(encoding, row, labels[samples[row]]) for row in rows]
         if not (many or return_overflowing_tokens or return_tensors):
@@ -111,7 +110,14 @@ class WithBoxes(PreTrainedTokenizerFast):
         questions = list(text) if many else [text]
         if len(questions) != len(pages):
             raise ValueError(f"there are {len(questions)} questions, and words of {len(pages)} pages.")
-        return many, [one.split() if isinstance(one, str) else list(one) for one in questions], pages
+        return many, [self._words_of(one) for one in questions], pages
+
+    def _words_of(self, question: Any) -> list[str]:
+        return question.split() if isinstance(question, str) else list(question)
+
+    def _columns(self, boxes: list[list[Box]]) -> dict[str, Any]:
+        """The fields that say where pieces stand."""
+        return {"bbox": boxes}
 
     def _boxes(self, encoding: BatchEncoding, row: int, places: list[Box], asked: bool) -> list[Box]:
         special = {self.pad_token_id: self.pad_token_box, self.sep_token_id: self.sep_token_box}
@@ -145,21 +151,8 @@ class WithBoxes(PreTrainedTokenizerFast):
         """What the next piece has to know."""
         return None
 
-    def pad(self, encoded_inputs: Any, *args: Any, return_tensors: str | None = None, **kwargs: Any) -> BatchEncoding:
-        """As every tokenizer's; boxes and labels are filled up too."""
-        padded = super().pad(encoded_inputs, *args, **kwargs)
-        side = kwargs.get("padding_side") or self.padding_side
-        for key, fill in (("bbox", self.pad_token_box), ("labels", self.pad_token_label)):
-            if key in padded:
-                padded[key] = _filled(padded[key], padded["input_ids"], fill, side == "right")
-        return padded.convert_to_tensors(return_tensors) if return_tensors else padded
-
-
-def _filled(values: Any, ids: Any, fill: Any, right: bool) -> Any:
-    if ids and isinstance(ids[0], list):
-        return [_filled(value, row, fill, right) for value, row in zip(values, ids, strict=True)]
-    more = [fill] * (len(ids) - len(values))
-    return [*values, *more] if right else [*more, *values]
+    def _fills(self) -> dict[str, Any]:
+        return super()._fills() | {"bbox": self.pad_token_box, "labels": self.pad_token_label}
 
 
 class ByWords(WithBoxes):

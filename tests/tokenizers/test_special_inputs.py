@@ -1,0 +1,149 @@
+"""Classes whose texts are more than texts: words by jieba, nodes of web pages, entities, tables, two tokenizers."""
+
+import json
+import pickle
+
+import pytest
+
+from bearhug import AutoTokenizer
+from bearhug.tokenizers.auto import tokenizer_class
+from python_tokenizer_sameness import find, outcome
+from tokenizer_folders import bert, byte_bpe, write
+from vocabulary_folders import PIECES
+
+pytestmark = pytest.mark.reference
+TEXTS = ["今天天气非常好。Hello 世界", "Hello world, it's the hot water!", "", "日本語 [SEP] x", "你好，world 世界的"]
+
+
+def both(name, folder, **options):
+    return tokenizer_class(name).from_pretrained(folder, **options), find(name).from_pretrained(folder, **options)
+
+
+class TestJieba:
+    @pytest.fixture
+    def pair(self, tmp_path):
+        pytest.importorskip("rjieba", reason="rjieba is not installed, which RoFormerTokenizer needs")
+        words = dict.fromkeys([*PIECES, *"今天气非常好。你世界，的", "今天", "天气", "非常", "你好"])
+        folder = write(tmp_path / "f", config__json={"model_type": "roformer"})
+        (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in words))
+        # Of a vocab.txt the reference looks words up in the path, not in the file: it gets a tokenizer.json.
+        tokenizer_class("RoFormerTokenizer").from_pretrained(folder).save_pretrained(folder)
+        return both("RoFormerTokenizer", folder)
+
+    def test_same(self, pair):
+        ours, theirs = pair
+        for text in TEXTS:
+            assert ours.tokenize(text) == theirs.tokenize(text)
+            said = {"return_offsets_mapping": True}
+            assert dict(ours(text, **said)) == dict(theirs(text, **said))
+            assert dict(ours(text, "你好 x", **said)) == dict(theirs(text, "你好 x", **said))
+            ids = theirs(text)["input_ids"]
+            assert ours.decode(ids) == theirs.decode(ids)
+        assert ours(TEXTS, padding=True, truncation=True, max_length=6).data == dict(
+            theirs(TEXTS, padding=True, truncation=True, max_length=6)
+        )
+
+    def test_saved_and_pickled(self, pair, tmp_path):
+        ours, theirs = pair
+        for tokenizer in pair:
+            tokenizer.save_pretrained(tmp_path / "saved")
+            again = [
+                AutoTokenizer.from_pretrained(tmp_path / "saved"),
+                find("RoFormerTokenizer").from_pretrained(tmp_path / "saved"),
+            ]
+            for one in (*again, tokenizer, pickle.loads(pickle.dumps(ours))):
+                assert [one(text)["input_ids"] for text in TEXTS] == [theirs(text)["input_ids"] for text in TEXTS]
+        assert len(ours.fingerprint()) == 64
+
+
+NODES, PATHS = ["Hello", "hot water", "x1234"], ["/html/body/div[2]/a", "/html/odd/li[1200]", "//html/body[1]"]
+TAGS = {"html": 0, "body": 1, "div": 2, "a": 3, "li": 4}
+
+
+class TestNodes:
+    @pytest.fixture
+    def pair(self, tmp_path):
+        vocab, merges = byte_bpe(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+        config = {"tags_dict": TAGS, "max_depth": 5, "max_width": 10, "pad_width": 11}
+        merges = "#version: 0.2\n" + "\n".join(merges)
+        return both(
+            "MarkupLMTokenizer",
+            write(tmp_path / "f", vocab__json=vocab, merges__txt=merges, tokenizer_config__json=config),
+        )
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {},
+            {"padding": "max_length", "max_length": 20},
+            {"truncation": True, "max_length": 5},
+            {"truncation": True, "max_length": 6, "stride": 1, "return_overflowing_tokens": True},
+            {"return_offsets_mapping": True, "return_special_tokens_mask": True},
+        ],
+        ids=str,
+    )
+    def test_one_page(self, pair, said):
+        ours, theirs = pair
+        for labels in (None, [7, 8, 9]):
+            more = {"xpaths": PATHS, "node_labels": labels, **said}
+            assert dict(ours(NODES, **more)) == dict(theirs(NODES, **more))
+        if "stride" not in said:  # one token of the page has room then, and the reference panics
+            assert dict(ours("what is it", NODES, xpaths=PATHS, **said)) == dict(
+                theirs("what is it", NODES, xpaths=PATHS, **said)
+            )
+
+    def test_several_pages(self, pair):
+        ours, theirs = pair
+        pages, paths = [NODES, NODES[:1]], [PATHS, PATHS[:1]]
+        for said in (
+            {"padding": True},
+            {"padding": True, "padding_side": "left"},
+            {"padding": True, "return_tensors": "np"},
+        ):
+            for questions in ((), (["what", "is it"],)):
+                mine = ours(*questions, pages, xpaths=paths, node_labels=None, **said)
+                other = theirs(*questions, pages, xpaths=paths, node_labels=None, **said)
+                assert {key: [*map(list, rows)] for key, rows in _lists(mine).items()} == _lists(other)
+        rows = [ours(NODES, xpaths=PATHS), ours(NODES[:1], xpaths=PATHS[:1])]
+        others = [theirs(NODES, xpaths=PATHS), theirs(NODES[:1], xpaths=PATHS[:1])]
+        assert dict(ours.pad(rows)) == dict(theirs.pad(others))
+
+    def test_without_paths(self, pair):
+        ours, theirs = pair
+        for text in ("Hello hot world", NODES, ["a", "b"], [("a", "b"), ("c", "d e")]):
+            assert outcome(lambda: dict(ours(text))) == outcome(lambda: dict(theirs(text)))  # noqa: B023 - called at once
+        assert ours.get_xpath_seq("/html/li[3]") == tuple(theirs.get_xpath_seq("/html/li[3]"))
+        with pytest.raises(ValueError, match="xpaths"):
+            ours(NODES, is_split_into_words=True)
+
+    def test_kept(self, pair, tmp_path):
+        pair[0].save_pretrained(tmp_path / "saved")
+        for again in both("MarkupLMTokenizer", tmp_path / "saved"):
+            assert dict(again(NODES, xpaths=PATHS)) == dict(pair[1](NODES, xpaths=PATHS))
+
+
+def _lists(encoding):
+    return {key: rows.tolist() if hasattr(rows, "tolist") else rows for key, rows in encoding.items()}
+
+
+def test_two_tokenizers(tmp_path):
+    questions = bert(tmp_path / "f" / "question_encoder_tokenizer")
+    from tokenizer_folders import roberta
+
+    answers = roberta(tmp_path / "f" / "generator_tokenizer")
+    write(tmp_path / "f", config__json={"model_type": "rag"})
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "f")
+    assert type(tokenizer).__name__ == "RagTokenizer"
+    one, other = (AutoTokenizer.from_pretrained(folder) for folder in (questions, answers))
+    assert dict(tokenizer("Hello world")) == dict(one("Hello world"))
+    ids = other("the water")["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "the water"
+    assert tokenizer.batch_decode([ids]) == [other.decode(ids)]
+    theirs = find("RagTokenizer")(
+        find("BertTokenizer").from_pretrained(questions), find("RobertaTokenizer").from_pretrained(answers)
+    )
+    assert dict(theirs("Hello world")) == dict(tokenizer("Hello world"))
+    tokenizer.save_pretrained(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "generator_tokenizer" / "tokenizer_config.json").read_text())
+    with pytest.raises(ValueError, match="is a file"):
+        tokenizer.save_pretrained(tmp_path / "f" / "config.json")
