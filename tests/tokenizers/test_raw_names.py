@@ -108,3 +108,37 @@ def test_our_signatures_are_real(family):
             kinds = {parameter.kind for parameter in inspect.signature(kind).parameters.values()}
             assert inspect.Parameter.VAR_POSITIONAL not in kinds, name
             assert inspect.getdoc(kind), name
+
+
+STATES = [
+    "trainers.BpeTrainer(special_tokens=['a'], initial_alphabet=['b'], limit_alphabet=3, max_token_length=9)",
+    "trainers.WordPieceTrainer(min_frequency=2)",
+    "trainers.WordLevelTrainer(vocab_size=7)",
+    "trainers.UnigramTrainer(unk_token='é')",
+    "pre_tokenizers.Sequence([pre_tokenizers.Digits(), pre_tokenizers.Split('x', 'removed')])",
+    "pre_tokenizers.Metaspace()",
+    "normalizers.Sequence([normalizers.NFC(), normalizers.Replace('é', 'x')])",
+    "decoders.ByteLevel()",
+    "processors.TemplateProcessing('$A', None, [])",
+    "models.WordLevel({'a': 1}, unk_token='a')",
+    "models.BPE()",
+]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("made", STATES)
+def test_states_are_the_references_bytes(made):
+    families = ("trainers", "pre_tokenizers", "normalizers", "decoders", "processors", "models")
+    one, other = (eval(made, {name: getattr(library, name) for name in families}) for library in (ours, tokenizers))
+    assert one.__getstate__() == other.__getstate__()
+
+
+def test_the_words_of_an_encoding_have_a_new_name():
+    from bearhug.tokenizers import Tokenizer, models
+
+    encoding = Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).encode("a")
+    with pytest.warns(DeprecationWarning, match="word_ids"):
+        assert encoding.words == encoding.word_ids
+    with pytest.raises(ValueError, match="Invalid truncation direction value : up") as caught:
+        encoding.truncate(1, direction="up")
+    assert str(caught.value) == "Invalid truncation direction value : up"  # what mends it is a note

@@ -439,7 +439,7 @@ def test_a_row_too_long_for_the_model_is_said_once(bert, caplog):
     bert("water " * 99, verbose=False)
 
     assert len(caplog.records) == 1
-    assert "101 tokens, and the model reads at most 32" in caplog.text
+    assert "maximum sequence length for this model (101 > 32)" in caplog.text
 
 
 def test_special_tokens_around_ids_are_those_of_a_call(folders):

@@ -39,6 +39,7 @@ NAMES = {
     "normalizers": "bearhug.tokenizers.normalizers",
     "pre_tokenizers": "bearhug.tokenizers.pre_tokenizers",
     "processors": "bearhug.tokenizers.processors",
+    "tools": "bearhug.tokenizers.tools",
     "trainers": "bearhug.tokenizers.trainers",
 }
 

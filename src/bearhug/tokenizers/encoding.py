@@ -7,6 +7,7 @@ asks, and tensors without going through lists. Nothing here imports torch until 
 
 from __future__ import annotations
 
+import warnings
 from collections import UserDict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
@@ -114,6 +115,12 @@ class Encoding(Row):
         return out
 
     @property
+    def words(self) -> list[int | None]:  # pyright: ignore[reportIncompatibleMethodOverride] - it warns
+        """The former name of `word_ids`."""
+        warnings.warn("Encoding.words is now Encoding.word_ids.", DeprecationWarning, stacklevel=2)
+        return self.word_ids
+
+    @property
     def n_sequences(self) -> int:
         """1, or 2 for a pair."""
         return len(self._ranges) or 1
@@ -212,7 +219,9 @@ class Encoding(Row):
             ValueError: stride is not smaller than max_length.
         """
         if direction not in ("left", "right"):
-            raise ValueError(f"direction={direction!r}; it is 'left' or 'right'.")
+            error = ValueError(f"Invalid truncation direction value : {direction}")
+            error.add_note("It is 'left' or 'right'.")
+            raise error
         count, whole = len(self), self._own
         if _index(max_length) >= count:
             return

@@ -318,7 +318,7 @@ def save(
         }
         config["added_tokens_decoder"] = flags
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False, default=_as_json) + "\n"
-    files = {f"{start}{CONFIG}": text, **templates}
+    files: dict[str, str | bytes] = {f"{start}{CONFIG}": text, **templates}
     if own_files:
         return write(folder, files) + tokenizer.save_vocabulary(folder, prefix)
     files[f"{start}tokenizer.json"] = file.to_json(tokenizer._core)

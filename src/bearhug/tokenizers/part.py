@@ -75,6 +75,11 @@ class Setting(Generic[Value]):
         return self.written(value) if self.written else value
 
 
+def compact(value: Any) -> bytes:
+    """JSON without blanks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 class Part:
     """A part of a tokenizer. Each family (`Normalizer`, `PreTokenizer`, ...) is a subclass, its kinds are theirs."""
 
@@ -168,6 +173,10 @@ class Part:
         if self._description["type"] == "Custom":
             return _called_again, (type(self), self._custom)
         return _read_again, (type(self), self._json())
+
+    def __getstate__(self) -> bytes:
+        """The description as JSON, as the reference gives it; pickling goes by `__reduce__`."""
+        return compact(self._json())
 
     def __copy__(self) -> Self:
         rebuild, arguments = self.__reduce__()

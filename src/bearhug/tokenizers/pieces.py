@@ -7,6 +7,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,11 +173,22 @@ def as_terminal(text: str, pieces: Sequence[Piece], colour: bool) -> str:
 # -- as a page
 
 
-def as_html(text: str, pieces: Sequence[Piece], model: str, title: str) -> str:
+class Mark(NamedTuple):
+    """Characters of a text that belong together, and what they are called."""
+
+    start: int
+    end: int
+    label: str
+
+
+def as_html(text: str, pieces: Sequence[Piece], model: str, title: str, marks: Sequence[Mark] = ()) -> str:
     """One HTML page that needs nothing else: coloured pieces, and of each its id, bytes and place.
 
     Of a long text the first 50,000 pieces are shown; the counts are of all. The page's scripts and styles are named by
     their digests in its content security policy, so nothing in the text could run.
+
+    Args:
+        marks: parts of the text to be underlined, with their labels; where two meet, the later one is shown.
     """
     page = PAGE.read_text(encoding="utf-8")
     for kind in ("style", "script"):
@@ -186,21 +198,54 @@ def as_html(text: str, pieces: Sequence[Piece], model: str, title: str) -> str:
         page = page.replace(f"{{{{{kind} digest}}}}", f"'sha256-{digest}'")
     first = pieces[:SHOWN]
     end = len(text) if len(first) == len(pieces) else max((piece.end for piece in first), default=0)
-    body = []
-    for at, (part, piece) in enumerate(shown(text[:end], first)):
-        words = html.escape(visible(part))
-        if piece is None:
-            body.append(words)
-            continue
-        details = f' data-i="{piece.id}" data-t="{html.escape(visible(piece.token))}" data-b="{piece.data.hex(" ")}"'
-        details += "" if piece.kind == "special" else f' data-o="{piece.start}–{piece.end}"'
-        if not words:
-            details += f' data-p="{html.escape(visible(text[piece.start : piece.end]))}"'
-        kind = {"special": "s", "added": "a", "unknown": "u"}.get(piece.kind, f"c{at % COLOURS}")
-        body.append(f'<b class="{kind}"{details}>{words}</b>')
     limit = ""
     if len(first) < len(pieces):
         limit = f"The first {SHOWN:,} of {len(pieces):,} tokens are shown: characters 0 to {end:,}."
     fields = {"title": title, "model": model, "counts": counts(text, pieces), "limit": limit}
-    fields = {name: html.escape(visible(value)) for name, value in fields.items()} | {"pieces": "".join(body)}
+    fields = {name: html.escape(visible(value)) for name, value in fields.items()}
+    fields["pieces"] = "".join(_body(text[:end], first, marks))
     return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], page)
+
+
+def _body(text: str, pieces: Sequence[Piece], marks: Sequence[Mark]) -> Iterator[str]:
+    """The text with its pieces in <b>, and its marks in <mark> around them."""
+    owner: list[Mark | None] = [None] * len(text) if marks else []
+    for mark in marks:
+        owner[mark.start : mark.end] = [mark] * (mark.end - mark.start)
+    colour = {label: at % COLOURS for at, label in enumerate(sorted({mark.label for mark in marks}))}
+    at, inside = 0, None
+    for number, (part, piece) in enumerate(shown(text, pieces)):
+        details, kind = ("", "") if piece is None else _details(piece, text, bool(part), number)
+        special = piece is not None and piece.kind == "special"  # it stands nowhere in the text
+        rest = ""
+        for run, mark in [(part, inside)] if special or not marks else _runs(part, owner[at : at + len(part)], inside):
+            if mark is not inside:
+                yield "" if inside is None else "</mark>"
+                if mark is not None:
+                    yield f'<mark class="m{colour[mark.label]}" data-label="{html.escape(visible(mark.label))}">'
+                inside = mark
+            words = html.escape(visible(run))
+            yield words if piece is None else f'<b class="{kind}{rest}"{details}>{words}</b>'
+            rest = " r"  # of a piece that a mark cuts in two, only the first part shows the id
+        at += 0 if special else len(part)
+    yield "" if inside is None else "</mark>"
+
+
+def _runs(part: str, owners: Sequence[Mark | None], before: Mark | None) -> Iterator[tuple[str, Mark | None]]:
+    """A part of the text, cut where a mark begins or ends."""
+    if not part:
+        yield "", before
+    start = 0
+    for _, run in groupby(owners, key=id):
+        length = len(list(run))
+        yield part[start : start + length], owners[start]
+        start += length
+
+
+def _details(piece: Piece, text: str, has_text: bool, number: int) -> tuple[str, str]:
+    """What the page tells of a piece, as attributes, and the class that colours it."""
+    details = f' data-i="{piece.id}" data-t="{html.escape(visible(piece.token))}" data-b="{piece.data.hex(" ")}"'
+    details += "" if piece.kind == "special" else f' data-o="{piece.start}–{piece.end}"'
+    if not has_text:
+        details += f' data-p="{html.escape(visible(text[piece.start : piece.end]))}"'
+    return details, {"special": "s", "added": "a", "unknown": "u"}.get(piece.kind, f"c{number % COLOURS}")

@@ -187,7 +187,9 @@ def _piece(piece: str) -> Json:
     kind = 0
     if colon:
         if not number.isdecimal():
-            raise ValueError(f"the piece {piece!r} of the template has the type id {number!r}; it is a whole number.")
+            raise ValueError(
+                f"Cannot build Piece from {piece!r}: its type id is {number!r}, and must be a whole number."
+            )
         kind = int(number)
     if not name.startswith("$"):
         return {"SpecialToken": {"id": name, "type_id": kind}}

@@ -135,6 +135,11 @@ class SpecialTokens:
         return found
 
     @property
+    def _special_tokens_map(self) -> dict[str, str | AddedToken | None]:
+        """As the reference keeps them: name -> text or AddedToken, None where it is not set."""
+        return dict(self._named)
+
+    @property
     def special_tokens_map(self) -> dict[str, str]:
         """name -> text of the named special tokens that are set."""
         return {name: content(token) for name, token in self._named.items() if token is not None}

@@ -338,6 +338,9 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         if tokenizer_kwargs or kwargs:
             options |= dict(tokenizer_kwargs or {}) | kwargs
         target_length = options.pop("max_target_length", None)
+        for key in ("src_lang", "tgt_lang"):  # of tokenizers with languages, which take them out before
+            if options.pop(key, None) is not None:
+                self._warn_once(f"{key} is not read: {type(self).__name__} knows no languages.")
         if text is None and text_target is None:
             raise ValueError(
                 'there is no text to encode: text is None.\nWrite tokenizer("a text") or text_target="a text".'
@@ -521,12 +524,12 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
     def _warn_too_long(self, longest: int) -> None:
         if longest > self.model_max_length > 0:
             self._warn_once(
-                f"a row has {longest} tokens, and the model reads at most {self.model_max_length}; longer rows will "
-                "fail there. Cut them with truncation=True."
+                "Token indices sequence length is longer than the specified maximum sequence length for this model "
+                f"({longest} > {self.model_max_length}): such a row will fail there. Cut it with truncation=True."
             )
 
     def _warn_once(self, message: str) -> None:
-        about = "".join(filter(str.isalpha, message))[:24]  # not the numbers in it
+        about = "".join(filter(str.isalpha, message))[:40]  # not the numbers in it
         if about not in self.deprecation_warnings:
             self.deprecation_warnings[about] = True
             logger.warning(message)

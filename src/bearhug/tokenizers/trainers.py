@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from bearhug.tokenizers._native import AddedToken
-from bearhug.tokenizers.part import Json, Part, Setting
+from bearhug.tokenizers.part import Json, Part, Setting, compact
 from bearhug.tokenizers.shown import show
 
 FLAGS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
@@ -59,8 +59,15 @@ class Trainer(Part):
         return self._shown(most=5, longest=100)
 
     def _shown(self, **limits: Any) -> str:
-        fields = {key: self._description[key] for key in self._fields} | {"words": {}}
-        return f"{type(self).__name__}({show({'type': type(self).__name__} | fields, **limits)})"
+        return f"{type(self).__name__}({show({'type': type(self).__name__} | self._facts(), **limits)})"
+
+    def _facts(self) -> Json:
+        """The settings, as the reference orders and nests them."""
+        return {key: self._description[key] for key in self._fields} | {"words": {}}
+
+    def __getstate__(self) -> bytes:
+        """The settings as JSON, as the reference gives them."""
+        return compact({type(self).__name__: self._facts()})
 
 
 class BpeTrainer(Trainer):
@@ -161,10 +168,10 @@ class WordPieceTrainer(Trainer):
             end_of_word_suffix=end_of_word_suffix,
         )
 
-    def _shown(self, **limits: Any) -> str:
+    def _facts(self) -> Json:
         fields = {key: self._description[key] for key in self._fields} | {"max_token_length": None, "words": {}}
         bpe = dict(list(fields.items())[:3]) | {"progress_format": "Indicatif"} | dict(list(fields.items())[3:])
-        return f"WordPieceTrainer({show({'type': 'WordPieceTrainer', 'bpe_trainer': bpe}, **limits)})"
+        return {"bpe_trainer": bpe}
 
 
 class WordLevelTrainer(Trainer):
@@ -242,9 +249,8 @@ class UnigramTrainer(Trainer):
             n_sub_iterations=n_sub_iterations,
         )
 
-    def _shown(self, **limits: Any) -> str:
-        fields = {key: self._description[key] for key in self._fields} | {"seed_size": 1_000_000, "words": {}}
-        return f"UnigramTrainer({show({'type': 'UnigramTrainer'} | fields, **limits)})"
+    def _facts(self) -> Json:
+        return {key: self._description[key] for key in self._fields} | {"seed_size": 1_000_000, "words": {}}
 
 
 class ParityBpeTrainer(Trainer):
