@@ -200,24 +200,23 @@ class Bpe : public Model {
         if (remembers && known) work.cache.add(key, std::span(out.ids).subspan(first));
     }
 
-    // A group of pieces at a time: all their places in the cache are asked for before the first is read.
+    // A group of pieces at a time: their places in the cache are asked for while the group before is read.
     void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
-                  Tokens& out, Workspace& base) const override {
-        if (drops_) return Model::tokenize(text, start, ends, bytes, out, base);
+                  Tokens& out, Workspace& base, std::uint32_t* counts) const override {
+        if (drops_) return Model::tokenize(text, start, ends, bytes, out, base, counts);
         constexpr std::size_t group = 32;
         auto& work = static_cast<BpeWorkspace&>(base);
         const PieceCache::Table table = work.cache.table();
         const WholePieces* const whole = whole_pieces(bytes, work);
-        PieceCache::Key keys[group];
-        const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
+        struct Asked {
+            PieceCache::Key keys[group];
+            const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
+        } asked[2];
         const PieceCache::Entry* entries[group];
-        constexpr std::size_t room = PieceCache::most + 1;  // an entry is copied with its count
-        std::size_t written = out.ids.size();
-        out.ids.resize(written + ends.size() * room);
-        std::uint32_t* to = out.ids.data() + written;
-        for (std::size_t done = 0; done < ends.size(); done += group) {
+        std::uint32_t from = start;
+        auto ask = [&](std::size_t done) {
+            auto& [keys, pairs] = asked[done / group % 2];
             const std::size_t count = std::min(group, ends.size() - done);
-            std::uint32_t from = start;
             for (std::size_t i = 0; i < count; ++i) {
                 const std::uint32_t end = ends[done + i], size = end - from;
                 if (size <= PieceCache::longest) {
@@ -230,6 +229,17 @@ class Bpe : public Model {
                 }
                 from = end;
             }
+        };
+        constexpr std::size_t room = PieceCache::most + 1;  // an entry is copied with its count
+        std::size_t written = out.ids.size();
+        out.ids.resize(written + ends.size() * room);
+        std::uint32_t* first = out.ids.data();
+        std::uint32_t* to = first + written;
+        ask(0);
+        for (std::size_t done = 0; done < ends.size(); done += group) {
+            if (done + group < ends.size()) ask(done + group);
+            const auto& [keys, pairs] = asked[done / group % 2];
+            const std::size_t count = std::min(group, ends.size() - done);
             for (std::size_t i = 0; i < count; ++i) {
                 entries[i] = pairs[i] ? PieceCache::find(pairs[i], keys[i]) : nullptr;
                 if (!entries[i] && whole && pairs[i]) whole->prefetch(keys[i]);
@@ -255,16 +265,17 @@ class Bpe : public Model {
                         if (remembers && known) work.cache.add(keys[i], found.ids);
                     }
                     changed = true;
-                    written = static_cast<std::size_t>(to - out.ids.data());
+                    written = static_cast<std::size_t>(to - first);
                     const std::size_t wanted = written + found.ids.size() + (ends.size() - done - i) * room;
                     if (wanted > out.ids.size()) out.ids.resize(wanted);
-                    to = std::copy(found.ids.begin(), found.ids.end(), out.ids.data() + written);
+                    first = out.ids.data();
+                    to = std::copy(found.ids.begin(), found.ids.end(), first + written);
                 }
+                counts[done + i] = static_cast<std::uint32_t>(to - first);
                 start = end;
             }
         }
-        written = static_cast<std::size_t>(to - out.ids.data());
-        out.ids.resize(written);
+        out.ids.resize(static_cast<std::size_t>(to - first));
     }
 
  private:

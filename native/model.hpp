@@ -31,11 +31,12 @@ class Model {
     // piece is.
     virtual void tokenize(std::string_view piece, bool bytes, Tokens& out, Workspace& work) const = 0;
     // Adds the tokens of pieces that follow one another, the first from `start` on, to the given ends; not for
-    // tracking.
+    // tracking. counts: how many tokens there are in `out` after each piece.
     virtual void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
-                          Tokens& out, Workspace& work) const {
+                          Tokens& out, Workspace& work, std::uint32_t* counts) const {
         for (const auto end : ends) {
             tokenize(text.substr(start, end - start), bytes, out, work);
+            *counts++ = static_cast<std::uint32_t>(out.ids.size());
             start = end;
         }
     }

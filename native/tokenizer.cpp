@@ -29,9 +29,23 @@ struct Stream {
 
 }  // namespace
 
+// Pieces of short texts that wait for their tokens, so that those of many texts are looked up together.
+struct Waiting {
+    static constexpr std::size_t enough = 1024;  // pieces that are worth it
+    static constexpr std::size_t longest = 2048;  // bytes of a text
+    static constexpr std::size_t room = enough + longest + 128;
+
+    std::string text;
+    std::size_t pieces = 0;
+    std::unique_ptr<std::uint32_t[]> ends = std::make_unique_for_overwrite<std::uint32_t[]>(room);
+    std::unique_ptr<std::uint32_t[]> counts = std::make_unique_for_overwrite<std::uint32_t[]>(room);
+};
+
 class Bench {
  public:
     explicit Bench(const Model& model) : workspace(model.workspace()) {}
+    Waiting waiting;
+    std::vector<std::size_t> word_ends;  // in tokens
     std::unique_ptr<Workspace> workspace;
     Draft draft, part;
     Pieces pieces;
@@ -131,6 +145,32 @@ class Encoder {
         draft_tracks_ = options.tracking || parts.reads_origins();
     }
 
+    // Texts may wait for one another from now on: word_ends gets where each that was marked ends, until finish().
+    void let_wait() {
+        waits_ = scan_.pattern && !options_.tracking;
+        bench_.word_ends.clear();
+        settled_ = 0;
+    }
+    bool wants_more() const {
+        const Waiting& waiting = bench_.waiting;
+        return waits_ && waiting.pieces < Waiting::enough && bench_.word_ends.size() < Waiting::enough &&
+               out_.tokens.ids.size() < Waiting::enough;
+    }
+    void mark() {
+        bench_.word_ends.push_back(bench_.waiting.pieces > 0 ? bench_.waiting.pieces : out_.tokens.ids.size());
+        if (bench_.waiting.pieces == 0) settled_ = bench_.word_ends.size();
+    }
+    void finish() {
+        Waiting& waiting = bench_.waiting;
+        if (waiting.pieces == 0) return;
+        parts_.model->tokenize(waiting.text, 0, {waiting.ends.get(), waiting.pieces}, scan_.bytes, out_.tokens,
+                               *bench_.workspace, waiting.counts.get());
+        for (; settled_ < bench_.word_ends.size(); ++settled_)
+            bench_.word_ends[settled_] = waiting.counts[bench_.word_ends[settled_] - 1];
+        waiting.text.clear();
+        waiting.pieces = 0;
+    }
+
     // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
     void encode(std::string_view text, std::int32_t word) {
         if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
@@ -179,13 +219,25 @@ class Encoder {
         const auto size = static_cast<std::uint32_t>(draft.text().size());
         if (size == 0) return;
         if (scan_.pattern) {
-            std::uint32_t ends[256];
+            Waiting& waiting = bench_.waiting;
+            std::uint32_t* const ends = waiting.ends.get();
+            if (waits_ && size <= Waiting::longest) {
+                if (waiting.pieces >= Waiting::enough) finish();
+                const auto start = waiting.text.size();
+                waiting.text += draft.text();
+                const char* const first = waiting.text.data();
+                const char* const last = first + waiting.text.size();
+                for (const char* p = first + start; p < last; p = first + ends[waiting.pieces - 1])
+                    waiting.pieces += scan_.pattern->block(first, p, last, ends + waiting.pieces, Waiting::room - waiting.pieces);
+                return;
+            }
+            finish();
             const char* const first = draft.text().data();
             for (std::uint32_t start = 0; start < size;) {
-                const auto count = scan_.pattern->block(first, first + start, first + size, ends, std::size(ends));
+                const auto count = scan_.pattern->block(first, first + start, first + size, ends, Waiting::enough);
                 if (!options_.tracking) {
                     parts_.model->tokenize(draft.text(), start, {ends, count}, scan_.bytes, out_.tokens,
-                                           *bench_.workspace);
+                                           *bench_.workspace, waiting.counts.get());
                     start = ends[count - 1];
                     continue;
                 }
@@ -240,6 +292,7 @@ class Encoder {
     }
 
     void put_added(std::uint32_t id, std::string_view text, Span origin) {
+        finish();
         if (options_.tracking) {
             if (parts_.token(id) != text) out_.texts.emplace_back(out_.tokens.ids.size(), text);
             out_.offsets.push_back(at(origin));
@@ -264,6 +317,8 @@ class Encoder {
     Stream& out_;
     PreTokenizer::Scan scan_;
     bool draft_tracks_ = false;
+    bool waits_ = false;
+    std::size_t settled_ = 0;  // word ends that are counted in tokens, not in pieces that wait
     unicode::CodePoints* points_ = nullptr;
     std::int32_t fixed_word_ = -1, word_ = 0;
 };
@@ -628,21 +683,38 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
         stream.clear();
         Encoder encoder(*this, options, *bench, stream);
         auto encode_words = [&](std::size_t begin, std::size_t end) {
-            const std::size_t start = stream.tokens.ids.size();
-            for (std::size_t word = begin; word < end; ++word)
+            for (std::size_t word = begin; word < end; ++word) {
                 encoder.encode(batch.words[word],
                                batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
-            return Extent{start, stream.tokens.ids.size()};
+                encoder.mark();
+            }
         };
         Assembler& assembler = assemblers[chunk].emplace(*this, options);
         // Two to four bytes of text make a token; memory that is not used costs nothing.
         assembler.reserve(bytes / 2 / count + 16, chunks[chunk + 1] - chunks[chunk]);
-        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1]; ++i) {
-            const auto& sample = batch.samples[i];
-            Sequences sequences;
-            sequences.first = encode_words(sample.first_begin, sample.first_end);
-            sequences.second = encode_words(sample.second_begin, sample.second_end);
-            assembler.add(i, sequences, sample.is_pair, stream);
+        for (std::size_t i = chunks[chunk]; i < chunks[chunk + 1];) {
+            const std::size_t first = i;
+            encoder.let_wait();
+            do {
+                const auto& sample = batch.samples[i++];
+                encode_words(sample.first_begin, sample.first_end);
+                encode_words(sample.second_begin, sample.second_end);
+            } while (i < chunks[chunk + 1] && encoder.wants_more());
+            encoder.finish();
+            auto word_end = bench->word_ends.begin();
+            std::size_t done = 0;
+            auto extent = [&](std::size_t words) {
+                const std::size_t begin = done;
+                if (words > 0) done = *(word_end += static_cast<std::ptrdiff_t>(words) - 1)++;
+                return Extent{begin, done};
+            };
+            for (std::size_t at = first; at < i; ++at) {
+                const auto& sample = batch.samples[at];
+                Sequences sequences;
+                sequences.first = extent(sample.first_end - sample.first_begin);
+                sequences.second = extent(sample.second_end - sample.second_begin);
+                assembler.add(at, sequences, sample.is_pair, stream);
+            }
             stream.clear();
         }
         put_back(std::move(bench));
