@@ -12,27 +12,34 @@
 #include <vector>
 
 #include "draft.hpp"
+#include "pages.hpp"
 #include "tokens.hpp"
 #include "vocabulary.hpp"
 
 namespace bearhug {
 
-// Zeros that cost nothing until they are touched.
+// Zeros. They cost nothing until they are touched where they are few, and come in large pages where they are many.
 template <class T>
 class Zeros {
  public:
-    explicit operator bool() const { return items_ != nullptr; }
+    explicit operator bool() const { return data() != nullptr; }
     void make(std::size_t count) {
-        items_.reset(static_cast<T*>(std::calloc(count, sizeof(T))));
-        if (!items_) throw std::bad_alloc();
+        if (count * sizeof(T) >= LargePages<T>::page) {
+            many_ = PagedVector<T>(count);
+            std::memset(static_cast<void*>(many_.data()), 0, count * sizeof(T));
+            return;
+        }
+        few_.reset(static_cast<T*>(std::calloc(count, sizeof(T))));
+        if (!few_) throw std::bad_alloc();
     }
-    T* data() const { return items_.get(); }
+    T* data() const { return few_ ? few_.get() : const_cast<T*>(many_.data()); }
 
  private:
     struct Free {
         void operator()(T* items) const { std::free(items); }
     };
-    std::unique_ptr<T[], Free> items_;
+    std::unique_ptr<T[], Free> few_;
+    PagedVector<T> many_;
 };
 
 inline std::uint64_t load8(const char* from) {

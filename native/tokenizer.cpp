@@ -228,7 +228,8 @@ class Encoder {
                 const char* const first = waiting.text.data();
                 const char* const last = first + waiting.text.size();
                 for (const char* p = first + start; p < last; p = first + ends[waiting.pieces - 1])
-                    waiting.pieces += scan_.pattern->block(first, p, last, ends + waiting.pieces, Waiting::room - waiting.pieces);
+                    waiting.pieces +=
+                        scan_.pattern->block(first, p, last, ends + waiting.pieces, Waiting::room - waiting.pieces);
                 return;
             }
             finish();
@@ -435,6 +436,8 @@ class Assembler {
 
     void add(std::size_t sample, const Sequences& sequences, bool is_pair, const Stream& stream) {
         const Layout& layout = post_.layout(is_pair, options_.add_special_tokens);
+        if (layout.items.size() == 1 && layout.items[0].kind == Item::first && !options_.truncation && !out_.tracked)
+            return put_text(layout, sequences.first, sample, stream);
         firsts_.assign(1, sequences.first);
         seconds_.assign(1, sequences.second);
         if (options_.truncation) {
@@ -469,6 +472,25 @@ class Assembler {
     }
 
  private:
+    // A row that is one text and nothing else.
+    void put_text(const Layout& layout, const Extent& text, std::size_t sample, const Stream& stream) {
+        const Item& item = layout.items[0];
+        const std::size_t size = text.size();
+        const std::uint32_t* const ids = stream.tokens.ids.data() + text.begin;
+        out_.ids.insert(out_.ids.end(), ids, ids + size);
+        out_.runs.push_back({Run::text, layout.unmarked ? std::int8_t{0} : item.sequence, item.type,
+                             static_cast<std::uint32_t>(size), 1});
+        unmarked_.push_back(layout.unmarked);
+        longest_ = std::max(longest_, size);
+        end_row(sample);
+    }
+
+    void end_row(std::size_t sample) {
+        out_.samples.push_back(static_cast<std::int64_t>(sample));
+        out_.starts.push_back(static_cast<std::int64_t>(out_.ids.size()));
+        out_.run_starts.push_back(static_cast<std::int64_t>(out_.runs.size()));
+    }
+
     void put_row(const Layout& layout, const Choice* choice, std::size_t sample, const Stream& stream) {
         std::size_t size = 0;
         const bool unmarked = layout.unmarked || (layout.overflow_unmarked && choice && (*choice)[0] > 0);
@@ -494,9 +516,7 @@ class Assembler {
         unmarked_.push_back(unmarked);
         const bool is_main = out_.samples.empty() || out_.samples.back() != static_cast<std::int64_t>(sample);
         if (is_main) main_size_ = size;
-        out_.samples.push_back(static_cast<std::int64_t>(sample));
-        out_.starts.push_back(static_cast<std::int64_t>(out_.ids.size()));
-        out_.run_starts.push_back(static_cast<std::int64_t>(out_.runs.size()));
+        end_row(sample);
     }
 
     void put_special(const Item& item, std::int8_t sequence) {
@@ -684,6 +704,8 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
         Encoder encoder(*this, options, *bench, stream);
         auto encode_words = [&](std::size_t begin, std::size_t end) {
             for (std::size_t word = begin; word < end; ++word) {
+                constexpr std::size_t ahead = 8;
+                if (word + ahead < batch.words.size()) __builtin_prefetch(batch.words[word + ahead].data());
                 encoder.encode(batch.words[word],
                                batch.split_into_words ? static_cast<std::int32_t>(word - begin) : -1);
                 encoder.mark();

@@ -37,11 +37,22 @@ class Items {
             type_error(std::string(what) + " is of the type " + class_name(sequence) + "; expected a list.");
         }
         // A tuple of its own: the caller's list may change while the lock is released.
+#ifdef Py_GIL_DISABLED
         owner = nb::steal(PySequence_Tuple(fast));
+#else
+        constexpr Py_ssize_t ahead = 16;  // items are asked for before they are needed: they lie all over
+        const Py_ssize_t size = PySequence_Fast_GET_SIZE(fast);
+        owner = nb::steal(PyTuple_New(size));
+        for (Py_ssize_t i = 0; owner.is_valid() && i < size; ++i) {
+            if (i + ahead < size) __builtin_prefetch(PySequence_Fast_GET_ITEM(fast, i + ahead), 1);
+            PyTuple_SET_ITEM(owner.ptr(), i, Py_NewRef(PySequence_Fast_GET_ITEM(fast, i)));
+        }
+#endif
         Py_DECREF(fast);
+        if (!owner.is_valid()) throw nb::python_error();
     }
-    std::size_t size() const { return static_cast<std::size_t>(PyTuple_Size(owner.ptr())); }
-    nb::handle operator[](std::size_t i) const { return PyTuple_GetItem(owner.ptr(), static_cast<Py_ssize_t>(i)); }
+    std::size_t size() const { return static_cast<std::size_t>(PyTuple_GET_SIZE(owner.ptr())); }
+    nb::handle operator[](std::size_t i) const { return PyTuple_GET_ITEM(owner.ptr(), static_cast<Py_ssize_t>(i)); }
     nb::object owner;
 };
 

@@ -162,7 +162,7 @@ nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
     const std::size_t count = static_cast<std::size_t>(data.starts[row + 1]) - start;
     switch (field) {
         case Field::ids:
-            return int_list(data.ids.data() + start, count);
+            return int_list(data.ids.data() + start, count, data.ids.size() - start - count);
         case Field::word_ids:
             return word_list(data.words.data() + start, count);
         case Field::offsets:
@@ -182,9 +182,16 @@ nb::list token_list(PyEncoded& encoded, std::size_t row) {
     return out;
 }
 
-nb::list int_list(const std::uint32_t* values, std::size_t count) {
+nb::list int_list(const std::uint32_t* values, std::size_t count, std::size_t more) {
     nb::list out = new_list(count);
-    for (std::size_t i = 0; i < count; ++i) put(out, i, to_int(values[i]));
+    constexpr std::size_t ahead = 16;
+    std::size_t i = 0;
+    for (; i < count && i + 2 * ahead < count + more; ++i) {
+        prefetch_place(values[i + 2 * ahead]);
+        prefetch_int(values[i + ahead]);
+        put(out, i, to_int(values[i]));
+    }
+    for (; i < count; ++i) put(out, i, to_int(values[i]));
     return out;
 }
 

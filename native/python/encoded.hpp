@@ -28,6 +28,8 @@ struct Texts {
         batch.samples.reserve(first.size());
         batch.words.reserve(first.size() * (second ? 2 : 1));
         for (std::size_t i = 0; i < first.size(); ++i) {
+            constexpr std::size_t ahead = 8;
+            if (i + ahead < first.size()) __builtin_prefetch(first[i + ahead].ptr());
             Batch::Sample sample{};
             sample.first_begin = batch.words.size();
             add(first[i], i, "text ");
@@ -120,7 +122,8 @@ struct PyEncoded {
     }
 };
 
-nb::list int_list(const std::uint32_t* values, std::size_t count);
+// more: how many numbers can be read behind them.
+nb::list int_list(const std::uint32_t* values, std::size_t count, std::size_t more = 0);
 
 // The fields of a row as lists.
 nb::list row_list(PyEncoded& encoded, std::size_t row, Field field);

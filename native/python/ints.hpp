@@ -23,6 +23,12 @@ inline PyObject* to_int(std::uint32_t value) {
     return made;
 }
 
+// Asks for the memory of a number that is soon wanted: first for its place, then for the number that stands there.
+inline void prefetch_place(std::uint32_t value) { __builtin_prefetch(&ready[value & (ready_ints - 1)]); }
+inline void prefetch_int(std::uint32_t value) {
+    __builtin_prefetch(ready[value & (ready_ints - 1)].load(std::memory_order_relaxed), 1);
+}
+
 // (start, end), a new reference. Those of short texts come back with every row, and are made once too.
 PyObject* to_pair(std::uint32_t start, std::uint32_t end);
 
