@@ -417,6 +417,25 @@ def test_one_text_is_encoded_as_in_a_batch(name):
         assert one.sample_mapping.tolist() == [0]
 
 
+@pytest.mark.parametrize("name", ["roberta", "llama3", "added tokens"])
+def test_many_texts_of_all_lengths_are_each_encoded_as_alone(name):
+    ours, theirs = both(name)
+    rng = random.Random(4)
+    texts = [rng.choice(["", " ", "<mask> two", "a", text, text * 30]) for text in parity.texts(1500, seed=4)]
+    texts[700] = "word " * 5000
+    expected = [encoded.ids for encoded in theirs.encode_batch_fast(texts)]
+    for threads in (1, 2):
+        assert ours.encode_batch(texts, threads=threads).lists("ids") == expected
+    assert ours.encode_batch(texts, offsets=True, threads=1).lists("ids") == expected
+    pairs = [None if i % 3 == 0 else text for i, text in enumerate(reversed(texts))]
+    given = [text if pair is None else (text, pair) for text, pair in zip(texts, pairs, strict=True)]
+    expected = [encoded.ids for encoded in theirs.encode_batch_fast(given)]
+    assert ours.encode_batch(texts, pairs, threads=1).lists("ids") == expected
+    words = [text.split(" ") for text in texts]
+    expected = [encoded.ids for encoded in theirs.encode_batch_fast(words, is_pretokenized=True)]
+    assert ours.encode_batch(words, is_split_into_words=True, threads=1).lists("ids") == expected
+
+
 def test_offsets_asked_for_by_many_threads_are_one_array():
     ours, _ = both("gpt2")
     for _ in range(5):
