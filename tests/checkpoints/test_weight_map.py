@@ -71,3 +71,20 @@ def test_splitting_and_joining_undo_each_other(rows, transposed):
 def test_a_fused_tensor_of_the_wrong_size_is_an_error():
     with pytest.raises(ValueError, match=r"\(7, 5\) does not hold 2 parts of \[4, 4\] rows"):
         Rule(("a", "b")).split(torch.ones(7, 5), [4, 4])
+
+
+def test_blocks_hold_a_share_of_every_part():
+    """Two heads of two, side by side: q, q, k, k, v, v of the first, then of the second; or unequal shares."""
+    q, k, v = torch.arange(4.0)[:, None], torch.arange(10.0, 14)[:, None], torch.arange(20.0, 24)[:, None]
+    rule = rules({"qkv": Fused("{q,k,v}_proj", blocks=2)}, ["q_proj", "k_proj", "v_proj"])["qkv"]
+    stored = rule.join([q, k, v])
+
+    assert stored.flatten().tolist() == [0, 1, 10, 11, 20, 21, 2, 3, 12, 13, 22, 23]
+    assert [part.flatten().tolist() for part in rule.split(stored, [4, 4, 4])] == [
+        part.flatten().tolist() for part in (q, k, v)
+    ]
+    assert rule.shape([q, k, v]) == (12, 1)
+    groups = rule.join([torch.arange(4.0), torch.tensor([10.0, 11]), torch.tensor([20.0, 21])])
+    assert groups.tolist() == [0, 1, 10, 20, 2, 3, 11, 21]
+    with pytest.raises(ValueError, match="does not hold 3 parts"):
+        rule.split(torch.zeros(5), [3, 1, 1])

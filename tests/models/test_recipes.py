@@ -51,7 +51,7 @@ def test_no_shared_line_asks_for_a_models_name():
 
 def test_an_unknown_architecture_names_the_near_ones_and_all():
     with pytest.raises(
-        ValueError, match=r"'lama' has no recipe. Did you mean 'llama'\?\nThere are: bert, distilbert, gpt2"
+        ValueError, match=r"'lama' has no recipe. Did you mean 'llama'\?\nThere are: \w+, .*llama, .*, "
     ):
         bearhug.AutoConfig.for_model("lama")
 

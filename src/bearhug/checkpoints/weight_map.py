@@ -29,10 +29,15 @@ class Transposed:
 
 @dataclass(frozen=True)
 class Fused:
-    """Several of our tensors, `{q,k,v}` in the name, stored by them as one: stacked along the output dimension."""
+    """Several of our tensors, `{q,k,v}` in the name, stored by them as one: stacked along the output dimension.
+
+    `blocks`: so many times, each with its share of every tensor. q, k and v of a head side by side are as many blocks
+    as there are heads.
+    """
 
     name: str
     transposed: bool = False
+    blocks: int = 1
 
 
 Ours = str | Transposed | Fused | None
@@ -44,9 +49,10 @@ class Rule:
 
     parts: tuple[str, ...]
     transposed: bool = False
+    blocks: int = 1
 
     def split(self, stored: Tensor, rows: Iterable[int]) -> list[Tensor]:
-        """Our tensors out of theirs, as views. `rows`: the first dimension of each.
+        """Our tensors out of theirs, as views (copies where there are several blocks). `rows`: each's first dimension.
 
         Raises:
             ValueError: the rows do not add up to the stored ones.
@@ -56,9 +62,13 @@ class Rule:
         if len(self.parts) == 1:
             return [stored]
         rows = list(rows)
-        if stored.ndim == 0 or sum(rows) != stored.shape[0]:
+        blocks = self.blocks
+        if stored.ndim == 0 or sum(rows) != stored.shape[0] or any(count % blocks for count in rows):
             raise ValueError(f"{tuple(stored.shape)} does not hold {len(rows)} parts of {rows} rows")
-        return list(stored.split(rows))
+        if blocks == 1:
+            return list(stored.split(rows))
+        shares = stored.unflatten(0, (blocks, -1)).split([count // blocks for count in rows], 1)
+        return [share.flatten(0, 1) for share in shares]
 
     def shape(self, parts: list[Tensor]) -> tuple[int, ...]:
         """The shape of `join(parts)`."""
@@ -72,7 +82,10 @@ class Rule:
         else:
             import torch
 
-            joined = torch.cat(parts)
+            if self.blocks == 1:
+                joined = torch.cat(parts)
+            else:
+                joined = torch.cat([part.unflatten(0, (self.blocks, -1)) for part in parts], 1).flatten(0, 1)
         return (joined.t() if self.transposed and joined.ndim == 2 else joined).contiguous()
 
 
@@ -83,15 +96,16 @@ def rules(table: Mapping[str, Ours], names: Iterable[str]) -> dict[str, Rule]:
     for theirs, ours in table.items():
         if ours is None:
             continue
-        name, transposed = (ours, False) if isinstance(ours, str) else (ours.name, not isinstance(ours, Fused))
-        transposed = transposed or (isinstance(ours, Fused) and ours.transposed)
+        name, transposed, blocks = (ours, False, 1) if isinstance(ours, str) else (ours.name, True, 1)
+        if isinstance(ours, Fused):
+            transposed, blocks = ours.transposed, ours.blocks
         patterns = _alternatives(name)
         first = _regex(patterns[0])
         for candidate in names:
             if match := first.fullmatch(candidate):
                 parts = tuple(_filled(pattern, match) for pattern in patterns)
                 if known.issuperset(parts):
-                    found[_filled(theirs, match)] = Rule(parts, transposed)
+                    found[_filled(theirs, match)] = Rule(parts, transposed, blocks)
     return found
 
 

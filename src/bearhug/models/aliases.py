@@ -18,12 +18,18 @@ def find(name: str) -> Any:
 
         return tokenizer_class(name)
     families = [
-        (len(prefix), model_type) for model_type, (prefix, _) in recipes.RECIPES.items() if name.startswith(prefix)
+        (len(prefix) if name.startswith(prefix) else 0, model_type)
+        for model_type, (prefix, _) in recipes.RECIPES.items()
+        if prefix[:4] == name[:4] or name.startswith(prefix)
     ]
-    if not families:
-        raise KeyError(name)
-    length, model_type = max(families)  # the longest name that fits
-    return recipes.config_class(model_type) if name[length:] == "Config" else _model(model_type, name, name[length:])
+    for length, model_type in sorted(families, reverse=True):  # the longest name that fits; a head's may be its own
+        if length and name[length:] == "Config":
+            return recipes.config_class(model_type)
+        try:
+            return _model(model_type, name, name[length:] if length else "")
+        except KeyError:
+            continue
+    raise KeyError(name)
 
 
 def _model(model_type: str, name: str, suffix: str) -> Any:

@@ -6,6 +6,8 @@ B rows, T new tokens, S all tokens, D width, H heads, G key/value heads, K head 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 
 from bearhug.models.cache import LayerCache
 from bearhug.models.config import Config
-from bearhug.models.mlp import NORMS
+from bearhug.models.mlp import HEAD_NORMS, ClippedLinear
 from bearhug.models.parts import part
 from bearhug.models.positions import Rotate, counted
 
@@ -29,7 +31,7 @@ class Sight(NamedTuple):
 
 
 EVERYTHING = Sight()
-LOOKING = ("attention",)  # mixers of transformer.MIXERS that ask which tokens are in sight
+LOOKING = ("attention", "turned_first")  # mixers of transformer.MIXERS that ask which tokens are in sight
 
 
 def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
@@ -50,6 +52,10 @@ def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, 
     window = config.kind(kind).window
     if window is not None and window >= total:
         window = None
+    if not config.causal and window is not None:
+        places = torch.arange(total, device=device)[None] if real is None else counted(real)  # (B or 1, S)
+        mask = (places[:, start:, None] - places[:, None, :]).abs() < window
+        return Sight((mask if real is None else mask & real[:, None, :])[:, None])
     if real is None:
         if not config.causal or (new == 1 and window is None):
             return EVERYTHING
@@ -106,12 +112,16 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: f
     return y.transpose(1, 2).reshape(rows, new, heads * size), None
 
 
-def eager(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, Tensor]:
-    """Attention step by step, with its weights (B, H, T, S): shapes as in `sdpa`."""
+def eager(
+    q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float, cap: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """Attention step by step, with its weights (B, H, T, S): shapes as in `sdpa`. `cap`: scores stay below it."""
     repeats = q.shape[1] // k.shape[1]
     if repeats > 1:
         k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
     scores = torch.matmul(q, k.transpose(2, 3)) * scale
+    if cap is not None:
+        scores = torch.tanh(scores / cap) * cap
     mask = sight.mask
     if sight.causal and q.shape[2] > 1:
         mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
@@ -157,18 +167,21 @@ class Attention(nn.Module):
                 f"{self.heads} attention heads do not divide into {self.groups} groups of key/value heads."
             )
         width, inner, shared = config.hidden_size, self.heads * self.head_dim, self.groups * self.head_dim
-        self.q_proj = nn.Linear(width, inner, bias=config.qkv_bias)
-        self.k_proj = nn.Linear(width, shared, bias=config.qkv_bias)
-        self.v_proj = nn.Linear(width, shared, bias=config.qkv_bias)
+        linear = nn.Linear if config.clip_qkv is None else partial(ClippedLinear, config.clip_qkv)
+        self.q_proj = linear(width, inner, bias=config.qkv_bias)
+        self.k_proj = linear(width, shared, bias=config.qkv_bias)
+        self.v_proj = linear(width, shared, bias=config.qkv_bias)
         self.o_proj = nn.Linear(inner, width, bias=config.output_bias)
-        norm = part(NORMS, config.norm, "norm")
-        self.q_norm = norm(self.head_dim, config.norm_eps) if config.qk_norm else None
-        self.k_norm = norm(self.head_dim, config.norm_eps) if config.qk_norm else None
+        self.q_norm = self.k_norm = None
+        if config.qk_norm:
+            norm = part(HEAD_NORMS, "head" if config.qk_norm is True else config.qk_norm, "qk_norm")
+            self.q_norm, self.k_norm = norm(config, self.heads), norm(config, self.groups)
         self.scale = config.attention_scale if config.attention_scale is not None else self.head_dim**-0.5
         if config.scale_by_layer:
             self.scale /= layer + 1
         self.dropout = config.attention_dropout
-        self.attend = sdpa
+        self.stepwise = eager if config.score_softcap is None else partial(eager, cap=config.score_softcap)
+        self.attend = sdpa if config.score_softcap is None else self.stepwise
 
     def new_cache(self, batch: int, length: int, like: Tensor) -> LayerCache:
         """An empty cache with room for `length` tokens of `batch` rows, on the device and of the dtype of `like`."""
@@ -196,8 +209,34 @@ class Attention(nn.Module):
             k, v = cache.append(k, v)  # (B, G, S, K)
             if sight.last:
                 k, v = k[:, :, -sight.last :], v[:, :, -sight.last :]
-        attend = self.attend if seen is None else eager
+        attend = self.attend if seen is None else self.stepwise
         y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)  # (B, T, H * K)
         if seen is not None and weights is not None:
             seen.append(weights)
         return self.o_proj(y)
+
+
+class TurnedFirst(Attention):
+    """Queries and keys get their norms after they are turned (Hunyuan)."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(replace(config, qk_norm=False), layer)
+        norm = part(HEAD_NORMS, "head" if config.qk_norm is True else config.qk_norm or "head", "qk_norm")
+        self.late_q_norm, self.late_k_norm = norm(config, self.heads), norm(config, self.groups)
+
+    def forward(
+        self,
+        x: Tensor,
+        rotate: Rotate | None,
+        sight: Sight,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        """As in `Attention`."""
+
+        def turn(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+            if rotate is not None:
+                q, k = rotate(q, k)
+            return self.late_q_norm(q), self.late_k_norm(k)
+
+        return super().forward(x, turn, sight, cache, seen)

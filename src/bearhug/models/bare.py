@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from bearhug.models.mlp import RMSNorm
+from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
 
 
 def _linear(module: nn.Linear) -> Callable:
@@ -32,16 +33,24 @@ def _rms_norm(module: RMSNorm) -> Callable:
     return lambda x: rms_norm(x, shape, weight, eps)
 
 
+def _plus_one_rms_norm(module: PlusOneRMSNorm) -> Callable:
+    shape, weight, eps, rms_norm = module.weight.shape, module.weight.float() + 1.0, module.eps, F.rms_norm
+    if module.weight.dtype == torch.float32:
+        return lambda x: rms_norm(x, shape, weight, eps)
+    return lambda x: rms_norm(x.float(), shape, weight, eps).type_as(x)
+
+
 LEAVES: dict[type[nn.Module], Callable[[Any], Callable]] = {
     nn.Linear: _linear,
     nn.LayerNorm: _layer_norm,
+    PlusOneRMSNorm: _plus_one_rms_norm,
     RMSNorm: _rms_norm,
 }
 
 
 def bare(module: nn.Module) -> Callable:
     """What calls to `module` compute. Modules with hooks, and those that are not bearhug's, stay as they are."""
-    if _hooked(module):
+    if _hooked(module) or isinstance(module, nn.Embedding):
         return module
     if type(module) in LEAVES:
         return LEAVES[type(module)](module)

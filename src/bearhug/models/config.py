@@ -47,19 +47,24 @@ class Config:
     num_key_value_heads: int
     head_dim: int
     # embeddings
-    positions: str  # positions.POSITIONS: "learned", "rotary"
+    positions: str  # positions.POSITIONS: "learned", "rotary", "alibi", "none"
     max_position_embeddings: int
     position_offset: int = 0  # learned positions count from here
+    position_skip: int = 0  # rows of the table of learned positions that stand before the first
     rope: Mapping[str, Any] | None = None  # rope_type, rope_theta and what that type asks for
+    rope_interleaved: bool = False  # the pairs that are turned stand side by side, not half a head apart
+    alibi: Mapping[str, Any] = field(default_factory=dict)  # what positions.Alibi takes
     token_types: str = "none"  # "own" has a table of its own, "shared" looks in the table of the words
     type_vocab_size: int = 0
     padding_index: int | None = None  # a row of the table of words that is never trained
     embed_norm: bool = False
-    embed_scale: float = 1.0  # the words' vectors are multiplied by it
+    embed_scale: float = 1.0  # the words' vectors are multiplied by it, as they are looked up
+    input_scale: float = 1.0  # and what goes into the model, given vectors too
+    word_size: int | None = None  # the words' vectors have another width, and are projected in and out
     # layers
     causal: bool
     block: str = "pre_norm"  # transformer.BLOCKS
-    norm: str  # mlp.NORMS: "layer", "rms"
+    norm: str  # mlp.NORMS: "layer", "rms", ...
     norm_eps: float
     final_norm: bool = True
     mlp: str  # mlp.MLPS: "plain", "gated"
@@ -67,7 +72,9 @@ class Config:
     mlp_bias: bool = True
     qkv_bias: bool = True
     output_bias: bool = True
-    qk_norm: bool = False
+    qk_norm: bool | str = False  # norms on queries and keys, mlp.HEAD_NORMS; True: "head"
+    clip_qkv: float | None = None  # queries, keys and values stay between this and its negative
+    score_softcap: float | None = None  # attention's scores are squeezed by tanh to below this
     attention_scale: float | None = None  # None: head_dim ** -0.5
     scale_by_layer: bool = False  # and divided by the layer's number
     layer_types: tuple[str, ...] = ()  # each layer's kind, a key of `kinds`; (): all are "full_attention"
@@ -132,6 +139,7 @@ TOLERATED = {
 _PRIVATE = {"name_or_path", "attn_implementation"}  # this machine's, not the checkpoint's
 _UNDERSCORED = {f"_{name}" for name in _PRIVATE}  # as the reference calls them
 LABELS = ("num_labels", "id2label", "label2id")
+ROPE = ("rope_scaling", "rope_theta", "partial_rotary_factor")  # version 4's names of what is in rope_parameters
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 
@@ -156,6 +164,9 @@ class PretrainedConfig:
 
     def _fill(self, values: Mapping[str, Any]) -> None:
         values = dict(values)
+        for alias in self.attribute_map.keys() & values.keys():
+            if self.attribute_map[alias] in ROPE:
+                values[self.attribute_map[alias]] = values.pop(alias)
         own: dict[str, Any] = copy.deepcopy({**COMMON, **self.defaults})
         own.update(name_or_path="", attn_implementation=None)
         own["dtype"] = _dtype_name(values.pop("torch_dtype", None))
@@ -164,8 +175,10 @@ class PretrainedConfig:
         for name in ("dtype", "model_type"):
             values.pop(name, None)
         labels = {name: values.pop(name, None) for name in LABELS}
-        rope = {name: values.pop(name, None) for name in ("rope_scaling", "rope_theta", "partial_rotary_factor")}
-        own.update({self.attribute_map.get(name, name): value for name, value in values.items() if name[0] != "_"})
+        rope = {name: values.pop(name, None) for name in ROPE}
+        if "rope_parameters" in self.defaults:
+            rope["rope_parameters"] = values.pop("rope_parameters", None)
+        own.update({self.attribute_map.get(name, name): value for name, value in values.items() if self._kept(name)})
         self.__dict__.update(own)
         if "rope_parameters" in self.defaults:
             self.rope_parameters = rope_parameters(self, rope)
@@ -178,6 +191,10 @@ class PretrainedConfig:
         settle = type(self).settle
         if settle is not None:
             settle(self)
+
+    def _kept(self, name: str) -> bool:
+        """Whether a name is part of the config; most that begin with an underscore are not."""
+        return name[0] != "_" or name in self.defaults
 
     def _label(self, num_labels: int | None, id2label: Mapping | None, label2id: Mapping | None) -> None:
         """Set both tables of labels from whichever is given."""
@@ -227,7 +244,7 @@ class PretrainedConfig:
 
     @rope_scaling.setter
     def rope_scaling(self, value: dict[str, Any] | None) -> None:
-        self.rope_parameters = rope_parameters(self, {"rope_scaling": value})
+        self.rope_parameters = rope_parameters(self, {"rope_scaling": value or self.rope_scaling})
 
     @property
     def use_return_dict(self) -> bool:
@@ -243,8 +260,8 @@ class PretrainedConfig:
             return getattr(self, type(self).attribute_map[name])
         if name in _UNDERSCORED:
             return self.__dict__[name[1:]]
-        if name == "rope_theta" and self.__dict__.get("rope_parameters"):
-            return self.rope_parameters["rope_theta"]
+        if name in ROPE[1:] and name in (self.__dict__.get("rope_parameters") or ()):
+            return self.rope_parameters[name]
         raise AttributeError(
             f"{type(self).__name__} has no {name!r}.{near(name, (*self.__dict__, *self.attribute_map))}"
         )
@@ -268,7 +285,7 @@ class PretrainedConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, defaults included, as plain values."""
-        values = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE and name[0] != "_"}
+        values = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE and self._kept(name)}
         return copy.deepcopy({**values, "model_type": self.model_type})
 
     def to_diff_dict(self) -> dict[str, Any]:
@@ -333,14 +350,33 @@ class PretrainedConfig:
 
 
 def rope_parameters(config: PretrainedConfig, old: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of rotary positions in version 5's form, from that or from version 4's."""
-    values = dict(old.get("rope_scaling") or config.__dict__.get("rope_parameters") or {})
-    values.setdefault("rope_type", values.pop("type", None) or "default")
+    """The parameters of rotary positions in version 5's form, from that or from version 4's.
+
+    What neither says comes from the family's defaults: all of them where nothing is given, else the base and the part
+    of a head that is turned. Defaults by kinds of layers give such parameters; version 4's then mean "full_attention".
+    """
+    usual = config.defaults["rope_parameters"] or {}
+    given = old.get("rope_scaling") or old.get("rope_parameters") or {}
+    if not any(isinstance(value, Mapping) for value in usual.values()):
+        return _rope_of_a_kind(config, given, usual, old)
+    if not any(isinstance(value, Mapping) for value in given.values()):
+        given = {FULL: given}
+    return {
+        kind: _rope_of_a_kind(config, given.get(kind) or {}, values, old if kind == FULL else {})
+        for kind, values in usual.items()
+    }
+
+
+def _rope_of_a_kind(
+    config: PretrainedConfig, given: Mapping[str, Any], usual: Mapping[str, Any], old: Mapping[str, Any]
+) -> dict[str, Any]:
+    values = dict(given or usual)
+    values["rope_type"] = values.get("rope_type") or values.get("type") or "default"
     values.pop("type", None)
-    if values.get("rope_theta") is None:
-        values["rope_theta"] = old.get("rope_theta") or 10000.0
-    if old.get("partial_rotary_factor") is not None:
-        values.setdefault("partial_rotary_factor", old["partial_rotary_factor"])
+    for name, default in (("rope_theta", 10000.0), ("partial_rotary_factor", None)):
+        value = given.get(name) or old.get(name) or usual.get(name, default)
+        if value is not None:
+            values[name] = value
     if values["rope_type"] in ("llama3", "yarn", "longrope"):
         trained = config.__dict__.get("original_max_position_embeddings")
         if trained is not None:

@@ -30,7 +30,7 @@ class Output(nn.Module):
 
     def __init__(self, head: Head, hf: PretrainedConfig, config: Config, size: int | None = None):
         super().__init__()
-        width = config.hidden_size
+        width = config.word_size or config.hidden_size
         self.dense = nn.Linear(width, width) if head.dense else None
         self.activation = part(ACTIVATIONS, _activation(head, config), "activation")
         self.norm = part(NORMS, config.norm, "norm")(width, config.norm_eps) if head.norm else None

@@ -63,7 +63,7 @@ def fill(
         dtype: of all floating parameters; None keeps the stored ones.
         device: where they go; None leaves them where they are, on the CPU a view of the file's memory map.
     """
-    table = model.recipe.table(model.task)
+    table = model.recipe.table(model.task, model.config)
     shapes = {name: parameter.shape for name, parameter in model.named_parameters(remove_duplicate=False)}
     known = rules(table, shapes)
     names = Names(model.recipe.prefix_of(model.task), _prefixes(model), known, constants(table))
@@ -153,7 +153,7 @@ def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) ->
     tied = output is None or output.weight is model.get_input_embeddings().weight
     result: dict[str, Stored] = {}
     written: set[str] = set()
-    for theirs, rule in rules(model.recipe.table(model.task), ours).items():
+    for theirs, rule in rules(model.recipe.table(model.task, model.config), ours).items():
         if tied and not written.isdisjoint(rule.parts):
             continue
         written.update(rule.parts)

@@ -31,7 +31,112 @@ class RMSNorm(nn.Module):
         return f"{self.weight.shape[0]}, eps={self.eps}"
 
 
-NORMS: dict[str, Callable[[int, float], nn.Module]] = {"layer": nn.LayerNorm, "rms": RMSNorm}
+class PlusOneRMSNorm(RMSNorm):
+    """RMSNorm whose weights are kept as their difference from one (Gemma); the product in float32 too."""
+
+    start = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (..., D) -> (..., D)."""
+        return F.rms_norm(x.float(), self.weight.shape, self.weight.float() + 1.0, self.eps).type_as(x)
+
+
+class PlusOneLayerNorm(nn.LayerNorm):
+    """LayerNorm whose weights are kept as their difference from one (Nemotron, arXiv:2402.16819)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """X (..., D) -> (..., D)."""
+        return F.layer_norm(input, self.normalized_shape, self.weight + 1.0, self.bias, self.eps)
+
+
+class BareRMSNorm(nn.Module):
+    """RMSNorm without weights."""
+
+    def __init__(self, width: int, eps: float):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (..., D) -> (..., D)."""
+        return F.rms_norm(x, x.shape[-1:], None, self.eps)
+
+
+NORMS: dict[str, Callable[[int, float], nn.Module]] = {
+    "layer": nn.LayerNorm,
+    "layer_bare": lambda width, eps: nn.LayerNorm(width, eps, elementwise_affine=False),
+    "layer_no_bias": lambda width, eps: nn.LayerNorm(width, eps, bias=False),
+    "layer_plus_one": PlusOneLayerNorm,
+    "rms": RMSNorm,
+    "rms_bare": BareRMSNorm,
+    "rms_plus_one": PlusOneRMSNorm,
+}
+
+
+class EachHead(nn.Module):
+    """LayerNorm over a head's numbers, each head with weights (H, K) of its own (Cohere)."""
+
+    start = 1.0
+
+    def __init__(self, heads: int, size: int, eps: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(heads, size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, H, T, K) -> (B, H, T, K)."""
+        return F.layer_norm(x, x.shape[-1:], None, None, self.eps) * self.weight[:, None]
+
+
+class HeadsApart(nn.Module):
+    """The same, with one norm a head (StableLM)."""
+
+    def __init__(self, heads: int, size: int, eps: float):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(size, eps, bias=False) for _ in range(heads)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, H, T, K) -> (B, H, T, K)."""
+        return torch.cat([norm(head) for norm, head in zip(self.norms, x.split(1, 1), strict=True)], 1)
+
+
+class AllHeads(RMSNorm):
+    """RMSNorm over the numbers of all heads together (OLMo 2)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, H, T, K) -> (B, H, T, K)."""
+        rows, heads, new, size = x.shape
+        return super().forward(x.transpose(1, 2).flatten(2)).view(rows, new, heads, size).transpose(1, 2)
+
+
+HEAD_NORMS: dict[str, Callable[[Config, int], nn.Module]] = {  # of queries or keys (B, heads, T, K)
+    "all_heads": lambda config, heads: AllHeads(heads * config.head_dim, config.norm_eps),
+    "each_head": lambda config, heads: EachHead(heads, config.head_dim, config.norm_eps),
+    "head": lambda config, heads: part(NORMS, config.norm, "norm")(config.head_dim, config.norm_eps),
+    "heads_apart": lambda config, heads: HeadsApart(heads, config.head_dim, config.norm_eps),
+}
+
+
+class ClippedLinear(nn.Linear):
+    """A matrix whose results stay within a limit (OLMo, MPT)."""
+
+    def __init__(self, limit: float, *sizes: int, bias: bool):
+        super().__init__(*sizes, bias=bias)
+        self.limit = limit
+
+    def forward(self, input: Tensor) -> Tensor:
+        """X (..., in) -> (..., out)."""
+        return F.linear(input, self.weight, self.bias).clamp(-self.limit, self.limit)
+
+
+class ScaledEmbedding(nn.Embedding):
+    """Vectors of words, multiplied by a number as they are looked up."""
+
+    scale = 1.0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Ids (...) -> (..., D)."""
+        x = super().forward(input)
+        return x * torch.tensor(self.scale, dtype=x.dtype, device=x.device)
 
 
 def gelu_fast(x: Tensor) -> Tensor:

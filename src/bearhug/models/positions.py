@@ -65,8 +65,9 @@ class Learned(Positions):
 
     def __init__(self, config: Config):
         super().__init__(config)
-        self.weight = nn.Parameter(torch.empty(config.max_position_embeddings, config.hidden_size))
-        self.offset = config.position_offset
+        rows = config.max_position_embeddings + config.position_skip
+        self.weight = nn.Parameter(torch.empty(rows, config.hidden_size))
+        self.offset = config.position_offset + config.position_skip
         self.padding_idx = config.position_offset - 1 if config.position_offset else None
 
     def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
@@ -108,6 +109,7 @@ class Rotary(Positions):
         rope = config.rope if rope is None else rope
         assert rope is not None
         self.rope, self.head_dim, self.limit = dict(rope), config.head_dim, config.max_position_embeddings
+        self.interleaved = config.rope_interleaved
         self.scaling = part(SCALINGS, self.rope["rope_type"], "rope_type")
         self.by_length = self.rope["rope_type"] in ("dynamic", "longrope")
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
@@ -125,11 +127,12 @@ class Rotary(Positions):
             else:
                 cos, sin = cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)  # (B, 1, T, K)
         half, turned = cos.shape[-1] // 2, cos.shape[-1]
+        turn = _turn_pairs if self.interleaved else _turn_front
 
         def rotate(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-            if turned == q.shape[-1]:
+            if turned == q.shape[-1] and turn is _turn_front:
                 return torch.addcmul(q * cos, q.roll(half, -1), sin), torch.addcmul(k * cos, k.roll(half, -1), sin)
-            return _turn_front(q, cos, sin), _turn_front(k, cos, sin)
+            return turn(q, cos, sin), turn(k, cos, sin)
 
         return rotate
 
@@ -155,11 +158,13 @@ class Rotary(Positions):
         return cos, sin
 
     def _waves(self, positions: Tensor, length: int | None) -> tuple[Tensor, Tensor]:
-        """Cosines, and sines with their first half negated: positions (T,) -> (T, K), float32."""
-        turned = int(self.head_dim * self.rope.get("partial_rotary_factor", 1.0))
+        """Cosines, and sines with the first of each pair negated: positions (T,) -> (T, K), float32."""
+        turned = self.rope.get("dim") or int(self.head_dim * self.rope.get("partial_rotary_factor", 1.0))
         speeds, factor = self.scaling(self.rope, turned, self.limit, length)
         angles = positions[:, None].float() * speeds.to(positions.device)  # (T, K / 2)
         cos, sin = angles.cos() * factor, angles.sin() * factor
+        if self.interleaved:
+            return cos.repeat_interleave(2, -1), torch.stack((-sin, sin), -1).flatten(-2)
         return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
 
 
@@ -167,6 +172,46 @@ def _turn_front(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the first part of each head and leave the rest."""
     front, rest = x[..., : cos.shape[-1]], x[..., cos.shape[-1] :]
     return torch.cat((torch.addcmul(front * cos, front.roll(cos.shape[-1] // 2, -1), sin), rest), -1)
+
+
+def _turn_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """The same, where the numbers of a pair stand side by side."""
+    front, rest = x[..., : cos.shape[-1]], x[..., cos.shape[-1] :]
+    turned = torch.addcmul(front * cos, front.unflatten(-1, (-1, 2)).flip(-1).flatten(-2), sin)
+    return torch.cat((turned, rest), -1) if rest.shape[-1] else turned
+
+
+class Alibi(Positions):
+    """Scores fall with the distance, in each head at a rate of its own (Press et al. 2021, arXiv:2108.12409).
+
+    What is added grows with the key's position: softmax sees only differences. `config.alibi` may hold `most`, the
+    steepest head's power of two (8); `scale`, by which it is multiplied; `dtype`, to which the products are rounded.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.slopes = slopes(config.num_attention_heads, config.alibi.get("most", 8))
+        self.scale, self.rounded = config.alibi.get("scale", 1.0), config.alibi.get("dtype")
+
+    def bias(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Tensor | None:
+        """What is added to the scores, (B or 1, H, 1, S) of the dtype of `like`."""
+        if real is None:
+            places = torch.arange(start + length, device=like.device)[None]
+        else:
+            places = (real.cumsum(-1) - 1) * real
+        rates = torch.tensor(self.slopes, device=like.device)
+        if self.rounded is not None:
+            rates = rates.to(self.rounded)
+        return ((rates[:, None] * places[:, None]).to(like.dtype) * self.scale)[:, :, None]
+
+
+def slopes(heads: int, most: float = 8) -> list[float]:
+    """How steeply each head's scores fall: a geometric row; where heads are no power of two, out of the next's."""
+    row = 1 << (heads - 1).bit_length()
+    falls = [2.0 ** (-most * (n + 1) / row) for n in range(row)]
+    return falls if row == heads else (falls[1::2] + falls[::2])[:heads]
 
 
 # How fast each pair of a head turns: (rope, K, the positions trained on, a text's length) -> (speeds (K / 2,), factor)
@@ -247,4 +292,9 @@ SCALINGS: dict[str, Callable[[Mapping[str, Any], int, int, int | None], tuple[Te
     "longrope": longrope,
     "yarn": yarn,
 }
-POSITIONS: dict[str, Callable[[Config], Positions]] = {"learned": Learned, "none": Positions, "rotary": Rotary}
+POSITIONS: dict[str, Callable[[Config], Positions]] = {
+    "alibi": Alibi,
+    "learned": Learned,
+    "none": Positions,
+    "rotary": Rotary,
+}

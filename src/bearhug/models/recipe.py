@@ -36,7 +36,7 @@ class Recipe:
         name: what its class names begin with.
         prefix: what the transformer is called in checkpoints of models with a head.
         config: its config, translated.
-        weights: the transformer's names of weights, theirs: ours.
+        weights: the transformer's names of weights, theirs: ours; or a function of the config that gives them.
         heads: task -> head; the tasks are the keys of `heads.TASKS`.
         defaults: its config's names with the reference's defaults.
         names: the reference's common names -> its config's names, where they differ.
@@ -47,17 +47,18 @@ class Recipe:
     name: str
     prefix: str
     config: Callable[[PretrainedConfig], Config]
-    weights: Mapping[str, Ours]
+    weights: Mapping[str, Ours] | Callable[[PretrainedConfig], Mapping[str, Ours]]
     heads: Mapping[str, Head]
     defaults: Mapping[str, Any]
     names: Mapping[str, str] = field(default_factory=dict)
     settle: Callable[[PretrainedConfig], None] | None = None
 
-    def table(self, task: str) -> dict[str, Ours]:
+    def table(self, task: str, config: PretrainedConfig) -> dict[str, Ours]:
         """All names for one task: the transformer's behind its prefix (none without a head), then the head's."""
+        weights = self.weights(config) if callable(self.weights) else self.weights
         head = self.heads.get(task)
         prefix = "" if task == "base" else f"{self.prefix_of(task)}."
-        base = {prefix + theirs: _inside(ours) for theirs, ours in self.weights.items()}
+        base = {prefix + theirs: _inside(ours) for theirs, ours in weights.items()}
         own = {} if head is None else {name.replace("{base}.", prefix): ours for name, ours in head.weights.items()}
         return {**base, **own}
 

@@ -6,34 +6,40 @@ B rows, T new tokens, S all tokens (in the cache and new), D width.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bearhug.models.attention import ATTEND, Attention, Sight, biased, sight
+from bearhug.models.attention import ATTEND, Attention, Sight, TurnedFirst, biased, sight
 from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
-from bearhug.models.mlp import MLPS, NORMS
+from bearhug.models.mlp import MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.parts import part
 from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
 
-MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {"attention": Attention}
+MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {"attention": Attention, "turned_first": TurnedFirst}
 
 
 class Block(nn.Module):
     """One layer's parts; how they are joined is the subclass's forward."""
 
+    norms: ClassVar[tuple[str, ...]] = ("attention_norm", "mlp_norm")
+    attention_norm: nn.Module
+    attention_out_norm: nn.Module
+    mlp_norm: nn.Module
+    mlp_out_norm: nn.Module
+
     def __init__(self, config: Config, layer: int):
         super().__init__()
         norm = part(NORMS, config.norm, "norm")
-        self.attention_norm = norm(config.hidden_size, config.norm_eps)
+        for name in self.norms:
+            setattr(self, name, norm(config.hidden_size, config.norm_eps))
         kind = config.kind(config.layer_type(layer))
         self.attention = part(MIXERS, kind.mixer, "mixer")(config, layer)
-        self.mlp_norm = norm(config.hidden_size, config.norm_eps)
         self.mlp = part(MLPS, kind.mlp or config.mlp, "mlp")(config)
         self.attention_drop, self.mlp_drop = config.residual_dropout, config.mlp_dropout
         self.scale = config.residual_scale
@@ -67,15 +73,90 @@ class PostNorm(Block):
         return self.mlp_norm(x + self.drop(self.mlp(x), self.mlp_drop))
 
 
-BLOCKS: dict[str, Callable[[Config, int], Block]] = {"pre_norm": PreNorm, "post_norm": PostNorm}
+class NormedResidual(Block):
+    """Norm first, and what it gives is the residual too (an option of BLOOM)."""
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = self.attention_norm(x)
+        x = self.mlp_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
+        return x + self.drop(self.mlp(x), self.mlp_drop)
 
 
-def table(rows: int, width: int, padding: int | None = None) -> nn.Embedding:
-    """Vectors (rows, width), not drawn yet.
+class BranchNorm(Block):
+    """Norm on what each branch gives, before it is added (OLMo 2, arXiv:2501.00656)."""
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = x + self.drop(self.attention_norm(self.attention(x, rotate, sight, cache, seen)), self.attention_drop)
+        return x + self.drop(self.mlp_norm(self.mlp(x)), self.mlp_drop)
+
+
+class Sandwich(Block):
+    """Norm before and after each branch (Gemma 2, arXiv:2408.00118)."""
+
+    norms = ("attention_norm", "attention_out_norm", "mlp_norm", "mlp_out_norm")
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        y = self.attention_out_norm(self.attention(self.attention_norm(x), rotate, sight, cache, seen))
+        x = x + self.drop(y, self.attention_drop)
+        return x + self.drop(self.mlp_out_norm(self.mlp(self.mlp_norm(x))), self.mlp_drop)
+
+
+class Parallel(Block):
+    """Attention and MLP side by side, on the same norm (GPT-J; arXiv:2204.02311, section 2)."""
+
+    norms = ("attention_norm",)
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        y = self.attention_norm(x)
+        attended = self.drop(self.attention(y, rotate, sight, cache, seen), self.attention_drop)
+        return x + attended + self.drop(self.mlp(y), self.mlp_drop)
+
+
+class ParallelTwoNorms(Block):
+    """The same, with a norm for each (GPT-NeoX, arXiv:2204.06745, section 2.1)."""
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        attended = self.attention(self.attention_norm(x), rotate, sight, cache, seen)
+        return x + self.drop(attended, self.attention_drop) + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
+
+
+BLOCKS: dict[str, Callable[[Config, int], Block]] = {
+    "branch_norm": BranchNorm,
+    "normed_residual": NormedResidual,
+    "parallel": Parallel,
+    "parallel_two_norms": ParallelTwoNorms,
+    "post_norm": PostNorm,
+    "pre_norm": PreNorm,
+    "sandwich": Sandwich,
+}
+
+
+def table(rows: int, width: int, padding: int | None = None, scale: float = 1.0) -> nn.Embedding:
+    """Vectors (rows, width), not drawn yet; `scale`: they are multiplied by it as they are looked up.
 
     nn.Embedding would draw them, and to draw on the meta device torch imports its whole compiler, a second's work.
     """
-    return nn.Embedding(rows, width, padding, _weight=torch.empty(rows, width))
+    weight = torch.empty(rows, width)
+    if scale == 1.0:
+        return nn.Embedding(rows, width, padding, _weight=weight)
+    scaled = ScaledEmbedding(rows, width, padding, _weight=weight)
+    scaled.scale = scale
+    return scaled
 
 
 class Transformer(nn.Module):
@@ -85,8 +166,11 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         norm = part(NORMS, config.norm, "norm")
-        self.embed_tokens = table(config.vocab_size, config.hidden_size, config.padding_index)
-        self.embed_scale = config.embed_scale
+        width, inner = config.word_size or config.hidden_size, config.hidden_size
+        self.embed_tokens = table(config.vocab_size, width, config.padding_index, config.embed_scale)
+        self.project_in = nn.Linear(width, inner, bias=False) if width != inner else None
+        self.project_out = nn.Linear(inner, width, bias=False) if width != inner else None
+        self.input_scale = config.input_scale
         self.positions = part(POSITIONS, config.positions, "positions")(config)
         self.embed_types = table(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
         self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
@@ -123,8 +207,10 @@ class Transformer(nn.Module):
         positions = None if real is None else counted(real, start, offset)  # (B, T)
         if position_ids is not None:  # given as rows of the table
             positions = position_ids - offset if offset else position_ids
-        if self.embed_scale != 1.0:
-            x = x * torch.tensor(self.embed_scale, dtype=x.dtype, device=x.device)
+        if self.input_scale != 1.0:
+            x = x * self.input_scale
+        if self.project_in is not None:
+            x = self.project_in(x)
         x = self.positions.embed(self._typed(x, token_type_ids), start, positions)
         if self.embed_norm is not None:
             x = self.embed_norm(x)
@@ -154,6 +240,8 @@ class Transformer(nn.Module):
             cache.length = start + new
         if self.norm is not None:
             x = self.norm(x)
+        if self.project_out is not None:
+            x = self.project_out(x)
         if states is not None:
             states[-1] = x
         return BaseModelOutput(
@@ -182,7 +270,8 @@ class Transformer(nn.Module):
         """Compute attention by "sdpa" or "eager" from now on."""
         attend = part(ATTEND, implementation, "attn_implementation")
         for layer in self.layers:
-            layer.attention.attend = attend  # type: ignore[union-attr]
+            capped = self.config.score_softcap is not None  # which torch's fused kernels cannot
+            layer.attention.attend = layer.attention.stepwise if capped else attend  # type: ignore[union-attr]
 
 
 def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
