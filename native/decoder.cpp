@@ -62,11 +62,17 @@ void shorten_all(std::string& text, const Rule& rule) {
     text.resize(static_cast<std::size_t>(out - first));
 }
 
-class Spaced : public Decoder {
+class EachToken : public Decoder {
     void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, 1, ' ');
+        for (std::size_t i = 0; i < tokens.size(); ++i) change(tokens[i], i == 0, i + 1 == tokens.size());
     }
     Way way() const override { return Way::each; }
+};
+
+class Spaced : public EachToken {
+    void change(std::string& token, bool is_first, bool) const override {
+        if (!is_first) token.insert(0, 1, ' ');
+    }
     bool heeds_first() const override { return true; }
 };
 
@@ -84,6 +90,7 @@ void clean_up(std::string& text) {
     static constexpr Rule rules[] = {{" .", ".", 1},   {" ?", "?", 1},     {" !", "!", 1},    {" ,", ",", 1},
                                      {" ' ", "'", 1},  {" n't", "n't", 2}, {" 'm", "'m", 1},  {" do not", " don't", 1},
                                      {" 's", "'s", 1}, {" 've", "'ve", 1}, {" 're", "'re", 1}};
+    if (text.find(' ') == text.npos) return;  // with which all of them begin
     for (const auto& rule : rules) shorten_all(text, rule);
 }
 
@@ -135,23 +142,19 @@ class ByteLevel : public Decoder {
     Way way() const override { return Way::joins_bytes; }
 };
 
-class WordPiece : public Decoder {
+class WordPiece : public EachToken {
  public:
     WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleans_(cleanup) {}
-    void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 0; i < tokens.size(); ++i) {
-            auto& token = tokens[i];
-            if (i > 0) {
-                if (token.starts_with(prefix_)) {
-                    token.erase(0, prefix_.size());
-                } else {
-                    token.insert(0, 1, ' ');
-                }
+    void change(std::string& token, bool is_first, bool) const override {
+        if (!is_first) {
+            if (token.starts_with(prefix_)) {
+                token.erase(0, prefix_.size());
+            } else {
+                token.insert(0, 1, ' ');
             }
-            if (cleans_) clean_up(token);
         }
+        if (cleans_) clean_up(token);
     }
-    Way way() const override { return Way::each; }
     bool heeds_first() const override { return true; }
 
  private:
@@ -159,14 +162,12 @@ class WordPiece : public Decoder {
     bool cleans_;
 };
 
-class Bpe : public Decoder {
+class Bpe : public EachToken {
  public:
     explicit Bpe(std::string suffix) : suffix_(std::move(suffix)) {}
-    void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 0; i < tokens.size(); ++i)
-            replace_all(tokens[i], suffix_, i + 1 == tokens.size() ? "" : " ");
+    void change(std::string& token, bool, bool is_last) const override {
+        replace_all(token, suffix_, is_last ? "" : " ");
     }
-    Way way() const override { return Way::each; }
     bool heeds_last() const override { return true; }
 
  private:
@@ -209,60 +210,52 @@ class Fuse : public Decoder {
     Way way() const override { return Way::joins; }
 };
 
-class Replace : public Decoder {
+class Replace : public EachToken {
  public:
     Replace(Finder find, std::string content) : find_(std::move(find)), content_(std::move(content)) {}
-    void apply(std::vector<std::string>& tokens) const override {
+    void change(std::string& token, bool, bool) const override {
+        if (token.empty()) return;  // in which the reference finds nothing, whatever the pattern
         std::vector<Span> matches;
-        for (auto& token : tokens) {
-            if (token.empty()) continue;  // in which the reference finds nothing, whatever the pattern
-            find_(token, matches);
-            if (matches.empty()) continue;
-            std::string out;
-            std::size_t done = 0;
-            for (const auto& match : matches) {
-                out.append(token, done, match.start - done);
-                out += content_;
-                done = match.end;
-            }
-            out.append(token, done);
-            token.swap(out);
+        find_(token, matches);
+        if (matches.empty()) return;
+        std::string out;
+        std::size_t done = 0;
+        for (const auto& match : matches) {
+            out.append(token, done, match.start - done);
+            out += content_;
+            done = match.end;
         }
+        out.append(token, done);
+        token.swap(out);
     }
-    Way way() const override { return Way::each; }
 
  private:
     Finder find_;
     std::string content_;
 };
 
-class Strip : public Decoder {
+class Strip : public EachToken {
  public:
     Strip(char32_t content, std::size_t start, std::size_t stop)
         : content_(unicode::utf8(content)), start_(start), stop_(stop) {}
-    void apply(std::vector<std::string>& tokens) const override {
-        for (auto& token : tokens) {
-            std::string_view rest = token;
-            for (std::size_t i = 0; i < start_ && rest.starts_with(content_); ++i) rest.remove_prefix(content_.size());
-            for (std::size_t i = 0; i < stop_ && rest.ends_with(content_); ++i) rest.remove_suffix(content_.size());
-            token = std::string(rest);
-        }
+    void change(std::string& token, bool, bool) const override {
+        std::string_view rest = token;
+        for (std::size_t i = 0; i < start_ && rest.starts_with(content_); ++i) rest.remove_prefix(content_.size());
+        for (std::size_t i = 0; i < stop_ && rest.ends_with(content_); ++i) rest.remove_suffix(content_.size());
+        token = std::string(rest);
     }
-    Way way() const override { return Way::each; }
 
  private:
     std::string content_;
     std::size_t start_, stop_;
 };
 
-class Metaspace : public Decoder {
+class Metaspace : public EachToken {
  public:
     Metaspace(std::string replacement, bool prepends) : replacement_(std::move(replacement)), prepends_(prepends) {}
-    void apply(std::vector<std::string>& tokens) const override {
-        for (std::size_t i = 0; i < tokens.size(); ++i)
-            replace_all(tokens[i], replacement_, i == 0 && prepends_ ? "" : " ");
+    void change(std::string& token, bool is_first, bool) const override {
+        replace_all(token, replacement_, is_first && prepends_ ? "" : " ");
     }
-    Way way() const override { return Way::each; }
     bool heeds_first() const override { return prepends_; }
 
  private:

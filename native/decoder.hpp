@@ -23,6 +23,8 @@ class Decoder {
     virtual Way way() const { return Way::other; }
     virtual bool heeds_first() const { return false; }
     virtual bool heeds_last() const { return false; }
+    // What it makes of one token; only where it looks at each token by itself.
+    virtual void change(std::string& /* token */, bool /* is_first */, bool /* is_last */) const {}
     virtual const std::vector<DecoderPointer>* parts() const { return nullptr; }  // of a sequence
     std::string json;
 };

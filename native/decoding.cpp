@@ -1,43 +1,57 @@
 #include "decoding.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "bytes.hpp"
 #include "unicode.hpp"
 
 namespace bearhug {
-namespace {
 
-// Room that is there before it is written to.
-class Out {
- public:
-    Out(std::string& text, std::size_t expected) : text_(text) {
-        text_.resize(expected);
-        at_ = text_.data(), end_ = at_ + text_.size();
-    }
-    char* room(std::size_t size) {
-        if (static_cast<std::size_t>(end_ - at_) < size) {
-            const auto used = static_cast<std::size_t>(at_ - text_.data());
-            text_.resize((used + size) * 2);
-            at_ = text_.data() + used, end_ = text_.data() + text_.size();
+void TextBuffer::append(std::string_view text) {
+    if (!text.empty()) std::memcpy(room(text.size()), text.data(), text.size());
+    wrote(text.size());
+}
+
+void TextBuffer::grow(std::size_t more) {
+    room_ = (size_ + more) * 2;
+    std::unique_ptr<char[]> bytes(new char[room_]);  // not written to
+    if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
+    bytes_ = std::move(bytes);
+}
+
+bool DecodingTable::put(std::uint32_t id, std::string_view form, bool special) {
+    std::string raw;
+    bool byte = false;
+    if (plan_.join == DecodingPlan::bytes) {
+        bytes::append_raw(form, raw);
+        form = raw;
+    } else if (plan_.join == DecodingPlan::fallback) {
+        if (const int value = fallback_byte(form); value >= 0) {
+            raw.assign(1, static_cast<char>(value));
+            form = raw;
+            byte = true;
         }
-        return at_;
     }
-    void wrote(std::size_t size) { at_ += size; }
-    std::size_t size() const { return static_cast<std::size_t>(at_ - text_.data()); }
-    void cut(std::size_t size) { at_ = text_.data() + size; }
-    void append(std::string_view piece) {
-        if (!piece.empty()) std::memcpy(room(piece.size()), piece.data(), piece.size());
-        wrote(piece.size());
+    Entry& entry = entries_[id];
+    if (form.size() <= inside && !special && !byte) {
+        if (!form.empty()) std::memcpy(entry.text, form.data(), form.size());
+        entry.size = static_cast<std::uint8_t>(form.size());
+        return true;
     }
-    void finish() { text_.resize(size()); }
+    if (forms_.size() + form.size() > 0xFFFFFFFF) return false;
+    const Unusual unusual{static_cast<std::uint32_t>(forms_.size()), static_cast<std::uint32_t>(form.size()), true,
+                          special, byte};
+    std::memcpy(entry.text, &unusual, sizeof unusual);
+    forms_ += form;
+    return true;
+}
 
- private:
-    std::string& text_;
-    char *at_, *end_;
-};
-
-}  // namespace
+DecodingTable::Unusual DecodingTable::as_unusual(std::uint32_t id) const {
+    Unusual out{};
+    if (id < entries_.size()) std::memcpy(static_cast<void*>(&out), entries_[id].text, sizeof out);
+    return out;
+}
 
 std::unique_ptr<const DecodingTable> DecodingTable::make(
     const DecoderPointer& decoder, std::uint32_t limit, std::size_t tokens,
@@ -48,86 +62,44 @@ std::unique_ptr<const DecodingTable> DecodingTable::make(
     made->plan_ = std::move(*plan);
     made->entries_.resize(limit);
     const bool by_place = made->plan_.heeds_first || made->plan_.heeds_last;
-    constexpr std::size_t at_once = 4096;  // the decoders see so many, between two others that stand for neighbours
-    std::vector<std::string> texts;
-    std::vector<std::uint32_t> ids;
-    std::string raw;
-    auto put = [&](std::uint32_t id, std::string_view form) {
-        Entry& entry = made->entries_[id];
-        if (made->plan_.join == DecodingPlan::bytes) {
-            raw.clear();
-            bytes::append_raw(form, raw);
-            form = raw;
-        } else if (made->plan_.join == DecodingPlan::fallback) {
-            if (const int byte = fallback_byte(form); byte >= 0) {
-                raw.assign(1, static_cast<char>(byte));
-                form = raw;
-                entry.byte = true;
-            }
-        }
-        if (form.size() >= 1u << 24) return false;
-        entry.start = static_cast<std::uint32_t>(made->forms_.size());
-        entry.size = static_cast<std::uint32_t>(form.size());
-        made->forms_ += form;
-        return made->forms_.size() < 0xFFFFFFFF;
-    };
-    auto flush = [&] {
-        if (ids.empty()) return true;
-        texts.emplace_back("x");
-        for (const auto& part : made->plan_.each) part->apply(texts);
-        for (std::size_t i = 0; i < ids.size(); ++i)
-            if (!put(ids[i], texts[i + 1])) return false;
-        texts.clear(), ids.clear();
-        return true;
-    };
+    std::string text;
     for (std::uint32_t id = 0; id < limit; ++id) {
         const auto known = token(id);
         if (by_place) made->starts_.push_back(static_cast<std::uint32_t>(made->texts_.size()));
         if (!known) continue;
-        made->entries_[id].known = true;
-        made->entries_[id].special = known->special;
         if (by_place) made->texts_ += known->text;
-        if (made->plan_.each.empty()) {
-            if (!put(id, known->text)) return nullptr;
-            continue;
-        }
-        if (texts.empty()) texts.emplace_back("x");
-        texts.emplace_back(known->text);
-        ids.push_back(id);
-        if (ids.size() == at_once && !flush()) return nullptr;
+        text = known->text;
+        for (const auto& part : made->plan_.each) part->change(text, false, false);
+        if (!made->put(id, text, known->special)) return nullptr;
     }
-    if (!flush() || made->texts_.size() >= 0xFFFFFFFF) return nullptr;
+    if (made->texts_.size() >= 0xFFFFFFFF) return nullptr;
     if (by_place) made->starts_.push_back(static_cast<std::uint32_t>(made->texts_.size()));
-    made->forms_.append(slack, '\0');
     return made;
 }
 
 std::string DecodingTable::form(std::uint32_t id, bool is_first, bool is_last) const {
-    std::vector<std::string> tokens;
-    if (!is_first) tokens.emplace_back("x");
-    tokens.emplace_back(texts_.data() + starts_[id], starts_[id + 1] - starts_[id]);
-    if (!is_last) tokens.emplace_back("x");
-    for (const auto& part : plan_.each) part->apply(tokens);
-    return std::move(tokens[is_first ? 0 : 1]);
+    std::string token(texts_.data() + starts_[id], starts_[id + 1] - starts_[id]);
+    for (const auto& part : plan_.each) part->change(token, is_first, is_last);
+    return token;
 }
 
-bool DecodingTable::decode(const std::uint32_t* ids, std::size_t count, bool skip_special, std::string& text,
-                           std::uint32_t& unknown) const {
+bool DecodingTable::decode(const std::uint32_t* ids, std::size_t count, bool skip_special, TextBuffer& out,
+                           bool& is_ascii, std::uint32_t& unknown) const {
     constexpr std::size_t none = std::string::npos;
+    const std::size_t start = out.size();
     std::size_t first = none, last = none;  // of the tokens that count, where that matters
-    auto counts = [&](std::size_t i) {
-        return !(skip_special && ids[i] < entries_.size() && entries_[ids[i]].special);
+    auto skips = [&](std::uint32_t id) {
+        return skip_special && id < entries_.size() && entries_[id].size == unusual && as_unusual(id).special;
     };
     if (plan_.heeds_first)
-        for (first = 0; first < count && !counts(first);) ++first;  // beyond the end: none
+        for (first = 0; first < count && skips(ids[first]);) ++first;  // beyond the end: none
     if (plan_.heeds_last) {
-        for (last = count; last > 0 && !counts(last - 1);) --last;
+        for (last = count; last > 0 && skips(ids[last - 1]);) --last;
         last = last == 0 ? none : last - 1;
     }
-    Out out(text, count * 8 + 64);
     std::size_t run = none;  // where a run of bytes has begun
     auto end_run = [&] {
-        const std::string_view bytes(text.data() + run, out.size() - run);
+        const auto bytes = out.from(run);
         if (!unicode::is_valid(bytes)) {
             const std::size_t size = bytes.size();
             out.cut(run);
@@ -135,35 +107,64 @@ bool DecodingTable::decode(const std::uint32_t* ids, std::size_t count, bool ski
         }
         run = none;
     };
-    const char* const forms = forms_.data();
-    for (std::size_t i = 0; i < count; ++i) {
-        if (ids[i] >= entries_.size() || !entries_[ids[i]].known) {
-            unknown = ids[i];
+    std::uint64_t low = 0, high = 0;  // all bits of the usual tokens
+    bool all_usual = true;
+    constexpr std::size_t group = 64, ahead = 16;
+    const Entry* const entries = entries_.data();
+    const std::size_t limit = entries_.size();
+    for (std::size_t i = 0; i < count;) {
+        char* const begin = out.room(group * sizeof(Entry));
+        char* to = begin;
+        const std::size_t stop = std::min(count, i + group);
+        for (; i < stop; ++i) {
+            if (i + ahead < count && ids[i + ahead] < limit) __builtin_prefetch(entries + ids[i + ahead]);
+            if (ids[i] >= limit || i == first || i == last) break;
+            const Entry& entry = entries[ids[i]];
+            if (entry.size == unusual || run != none) break;
+            std::uint64_t words[2];
+            std::memcpy(words, &entry, sizeof words);
+            std::memcpy(to, words, sizeof words);
+            low |= words[0], high |= words[1];
+            to += entry.size;
+        }
+        out.wrote(static_cast<std::size_t>(to - begin));
+        if (i == stop) continue;
+        // One that is not like most.
+        const std::uint32_t id = ids[i++];
+        all_usual = false;
+        Unusual token = as_unusual(id);
+        std::string_view text;
+        if (id < limit && entries[id].size != unusual) {
+            token = {0, 0, true, false, false};
+            text = {entries[id].text, entries[id].size};
+        } else {
+            text = std::string_view(forms_).substr(token.start, token.size);
+        }
+        if (!token.known) {
+            unknown = id;
             return false;
         }
-        const Entry entry = entries_[ids[i]];
-        if (entry.special && skip_special) continue;
-        if (entry.byte) {
+        if (token.special && skip_special) continue;
+        if (token.byte) {
             if (run == none) run = out.size();
         } else if (run != none) {
             end_run();
         }
-        if (i == first || i == last) {
-            out.append(form(ids[i], i == first, i == last));
-            continue;
+        if (i - 1 == first || i - 1 == last) {
+            out.append(form(id, i - 1 == first, i - 1 == last));
+        } else {
+            out.append(text);
         }
-        char* to = out.room(entry.size + slack);
-        std::memcpy(to, forms + entry.start, slack);
-        if (entry.size > slack) std::memcpy(to + slack, forms + entry.start + slack, entry.size - slack);
-        out.wrote(entry.size);
     }
     if (run != none) end_run();
-    out.finish();
+    is_ascii = ((low | high) & 0x8080808080808080u) == 0 && (all_usual || unicode::is_ascii(out.from(start)));
     if (!plan_.after.empty()) {
-        std::vector<std::string> whole(1, plan_.join == DecodingPlan::bytes ? unicode::lossy(text) : std::move(text));
+        const auto text = out.from(start);
+        std::vector<std::string> whole(1, plan_.join == DecodingPlan::bytes ? unicode::lossy(text) : std::string(text));
         for (const auto& part : plan_.after) part->apply(whole);
-        text.clear();
-        for (const auto& piece : whole) text += piece;
+        out.cut(start);
+        for (const auto& piece : whole) out.append(piece);
+        is_ascii = unicode::is_ascii(out.from(start));
     }
     return true;
 }

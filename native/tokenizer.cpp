@@ -869,16 +869,17 @@ const DecodingTable* Parts::decoding_table(std::size_t count) const {
     return other;
 }
 
-std::string Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
+bool Parts::decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens, TextBuffer& out) const {
     const auto* table = decoding_table(count);
-    if (!table) return decode_one_by_one(ids, count, skip_special_tokens);
-    std::string text;
+    if (!table) return decode_one_by_one(ids, count, skip_special_tokens, out);
     std::uint32_t unknown = no_id;
-    if (!table->decode(ids, count, skip_special_tokens, text, unknown)) refuse(unknown);
-    return text;
+    bool is_ascii = false;
+    if (!table->decode(ids, count, skip_special_tokens, out, is_ascii, unknown)) refuse(unknown);
+    return is_ascii;
 }
 
-std::string Parts::decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const {
+bool Parts::decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens,
+                              TextBuffer& out) const {
     std::vector<std::string> tokens;
     for (std::size_t i = 0; i < count; ++i) {
         const auto* known = added.token(ids[i]);
@@ -889,12 +890,12 @@ std::string Parts::decode_one_by_one(const std::uint32_t* ids, std::size_t count
         tokens.emplace_back(*token);
     }
     if (decoder) decoder->apply(tokens);
-    std::string text;
+    const std::size_t start = out.size();
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-        if (!decoder && i > 0) text += ' ';
-        text += tokens[i];
+        if (!decoder && i > 0) out.append(" ");
+        out.append(tokens[i]);
     }
-    return text;
+    return unicode::is_ascii(out.from(start));
 }
 
 }  // namespace bearhug

@@ -87,8 +87,8 @@ struct Parts {
     // One text's ids, special tokens included; visit reads them before this returns.
     void encode_ids(std::string_view text, const Options& options,
                     const std::function<void(const std::uint32_t*, std::size_t)>& visit) const;
-    // The text, as UTF-8; bytes that are none stand for U+FFFD.
-    std::string decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
+    // Appends the text, as UTF-8; bytes that are none stand for U+FFFD. Whether all of it is ASCII.
+    bool decode(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens, TextBuffer& out) const;
     // Calls visit with each piece of a text that the model would see; added tokens are not looked for (this is for
     // training). bytes: the model is to see each byte of the piece as one of the characters of bytes.hpp.
     void each_piece(std::string_view text, const std::function<void(std::string_view piece, bool bytes)>& visit) const;
@@ -103,7 +103,8 @@ struct Parts {
 
  private:
     const DecodingTable* decoding_table(std::size_t count) const;
-    std::string decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens) const;
+    bool decode_one_by_one(const std::uint32_t* ids, std::size_t count, bool skip_special_tokens,
+                           TextBuffer& out) const;
     [[noreturn]] void refuse(std::uint32_t id) const;
     struct Lazy;
     template <class Put>

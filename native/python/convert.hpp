@@ -1,5 +1,7 @@
 // Between Python's values and the core's: what every file of this folder uses.
 #pragma once
+#include <cstring>
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -72,6 +74,13 @@ inline nb::str to_str_lossy(std::string_view bytes) {
     PyObject* text = PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace");
     if (text == nullptr) throw nb::python_error();
     return nb::steal<nb::str>(text);
+}
+
+inline nb::str ascii_to_str(std::string_view text) {
+    PyObject* made = PyUnicode_New(static_cast<Py_ssize_t>(text.size()), 127);
+    if (made == nullptr) throw nb::python_error();
+    if (!text.empty()) std::memcpy(PyUnicode_1BYTE_DATA(made), text.data(), text.size());
+    return nb::steal<nb::str>(made);
 }
 
 // An array that `fill` writes.

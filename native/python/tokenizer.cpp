@@ -76,6 +76,50 @@ PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pai
     return out;
 }
 
+nb::str decoded(std::string_view text, bool is_ascii, bool clean_up_spaces) {
+    if (clean_up_spaces) {
+        std::string cleaned(text);
+        clean_up(cleaned);
+        return is_ascii ? ascii_to_str(cleaned) : to_str_lossy(cleaned);
+    }
+    return is_ascii ? ascii_to_str(text) : to_str_lossy(text);
+}
+
+nb::list decode_batch(const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces,
+                      std::size_t threads) {
+    const IdRows rows = to_id_rows(given);
+    const std::size_t count = rows.starts.size() - 1;
+    const auto parts = self.parts();
+    threads = threads > 0 ? threads : threads_for(rows.ids.size() * 4);
+    // One thread decodes some rows and makes their texts while they are in the processor's cache.
+    const std::size_t at_once = threads > 1 ? rows.ids.size() : std::size_t{1} << 15;
+    struct Place {
+        std::size_t thread, start, end;
+        bool is_ascii;
+    };
+    std::vector<Place> places;
+    std::vector<TextBuffer> texts(std::max<std::size_t>(threads, 1));
+    nb::list out;
+    for (std::size_t first = 0, last; first < count; first = last) {
+        for (last = first + 1; last < count && rows.starts[last + 1] - rows.starts[first] <= at_once;) ++last;
+        places.resize(last - first);
+        for (auto& text : texts) text.cut(0);
+        {
+            const nb::gil_scoped_release unlocked;
+            in_threads(last - first, threads, [&](std::size_t i, std::size_t thread) {
+                const std::size_t from = rows.starts[first + i], size = rows.starts[first + i + 1] - from;
+                auto& text = texts[thread];
+                const std::size_t start = text.size();
+                const bool is_ascii = parts->decode(rows.ids.data() + from, size, skip_special_tokens, text);
+                places[i] = {thread, start, text.size(), is_ascii};
+            });
+        }
+        for (const auto& [thread, start, end, is_ascii] : places)
+            out.append(decoded(texts[thread].text(start, end), is_ascii, clean_up_spaces));
+    }
+    return out;
+}
+
 }  // namespace
 
 void bind_tokenizer(nb::module_& m) {
@@ -246,36 +290,13 @@ void bind_tokenizer(nb::module_& m) {
             "decode",
             [](const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces) {
                 const auto ids = to_ids(given);
-                auto text = self.parts()->decode(ids.data(), ids.size(), skip_special_tokens);
-                if (clean_up_spaces) clean_up(text);
-                return to_str_lossy(text);
+                TextBuffer text;
+                const bool is_ascii = self.parts()->decode(ids.data(), ids.size(), skip_special_tokens, text);
+                return decoded(text.from(0), is_ascii, clean_up_spaces);
             },
             "ids"_a, "skip_special_tokens"_a = true, "clean_up_spaces"_a = false)
-        .def(
-            "decode_batch",
-            [](const PyTokenizer& self, nb::handle given, bool skip_special_tokens, bool clean_up_spaces,
-               std::size_t threads) {
-                const IdRows rows = to_id_rows(given);
-                const std::size_t count = rows.starts.size() - 1;
-                std::vector<std::string> texts(count);
-                {
-                    const nb::gil_scoped_release unlocked;
-                    const auto parts = self.parts();
-                    in_threads(count, threads > 0 ? threads : threads_for(rows.ids.size() * 4),
-                               [&](std::size_t i, std::size_t) {
-                                   const std::size_t start = rows.starts[i];
-                                   texts[i] = parts->decode(rows.ids.data() + start, rows.starts[i + 1] - start,
-                                                            skip_special_tokens);
-                                   if (clean_up_spaces) clean_up(texts[i]);
-                               });
-                }
-                const NoCollection quiet;
-                nb::list out = nb::steal<nb::list>(PyList_New(static_cast<Py_ssize_t>(count)));
-                for (std::size_t i = 0; i < count; ++i)
-                    PyList_SET_ITEM(out.ptr(), static_cast<Py_ssize_t>(i), to_str_lossy(texts[i]).release().ptr());
-                return out;
-            },
-            "ids"_a, "skip_special_tokens"_a = true, "clean_up_spaces"_a = false, "threads"_a = 0);
+        .def("decode_batch", &decode_batch, "ids"_a, "skip_special_tokens"_a = true, "clean_up_spaces"_a = false,
+             "threads"_a = 0);
 }
 
 }  // namespace bearhug::python

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tokenizer_makes as makes
 import tokenizer_parity as parity
 from bearhug.tokenizers import convert, file, patterns, tiktoken
 from bearhug.tokenizers._native import (
@@ -883,3 +884,27 @@ def test_real_vocabularies(shared):
         expected = [encoded.ids for encoded in theirs.encode_batch(book)]
         assert ours.encode_batch(book).lists("ids") == expected, name
         assert ours.decode_batch(expected) == theirs.decode_batch(expected), name
+
+
+@pytest.mark.parametrize("name", makes.MAKES)
+def test_decoding_by_the_table_is_decoding_one_by_one(name):
+    """What is copied from a table is what the decoders make of the tokens, whatever their length and their place."""
+    text = json.dumps(makes.whole(makes.MAKES[name]()))
+    cold, warm = file.loads(text), file.loads(text)
+    for core in (cold, warm):
+        core.add_tokens(["<" + "a" * size + ">" for size in range(11, 19)])
+        core.add_tokens(["<special>"], special=True)
+    ids = sorted({*core.vocab().values()})
+    warm.decode(ids[:1] * 300)
+    pick = random.Random(5)
+    rows = [pick.choices(ids, k=pick.randrange(1, 12)) for _ in range(150)] + [[id] for id in ids[:200] + ids[-20:]]
+
+    def one_by_one(row: list[int], skip: bool) -> str:
+        cold.decoder = cold.decoder  # new parts, which have no table yet
+        return cold.decode(row, skip)
+
+    for skip in (True, False):
+        expected = [one_by_one(row, skip) for row in rows]
+        assert warm.decode_batch(rows, skip, threads=1) == warm.decode_batch(rows, skip, threads=2) == expected
+        assert [warm.decode(row, skip) for row in rows] == expected
+        assert warm.decode_batch(rows, skip, True) == [warm.decode(row, skip, True) for row in rows]
