@@ -113,17 +113,61 @@ void cut_at(std::string_view text, Span within, int property, std::vector<Part>&
     if (done < within.end) parts.push_back({{done, within.end}, false});
 }
 
-void scan_all(const scan::Pattern& pattern, std::string_view text, Span within, std::vector<Span>& out) {
+void cut_all(const Cutter& cutter, std::string_view text, Span within, std::vector<Span>& out) {
     const char* const first = text.data();
+    const char* const piece = first + within.start;
     std::uint32_t ends[256];
     for (auto done = within.start; done < within.end;) {
-        const auto count = pattern.block(first, first + done, first + within.end, ends, std::size(ends));
+        const auto count = cutter.block(first, piece, first + done, first + within.end, ends, std::size(ends));
         for (std::size_t i = 0; i < count; ++i) {
             out.push_back({done, ends[i]});
             done = ends[i];
         }
     }
 }
+
+// One of the patterns that are compiled by hand.
+class KnownPattern : public Cutter {
+ public:
+    explicit KnownPattern(const scan::Pattern* pattern) : pattern_(pattern) {}
+    bool is_gpt2() const { return pattern_ == scan::by_name("gpt2"); }
+    const char* next(const char*, const char* p, const char* end) const override { return pattern_->next(p, end); }
+    std::size_t block(const char* begin, const char*, const char* p, const char* end, std::uint32_t* ends,
+                      std::size_t most) const override {
+        return pattern_->block(begin, p, end, ends, most);
+    }
+
+ private:
+    const scan::Pattern* pattern_;
+};
+
+// The matches of an expression, and what is between them.
+class Matches : public Cutter {
+ public:
+    explicit Matches(std::shared_ptr<const Expression> expression) : expression_(std::move(expression)) {}
+    bool is_gpt2() const { return false; }
+    const char* next(const char* piece, const char* p, const char* end) const override {
+        const char *start = p, *match_end = nullptr;
+        if (!expression_->find(piece, start, match_end, end)) return end;
+        return start == p ? match_end : start;
+    }
+    std::size_t block(const char* begin, const char* piece, const char* p, const char* end, std::uint32_t* ends,
+                      std::size_t most) const override {
+        std::size_t count = 0;
+        auto put = [&](const char* at) { ends[count++] = static_cast<std::uint32_t>(at - begin); };
+        while (p < end && count + 2 <= most) {
+            const char *start = p, *match_end = nullptr;
+            if (!expression_->find(piece, start, match_end, end)) return put(end), count;
+            if (start > p) put(start);
+            put(match_end);
+            p = match_end;
+        }
+        return count;
+    }
+
+ private:
+    std::shared_ptr<const Expression> expression_;
+};
 
 class ByteLevel : public PreTokenizer {
  public:
@@ -134,13 +178,14 @@ class ByteLevel : public PreTokenizer {
         if (scans_) {
             auto& cut = pieces.spare;
             cut.clear();
-            for (const auto& span : pieces.spans) scan_all(*gpt2_, draft.text(), span, cut);
+            for (const auto& span : pieces.spans) cut_all(gpt2_, draft.text(), span, cut);
             pieces.spans.swap(cut);
         }
         pieces.bytes = true;
     }
-    Scan only_scans() const override { return {scans_ && !adds_ ? gpt2_ : nullptr, true}; }
+    Scan only_scans() const override { return {scans_ && !adds_ ? Cutters(&cutter_, 1) : Cutters(), true}; }
     bool spells_bytes() const override { return !adds_ && !scans_; }
+    bool scans_gpt2() const override { return scans_ && !adds_; }
 
  private:
     static void add_spaces(Draft& draft, std::vector<Span>& spans) {
@@ -158,7 +203,8 @@ class ByteLevel : public PreTokenizer {
     }
 
     bool adds_, scans_;
-    const scan::Pattern* gpt2_ = scan::by_name("gpt2");
+    const KnownPattern gpt2_{scan::by_name("gpt2")};
+    const Cutter* const cutter_ = &gpt2_;
 };
 
 // Of each byte: whether it is an ASCII character that is neither white space nor punctuation.
@@ -218,7 +264,7 @@ class Whitespace : public PreTokenizer {
     }
 };
 
-class Property : public PreTokenizer {
+class Property : public PreTokenizer, public Cutter {
  public:
     Property(int property, Behavior behavior) : property_(property), behavior_(behavior) {
         for (char32_t byte = 0; byte < 256; ++byte) may_[byte] = byte >= 128 || unicode::is(byte, property);
@@ -236,6 +282,22 @@ class Property : public PreTokenizer {
             }
         }
         pieces.spans.swap(cut);
+    }
+    Scan only_scans() const override {
+        const bool loses_nothing = behavior_ == Behavior::isolated || behavior_ == Behavior::contiguous;
+        return {loses_nothing ? Cutters(&cutter_, 1) : Cutters(), false};
+    }
+    const char* next(const char*, const char* p, const char* end) const override {
+        const bool has = unicode::is(unicode::next(p), property_);
+        if (has && behavior_ == Behavior::isolated) return p;
+        for (const char* after = p; p < end; p = after) {
+            if (!has && !may_[static_cast<unsigned char>(*p)]) {
+                ++after;
+            } else if (unicode::is(unicode::next(after), property_) != has) {
+                break;
+            }
+        }
+        return p;
     }
     bool isolates_digits() const override { return property_ == digit && behavior_ == Behavior::isolated; }
 
@@ -259,6 +321,7 @@ class Property : public PreTokenizer {
 
     int property_;
     Behavior behavior_;
+    const Cutter* const cutter_ = this;
     std::array<bool, 256> may_{};  // of each byte: whether a character that starts with it may have the property
 };
 
@@ -371,38 +434,23 @@ class Found : public PreTokenizer {
     bool invert_;
 };
 
-class Scanned : public PreTokenizer {
+// A Split that keeps everything.
+template <class Cutting>
+class Isolating : public PreTokenizer {
  public:
-    Scanned(const scan::Pattern* pattern, Behavior behavior, bool invert)
-        : pattern_(pattern), behavior_(behavior), invert_(invert) {}
+    explicit Isolating(Cutting cutting) : cutting_(std::move(cutting)) {}
     void split(Draft& draft, Pieces& pieces) const override {
-        std::vector<Span> matches;
         auto& cut = pieces.spare;
         cut.clear();
-        std::vector<Part> parts;
-        for (const auto& span : pieces.spans) {
-            if (keeps_matches()) {
-                scan_all(*pattern_, draft.text(), span, cut);
-                continue;
-            }
-            matches.clear();
-            parts.clear();
-            scan_all(*pattern_, draft.text(), span, matches);
-            for (const auto& match : matches) parts.push_back({match, !invert_});
-            merge(parts, behavior_, cut);
-        }
+        for (const auto& span : pieces.spans) cut_all(cutting_, draft.text(), span, cut);
         pieces.spans.swap(cut);
     }
-    Scan only_scans() const override { return {keeps_matches() ? pattern_ : nullptr, false}; }
+    Scan only_scans() const override { return {Cutters(&cutter_, 1), false}; }
+    bool scans_gpt2() const override { return cutting_.is_gpt2(); }
 
  private:
-    bool keeps_matches() const {
-        return behavior_ == Behavior::isolated || (behavior_ == Behavior::removed && invert_);
-    }
-
-    const scan::Pattern* pattern_;
-    Behavior behavior_;
-    bool invert_;
+    const Cutting cutting_;
+    const Cutter* const cutter_ = &cutting_;
 };
 
 class FixedLength : public PreTokenizer {
@@ -454,7 +502,7 @@ class UnicodeScripts : public PreTokenizer {
 
 class Sequence : public PreTokenizer {
  public:
-    explicit Sequence(std::vector<PreTokenizerPointer> parts) : parts_(std::move(parts)) {}
+    explicit Sequence(std::vector<PreTokenizerPointer> parts) : parts_(std::move(parts)) { gather_cutters(); }
     void split(Draft& draft, Pieces& pieces) const override {
         for (const auto& part : parts_) {
             spell_bytes(draft, pieces);
@@ -466,20 +514,32 @@ class Sequence : public PreTokenizer {
             if (part->reads_origins()) return true;
         return false;
     }
-    Scan only_scans() const override {
-        if (parts_.size() == 1) return parts_[0]->only_scans();
-        if (parts_.size() == 2 && parts_[1]->spells_bytes() && !parts_[0]->only_scans().bytes)
-            return {parts_[0]->only_scans().pattern, true};
-        if (parts_.size() == 2 && parts_[0]->isolates_digits() && parts_[1]->only_scans().pattern == scan::by_name("gpt2"))
-            return {scan::by_name("starcoder"), true};
-        return {};
-    }
     bool is_nothing() const override {
         return std::ranges::all_of(parts_, [](const auto& part) { return part->is_nothing(); });
     }
+    Scan only_scans() const override { return {cutters_, bytes_}; }
 
  private:
+    void gather_cutters() {
+        if (parts_.size() == 2 && parts_[0]->isolates_digits() && parts_[1]->scans_gpt2()) {
+            cutters_.push_back(&starcoder_);
+            bytes_ = parts_[1]->only_scans().bytes;
+            return;
+        }
+        for (const auto& part : parts_) {
+            const auto scan = part->only_scans();
+            const bool goes_on = !bytes_ && (part->spells_bytes() || !scan.cutters.empty()) &&
+                                 cutters_.size() + scan.cutters.size() <= Cut::most_cutters;
+            if (!goes_on) return cutters_.clear();
+            cutters_.insert(cutters_.end(), scan.cutters.begin(), scan.cutters.end());
+            bytes_ = scan.bytes || part->spells_bytes();
+        }
+    }
+
     std::vector<PreTokenizerPointer> parts_;
+    const KnownPattern starcoder_{scan::by_name("starcoder")};
+    std::vector<const Cutter*> cutters_;
+    bool bytes_ = false;
 };
 
 }  // namespace
@@ -503,7 +563,21 @@ std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert)
     return std::make_shared<Found>(std::move(find), behavior, invert);
 }
 std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert) {
-    return std::make_shared<Scanned>(pattern, behavior, invert);
+    // Nothing is between the matches.
+    if (behavior == Behavior::isolated || (behavior == Behavior::removed && invert))
+        return std::make_shared<Isolating<KnownPattern>>(KnownPattern(pattern));
+    return split(
+        [cutter = KnownPattern(pattern)](std::string_view text, std::vector<Span>& matches) {
+            matches.clear();
+            cut_all(cutter, text, {0, static_cast<std::uint32_t>(text.size())}, matches);
+        },
+        behavior, invert);
+}
+std::shared_ptr<PreTokenizer> split(std::shared_ptr<const Expression> expression, Behavior behavior, bool invert) {
+    if (behavior == Behavior::isolated) return std::make_shared<Isolating<Matches>>(Matches(std::move(expression)));
+    return split([expression = std::move(expression)](
+                     std::string_view text, std::vector<Span>& matches) { expression->find_all(text, matches); },
+                 behavior, invert);
 }
 std::shared_ptr<PreTokenizer> fixed_length(std::size_t characters) { return std::make_shared<FixedLength>(characters); }
 std::shared_ptr<PreTokenizer> unicode_scripts() { return std::make_shared<UnicodeScripts>(); }

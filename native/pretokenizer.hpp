@@ -1,10 +1,13 @@
 // Pre-tokenizers: a text -> the pieces that the model sees one at a time.
 #pragma once
+#include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "draft.hpp"
+#include "expression.hpp"
 #include "normalizer.hpp"
 #include "scan.hpp"
 
@@ -24,6 +27,63 @@ struct Pieces {
 
 void spell_bytes(Draft& draft, Pieces& pieces);
 
+// Cuts a piece so that nothing of it is lost.
+class Cutter {
+ public:
+    virtual ~Cutter() = default;
+    // Where the part that starts at `p` ends, of a piece from `piece` to `end`.
+    virtual const char* next(const char* piece, const char* p, const char* end) const = 0;
+    // As scan::Block, of a piece that starts at `piece`.
+    virtual std::size_t block(const char* begin, const char* piece, const char* p, const char* end, std::uint32_t* ends,
+                              std::size_t most) const {
+        (void)piece;
+        std::size_t count = 0;
+        for (; p < end && count < most; p = begin + ends[count++])
+            ends[count] = static_cast<std::uint32_t>(next(piece, p, end) - begin);
+        return count;
+    }
+};
+
+// Cutters one after another, each cutting what those before it have left in one piece.
+using Cutters = std::span<const Cutter* const>;
+
+// The pieces of a text, some at a time.
+class Cut {
+ public:
+    static constexpr std::size_t most_cutters = 8, least_room = 128;
+    // Of a text from `p` to `end`; what is written counts from `begin`. At least one cutter, and no more than
+    // most_cutters.
+    Cut(Cutters cutters, const char* begin, const char* p, const char* end)
+        : cutters_(cutters), begin_(begin), start_(p), end_(end), p_(p) {
+        pieces_.fill({p, p});
+    }
+    // Writes where the next pieces end, at most `room` of them, which is least_room or more; none where the text has
+    // ended.
+    std::size_t next(std::uint32_t* ends, std::size_t room) {
+        const std::size_t last = cutters_.size() - 1;
+        std::size_t count = 0;
+        while (p_ < end_ && room - count >= least_room) {
+            Piece within{start_, end_};
+            for (std::size_t i = 0; i < last; ++i) {
+                if (pieces_[i].end == p_) pieces_[i] = {p_, cutters_[i]->next(within.start, p_, within.end)};
+                within = pieces_[i];
+            }
+            count += cutters_[last]->block(begin_, within.start, p_, within.end, ends + count, room - count);
+            p_ = begin_ + ends[count - 1];
+            if (last == 0) break;
+        }
+        return count;
+    }
+
+ private:
+    struct Piece {
+        const char *start, *end;
+    };
+    Cutters cutters_;
+    const char *begin_, *start_, *end_, *p_;
+    std::array<Piece, most_cutters> pieces_;  // that each cutter but the last is at
+};
+
 class PreTokenizer {
  public:
     virtual ~PreTokenizer() = default;
@@ -31,13 +91,14 @@ class PreTokenizer {
     virtual void split(Draft& draft, Pieces& pieces) const = 0;
     // Whether it asks where in the input a piece starts.
     virtual bool reads_origins() const { return false; }
-    // A hand-written pattern and nothing else but the spelling of bytes: then the pieces need not be listed first.
+    // Cutters and nothing else but the spelling of bytes behind them: then the pieces need not be listed first.
     struct Scan {
-        const scan::Pattern* pattern = nullptr;  // null: it does more
+        Cutters cutters = {};  // none: it does more
         bool bytes = false;
     };
     virtual Scan only_scans() const { return {}; }
-    virtual bool spells_bytes() const { return false; }  // and nothing else
+    virtual bool spells_bytes() const { return false; }     // and nothing else
+    virtual bool scans_gpt2() const { return false; }       // and nothing else but the spelling of bytes
     virtual bool isolates_digits() const { return false; }  // and nothing else
     virtual bool is_nothing() const { return false; }  // a sequence of none: an empty text stays a piece
     std::string json;
@@ -57,6 +118,7 @@ std::shared_ptr<PreTokenizer> digits(bool individual);
 std::shared_ptr<PreTokenizer> metaspace(std::string replacement, Prepend scheme, bool split);
 std::shared_ptr<PreTokenizer> split(Finder find, Behavior behavior, bool invert);
 std::shared_ptr<PreTokenizer> split(const scan::Pattern* pattern, Behavior behavior, bool invert);
+std::shared_ptr<PreTokenizer> split(std::shared_ptr<const Expression> expression, Behavior behavior, bool invert);
 std::shared_ptr<PreTokenizer> fixed_length(std::size_t characters);  // at least 1
 std::shared_ptr<PreTokenizer> unicode_scripts();
 std::shared_ptr<PreTokenizer> sequence(std::vector<PreTokenizerPointer> parts);

@@ -139,7 +139,7 @@ class Encoder {
         out.tokens.tracking = options.tracking;
         if (parts.pre_tokenizer) {
             const auto scan = parts.pre_tokenizer->only_scans();
-            if (scan.pattern && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
+            if (!scan.cutters.empty() && (!scan.bytes || parts.model->reads_bytes())) scan_ = scan;
         }
         // Metaspace may ask whether a piece stands at the very start of the input.
         draft_tracks_ = options.tracking || parts.reads_origins();
@@ -147,7 +147,7 @@ class Encoder {
 
     // Texts may wait for one another from now on: word_ends gets where each that was marked ends, until finish().
     void let_wait() {
-        waits_ = scan_.pattern && !options_.tracking;
+        waits_ = !scan_.cutters.empty() && !options_.tracking;
         bench_.word_ends.clear();
         settled_ = 0;
     }
@@ -218,7 +218,7 @@ class Encoder {
     void pieces(Draft& draft) {
         const auto size = static_cast<std::uint32_t>(draft.text().size());
         if (size == 0) return;
-        if (scan_.pattern) {
+        if (!scan_.cutters.empty()) {
             Waiting& waiting = bench_.waiting;
             std::uint32_t* const ends = waiting.ends.get();
             if (waits_ && size <= Waiting::longest) {
@@ -226,16 +226,16 @@ class Encoder {
                 const auto start = waiting.text.size();
                 waiting.text += draft.text();
                 const char* const first = waiting.text.data();
-                const char* const last = first + waiting.text.size();
-                for (const char* p = first + start; p < last; p = first + ends[waiting.pieces - 1])
-                    waiting.pieces +=
-                        scan_.pattern->block(first, p, last, ends + waiting.pieces, Waiting::room - waiting.pieces);
+                Cut cut(scan_.cutters, first, first + start, first + waiting.text.size());
+                while (const auto count = cut.next(ends + waiting.pieces, Waiting::room - waiting.pieces))
+                    waiting.pieces += count;
                 return;
             }
             finish();
             const char* const first = draft.text().data();
-            for (std::uint32_t start = 0; start < size;) {
-                const auto count = scan_.pattern->block(first, first + start, first + size, ends, Waiting::enough);
+            std::uint32_t start = 0;
+            Cut cut(scan_.cutters, first, first, first + size);
+            while (const auto count = cut.next(ends, Waiting::enough)) {
                 if (!options_.tracking) {
                     parts_.model->tokenize(draft.text(), start, {ends, count}, scan_.bytes, out_.tokens,
                                            *bench_.workspace, waiting.counts.get());
@@ -790,15 +790,12 @@ void Parts::each_piece(std::string_view text,
                        const std::function<void(std::string_view piece, bool bytes)>& visit) const {
     if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
     if (const auto scan = pre_tokenizer ? pre_tokenizer->only_scans() : PreTokenizer::Scan{};
-        scan.pattern && !normalizer) {
-        std::array<std::uint32_t, 256> ends;
-        const char* const begin = text.data();
-        for (std::uint32_t start = 0; start < text.size();) {
-            const std::size_t count =
-                scan.pattern->block(begin, begin + start, begin + text.size(), ends.data(), ends.size());
+        !scan.cutters.empty() && !normalizer) {
+        std::uint32_t ends[256], start = 0;
+        Cut cut(scan.cutters, text.data(), text.data(), text.data() + text.size());
+        while (const auto count = cut.next(ends, std::size(ends)))
             for (std::size_t i = 0; i < count; start = ends[i++])
                 visit(text.substr(start, ends[i] - start), scan.bytes);
-        }
         return;
     }
     auto bench = take_bench();

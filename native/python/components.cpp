@@ -118,9 +118,30 @@ nb::str normalized(const Normalizer& self, nb::str text) {
     return to_str(draft.text());
 }
 
+// [start, end, start, end, ...] of the matches, in code points.
+std::vector<std::uint32_t> found(const Expression& expression, nb::handle text) {
+    const auto searched = utf8(text);
+    std::vector<Span> matches;
+    expression.find_all(searched, matches);
+    unicode::CodePoints points(searched);
+    std::vector<std::uint32_t> out;
+    for (const auto& match : matches) {
+        out.push_back(points.at(match.start));
+        out.push_back(points.at(match.end));
+    }
+    return out;
+}
+
 }  // namespace
 
 void bind_components(nb::module_& m) {
+    nb::class_<Expression>(m, "Expression", "A regular expression as a table, which reads each character once.")
+        .def_static(
+            "compile",
+            [](std::string_view pattern) { return std::const_pointer_cast<Expression>(Expression::compile(pattern)); },
+            "pattern"_a)
+        .def("find", &found, "text"_a);
+
     using N = std::shared_ptr<Normalizer>;
     nb::class_<Normalizer>(m, "Normalizer", "Text -> text.")
         .def_ro("json", &Normalizer::json)
@@ -281,8 +302,11 @@ void bind_components(nb::module_& m) {
         .def_static(
             "split_finder",
             [](std::string json, nb::object find, std::string_view how, bool invert) -> P {
-                return described<PreTokenizer>(std::move(json),
-                                               pre_tokenizers::split(finder(find), behavior(how), invert));
+                auto split = nb::isinstance<Expression>(find)
+                                 ? pre_tokenizers::split(nb::cast<std::shared_ptr<Expression>>(find),
+                                                         behavior(how), invert)
+                                 : pre_tokenizers::split(finder(find), behavior(how), invert);
+                return described<PreTokenizer>(std::move(json), std::move(split));
             },
             "json"_a, "find"_a, "behavior"_a, "invert"_a)
         .def_static(

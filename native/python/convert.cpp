@@ -169,6 +169,9 @@ Finder finder(nb::handle pattern) {
             throw std::invalid_argument("a repeated character is one of ASCII, and its count at least 1.");
         return repeated(text[0], least);
     }
+    if (nb::isinstance<Expression>(pattern))
+        return [expression = nb::cast<std::shared_ptr<Expression>>(pattern)](
+                   std::string_view text, std::vector<Span>& matches) { expression->find_all(text, matches); };
     return python_finder(nb::cast<nb::callable>(pattern));
 }
 

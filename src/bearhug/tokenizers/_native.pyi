@@ -19,9 +19,20 @@ Field = Literal[
 ]
 # [(kind, value, type id)]: ("token", its text, ...) or ("sequence", "A" or "B", ...)
 Template = Sequence[tuple[str, str, int]]
-# text -> flat [start, end, start, end, ...] of the matches, in code points
-# A function, or a character and how often it is repeated at least.
-Finder = Callable[[str], Sequence[int]] | tuple[str, int]
+
+class Expression:
+    """A regular expression as a table, which reads each character once."""
+
+    @staticmethod
+    def compile(pattern: str) -> Expression | None:
+        """None where the expression is not well-formed, or more than a table can say."""
+
+    def find(self, text: str) -> list[int]:
+        """[start, end, start, end, ...] of the matches, in code points."""
+
+# text -> flat [start, end, start, end, ...] of the matches, in code points, as a function;
+# or a table, or a character and how often it is repeated at least.
+Finder = Callable[[str], Sequence[int]] | Expression | tuple[str, int]
 
 class AddedToken:
     """A token that is found in the text before anything else happens to it."""

@@ -1,5 +1,5 @@
-"""Regular expressions of tokenizer.json: the well-known ones are compiled by hand in the core, the others run in
-`regex`.
+"""Regular expressions of tokenizer.json: the well-known ones are compiled by hand in the core, the others to tables;
+what a table cannot say (references, conditions, long look-ahead) runs in `regex`.
 
 tokenizer.json means Oniguruma's expressions in Ruby's syntax, which oniguruma.py rewrites for `regex`.
 """
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bearhug.tokenizers._native import Expression
 from bearhug.tokenizers.oniguruma import translated
 
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -62,11 +63,13 @@ class Regex:
         return Regex, (self.pattern,)
 
 
-def searched(pattern: str) -> Callable[[str], list[int]] | tuple[str, int]:
-    """What the core searches for an expression: a function, or for a run of one character that and the least count."""
+def searched(pattern: str) -> Expression | Callable[[str], list[int]] | tuple[str, int]:
+    """What the core searches for an expression: a table, a function, or for a run of one character that and the least
+    count.
+    """
     if run := re.fullmatch(r"([ -#%-'/-Z\]_-z~])(?:\+|\{([1-9]\d{0,5}),\})", pattern):
         return run[1], int(run[2] or 1)
-    return finder(pattern)
+    return Expression.compile(pattern) or finder(pattern)
 
 
 def finder(pattern: str) -> Callable[[str], list[int]]:
