@@ -147,3 +147,108 @@ def test_two_tokenizers(tmp_path):
     assert json.loads((tmp_path / "again" / "generator_tokenizer" / "tokenizer_config.json").read_text())
     with pytest.raises(ValueError, match="is a file"):
         tokenizer.save_pretrained(tmp_path / "f" / "config.json")
+
+
+TEXT, SPANS = "Hello world lives in the hot water", [(0, 5), (21, 34)]
+SAID = [
+    {},
+    {"entities": ["Ana", "nobody"]},
+    {"padding": "max_length", "max_length": 24, "truncation": True},
+    {"add_special_tokens": False},
+    {"return_special_tokens_mask": True, "return_token_type_ids": True, "return_length": True},
+    {"return_attention_mask": False},
+]
+
+
+class TestEntities:
+    @pytest.fixture
+    def make(self, tmp_path):
+        def make(**config):
+            vocab, merges = byte_bpe(["<s>", "<pad>", "</s>", "<unk>", "<mask>", "<ent>", "<ent2>"])
+            entities = {"[MASK]": 0, "[UNK]": 1, "[PAD]": 2, "[MASK2]": 3, "Ana": 4, "water": 5}
+            merges = "#version: 0.2\n" + "\n".join(merges)
+            config = {"max_entity_length": 4, "max_mention_length": 6} | config
+            folder = write(tmp_path / "f", vocab__json=vocab, merges__txt=merges, tokenizer_config__json=config)
+            return both("LukeTokenizer", write(folder, entity_vocab__json=entities))
+
+        return make
+
+    def test_special_tokens(self, make):
+        ours, theirs = make()
+        for name in ("all_special_tokens", "special_tokens_map", "extra_special_tokens", "added_tokens_encoder"):
+            assert getattr(ours, name) == getattr(theirs, name), name
+        assert dict(ours(TEXT, "pair")) == dict(theirs(TEXT, "pair"))
+        assert ours.entity_vocab == theirs.entity_vocab
+        for name in ("pad", "unk", "mask", "mask2"):
+            assert getattr(ours, f"entity_{name}_token_id") == getattr(theirs, f"entity_{name}_token_id")
+
+    @pytest.mark.parametrize("said", SAID, ids=str)
+    def test_texts(self, make, said):
+        ours, theirs = make()
+        assert dict(ours(TEXT, entity_spans=SPANS, **said)) == dict(theirs(TEXT, entity_spans=SPANS, **said))
+        pair = {"entity_spans": SPANS, "entity_spans_pair": [(2, 5)]}
+        pair |= {"entities_pair": ["water"]} if "entities" in said else {}
+        assert dict(ours(TEXT, "a hot b", **pair, **said)) == dict(theirs(TEXT, "a hot b", **pair, **said))
+        texts, spans = [TEXT, "the hot water"], [SPANS, [(4, 7)]]
+        if "entities" not in said:
+            assert dict(ours(texts, entity_spans=spans, **said)) == dict(theirs(texts, entity_spans=spans, **said))
+
+    def test_cut(self, make):  # where the reference, which has no truncate_sequences here, raises AttributeError
+        ours, _ = make()
+        whole = ours(TEXT, entity_spans=SPANS)
+        cut = ours(TEXT, entity_spans=SPANS, truncation=True, max_length=8, return_overflowing_tokens=True)
+        assert len(cut["input_ids"]) == 8
+        assert cut["entity_position_ids"] == whole["entity_position_ids"][:1]
+        assert cut["num_truncated_tokens"] == len(whole["input_ids"]) - 8
+        one = ours(TEXT, entity_spans=SPANS, truncation=True, max_length=30, max_entity_length=1)
+        assert one["entity_ids"] == whole["entity_ids"][:1]
+        assert one["input_ids"] == whole["input_ids"]
+
+    def test_padded(self, make):
+        ours, theirs = make()
+        texts, spans = [TEXT, "the hot water"], [SPANS, [(4, 7)]]
+        for said in (
+            {"padding": True},
+            {"padding": True, "padding_side": "left"},
+            {"padding": True, "pad_to_multiple_of": 8},
+        ):
+            assert dict(ours(texts, entity_spans=spans, **said)) == dict(theirs(texts, entity_spans=spans, **said))
+        mine, other = (one(texts, entity_spans=spans, padding=True, return_tensors="np") for one in (ours, theirs))
+        assert _lists(mine) == _lists(other)
+        rows = [
+            [one(text, entity_spans=span) for text, span in zip(texts, spans, strict=True)] for one in (ours, theirs)
+        ]
+        assert dict(ours.pad(rows[0])) == dict(theirs.pad(rows[1]))
+
+    @pytest.mark.parametrize(
+        ("task", "spans"),
+        [
+            ("entity_classification", [(21, 34)]),
+            ("entity_pair_classification", [(0, 5), (21, 34)]),
+            ("entity_pair_classification", [(21, 34), (0, 5)]),
+            ("entity_span_classification", [(0, 5), (6, 11), (21, 34)]),
+        ],
+    )
+    def test_tasks(self, make, task, spans):
+        ours, theirs = make(task=task)
+        for said in ({}, {"padding": "max_length", "max_length": 30, "truncation": True}):
+            assert dict(ours(TEXT, entity_spans=spans, **said)) == dict(theirs(TEXT, entity_spans=spans, **said))
+            assert dict(ours([TEXT, TEXT], entity_spans=[spans, spans], **said)) == dict(
+                theirs([TEXT, TEXT], entity_spans=[spans, spans], **said)
+            )
+        with pytest.raises(ValueError, match="needs entity_spans"):
+            ours(TEXT)
+
+    def test_kept_and_errors(self, make, tmp_path):
+        ours, theirs = make()
+        ours.save_pretrained(tmp_path / "saved")
+        for again in both("LukeTokenizer", tmp_path / "saved"):
+            assert dict(again(TEXT, entity_spans=SPANS)) == dict(theirs(TEXT, entity_spans=SPANS))
+        with pytest.raises(TypeError, match="entity_spans is a list"):
+            ours(TEXT, entity_spans=((0, 5),))
+        with pytest.raises(ValueError, match="list of tuples"):
+            ours(TEXT, entity_spans=[[0, 5]])
+        with pytest.raises(ValueError, match="1 entities and 2 entity_spans"):
+            ours(TEXT, entity_spans=SPANS, entities=["Ana"])
+        with pytest.raises(ValueError, match="task='x' is unknown"):
+            make(task="x")

@@ -149,6 +149,17 @@ def _whisper_tokens(options: Json) -> None:
             options[name] = AddedToken(options[name], normalized=False, special=True)
 
 
+def entity_tokens(options: Json) -> None:
+    """See `methods.entities`, which is loaded when it is needed."""
+    from bearhug.tokenizers.methods import entities
+
+    entities.entity_tokens(options)
+
+
+# What LUKE and mLUKE have beyond their words.
+ENTITIES: Json = {"task": None, "max_entity_length": 32, "max_mention_length": 30}
+ENTITIES |= {"entity_1_token": "<ent>", "entity_2_token": "<ent2>", "entity_unk_token": "[UNK]"}
+ENTITIES |= {"entity_pad_token": "[PAD]", "entity_mask_token": "[MASK]", "entity_mask2_token": "[MASK2]"}
 END = "<|endoftext|>"
 BPE_FILES = ("vocab.json", "merges.txt")
 ENDS: Json = {"unk_token": END, "bos_token": END, "eos_token": END}
@@ -254,8 +265,18 @@ MARKUPLM = _class(
     prepare=mask_takes_blank,
     behaviour="bearhug.tokenizers.methods.markup:WithPaths",
 )
+LUKE = _class(
+    "LukeTokenizer",
+    _parts,
+    {"errors": "replace", **ROBERTA_TOKENS, "add_prefix_space": False, **ENTITIES},
+    lambda options, id_of: _roberta_processor(options | {"add_prefix_space": True}, id_of),
+    prepare=entity_tokens,
+    other_files={"entity_vocab_file": "entity_vocab.json"},
+    behaviour="bearhug.tokenizers.methods.entities:WithEntities",
+)
 ALL = (
     LAYOUTLM_V3,
+    LUKE,
     MARKUPLM,
     GPT2,
     CODEGEN,
