@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 
 import pytest
 
@@ -252,3 +253,30 @@ class TestEntities:
             ours(TEXT, entity_spans=SPANS, entities=["Ana"])
         with pytest.raises(ValueError, match="task='x' is unknown"):
             make(task="x")
+
+
+class TestEntitiesOfManyLanguages:
+    @pytest.fixture
+    def pair(self, models, tmp_path):
+        entities = {"[MASK]": 0, "[UNK]": 1, "[PAD]": 2, "[MASK2]": 3, "Ana": 4}
+        folder = write(tmp_path / "f", entity_vocab__json=entities)
+        shutil.copy(models["unigram"], folder / "sentencepiece.bpe.model")
+        return both("MLukeTokenizer", folder)
+
+    def test_same(self, pair):
+        ours, theirs = pair
+        for name in ("all_special_tokens", "extra_special_tokens", "added_tokens_encoder", "vocab_size"):
+            assert getattr(ours, name) == getattr(theirs, name), name
+        for text in (TEXT, "``x'' 日本 <mask> y", ""):
+            assert dict(ours(text)) == dict(theirs(text))
+            assert dict(ours(text, "a pair")) == dict(theirs(text, "a pair"))
+            assert ours.tokenize(text) == theirs.tokenize(text)
+            assert ours.decode(ours(text)["input_ids"]) == theirs.decode(theirs(text)["input_ids"])
+        for said in ({}, {"entities": ["Ana", "x"]}, {"return_token_type_ids": True}):
+            assert dict(ours(TEXT, entity_spans=SPANS, **said)) == dict(theirs(TEXT, entity_spans=SPANS, **said))
+        assert dict(ours(TEXT, "a hot", SPANS, [(0, 1)])) == dict(theirs(TEXT, "a hot", SPANS, [(0, 1)]))
+
+    def test_kept(self, pair, tmp_path):
+        pair[0].save_pretrained(tmp_path / "saved")
+        for again in both("MLukeTokenizer", tmp_path / "saved"):
+            assert dict(again(TEXT, entity_spans=SPANS)) == dict(pair[1](TEXT, entity_spans=SPANS))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bearhug.tokenizers._native import AddedToken
+from bearhug.tokenizers.classes.byte_level import ENTITIES, entity_tokens
 from bearhug.tokenizers.classes.kind import (
     Json,
     TokenizerClass,
@@ -187,6 +188,26 @@ def _fairseq(pieces: Pieces, options: Json, begin: str = "bos_token", behind: tu
     return [(token, 0.0) for token in first] + pieces[3:] + [(token, 0.0) for token in behind]
 
 
+def _mluke(options: Json, vocab: Any) -> Json:
+    """The model's own numbers, with its unknown token first, and no table of normalizations."""
+    blanks = metaspace("always")
+    quotes = sequence(replace("``", '"'), replace("''", '"'))
+    return {"model": unigram(0), "normalizer": quotes, "pre_tokenizer": blanks, "decoder": blanks}
+
+
+def _mluke_tokens(options: Json) -> None:
+    """Entities' tokens stand behind a blank; the tokens of the entity vocabulary are words' tokens too."""
+    for name in ("entity_1_token", "entity_2_token"):
+        if isinstance(options[name], str) and not options[name].startswith("▁"):
+            options[name] = f"▁{options[name]}"
+    mask_takes_blank(options)
+    entity_tokens(options)
+    key = "extra_special_tokens" if options.get("extra_special_tokens") else "additional_special_tokens"
+    known = {text(token) for token in options[key]}
+    names = [text(options[f"entity_{name}_token"]) for name in ("unk", "pad", "mask", "mask2")]
+    options[key] += [AddedToken(name, normalized=False, special=True) for name in names if name not in known]
+
+
 def _with_mask(pieces: Pieces, options: Json) -> Pieces:
     return _fairseq(pieces, options, behind=(text(options["mask_token"]),))
 
@@ -273,6 +294,16 @@ LASR = _class(
     behind("eos_token"),
     prepare=extra_ids,
     behaviour="bearhug.tokenizers.methods.sentinels:LasrTokens",
+)
+MLUKE = _class(
+    "MLukeTokenizer",
+    _mluke,
+    XLMR_TOKENS | ENTITIES,
+    around("cls_token", "sep_token", between=2, types="000|000011"),
+    files=BPE_MODEL,
+    prepare=_mluke_tokens,
+    other_files={"entity_vocab_file": "entity_vocab.json"},
+    behaviour="bearhug.tokenizers.methods.entities:WithEntitiesOfManyLanguages",
 )
 XLM_ROBERTA = _class(
     "XLMRobertaTokenizer",
@@ -415,6 +446,7 @@ LAYOUT_XLM = _class(
     behaviour="bearhug.tokenizers.methods.layouts:WithBoxes",
 )
 ALL = (
+    MLUKE,
     LAYOUT_XLM,
     UDOP,
     T5,

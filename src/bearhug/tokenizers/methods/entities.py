@@ -357,6 +357,15 @@ class WithEntities(PreTrainedTokenizerFast):
         )
 
 
+class WithEntitiesOfManyLanguages(WithEntities):
+    """mLUKE (Ri et al. 2022, arXiv:2110.08151): upon SentencePiece; its `vocab_size` counts two tokens more."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Pieces of the model, and two."""
+        return self._core.vocab_size(with_added_tokens=False) + 2
+
+
 ENTITY_TOKENS = ("unk", "pad", "mask", "mask2")
 OVERFLOWING = ("overflowing_tokens", "num_truncated_tokens", "overflowing_entities", "num_truncated_entities")
 FIELDS = ("entity_attention_mask", "entity_token_type_ids", "entity_start_positions", "entity_end_positions")
