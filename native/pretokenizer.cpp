@@ -173,6 +173,7 @@ class ByteLevel : public PreTokenizer {
  public:
     ByteLevel(bool add_prefix_space, bool use_regex) : adds_(add_prefix_space), scans_(use_regex) {}
 
+    bool rewrites() const override { return true; }
     void split(Draft& draft, Pieces& pieces) const override {
         if (adds_) add_spaces(draft, pieces.spans);
         if (scans_) {
@@ -331,6 +332,7 @@ class Metaspace : public PreTokenizer {
         : replacement_(std::move(replacement)), scheme_(scheme), splits_(split) {}
 
     bool reads_origins() const override { return scheme_ == Prepend::first; }
+    bool rewrites() const override { return true; }
 
     void split(Draft& draft, Pieces& pieces) const override {
         const auto text = draft.text();
@@ -512,6 +514,17 @@ class Sequence : public PreTokenizer {
     bool reads_origins() const override {
         for (const auto& part : parts_)
             if (part->reads_origins()) return true;
+        return false;
+    }
+    bool rewrites() const override {
+        return std::ranges::any_of(parts_, [](const auto& part) { return part->rewrites(); });
+    }
+    bool reads_origins_of_rewritten() const override {
+        bool rewritten = false;
+        for (const auto& part : parts_) {
+            if (part->reads_origins_of_rewritten() || (rewritten && part->reads_origins())) return true;
+            rewritten |= part->rewrites();
+        }
         return false;
     }
     bool is_nothing() const override {

@@ -91,6 +91,9 @@ class PreTokenizer {
     virtual void split(Draft& draft, Pieces& pieces) const = 0;
     // Whether it asks where in the input a piece starts.
     virtual bool reads_origins() const { return false; }
+    virtual bool rewrites() const { return false; }
+    // Whether it asks so of a text that it has rewritten itself, where a place does not tell it any more.
+    virtual bool reads_origins_of_rewritten() const { return false; }
     // Cutters and nothing else but the spelling of bytes behind them: then the pieces need not be listed first.
     struct Scan {
         Cutters cutters = {};  // none: it does more

@@ -813,6 +813,7 @@ void Parts::each_piece(std::string_view text,
 }
 
 bool Parts::reads_origins() const {
+    if (pre_tokenizer && pre_tokenizer->reads_origins_of_rewritten()) return true;
     return normalizer && (normalizer->reads_origins() || (pre_tokenizer && pre_tokenizer->reads_origins()));
 }
 

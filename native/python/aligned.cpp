@@ -56,6 +56,7 @@ class CalledPreTokenizer : public PreTokenizer {
         pieces.spans = AlignedText::put(texts, draft);
     }
     bool reads_origins() const override { return true; }
+    bool rewrites() const override { return true; }
 
  private:
     Called call_;

@@ -169,6 +169,28 @@ def part_of(name: str, description: dict):
     return getattr(Tokenizer.from_str(json.dumps(whole)), name)
 
 
+@pytest.mark.parametrize("before", ["Metaspace", "ByteLevel"])
+def test_a_piece_is_the_first_by_its_place_in_the_input(before):
+    """Where a part before has rewritten the text, also when only ids are asked for."""
+    from tokenizers import Tokenizer
+
+    first = {"type": "Metaspace", "replacement": "a", "prepend_scheme": "first", "split": True}
+    first = {"ByteLevel": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}}.get(
+        before, first
+    )
+    parts = [first, {"type": "Digits", "individual_digits": True}, {**METASPACE, "prepend_scheme": "first"}]
+    description = Maker(0).tokenizer() | {"normalizer": None, "post_processor": None, "added_tokens": []}
+    description["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": parts}
+    description["model"] = {"type": "WordLevel", "unk_token": "a", "vocab": {c: i for i, c in enumerate("a3_4")}}
+    theirs, ours = Tokenizer.from_str(json.dumps(description)), file.build(description)
+
+    for text in ("3", "a3 4", "\u20033", "é34"):
+        tokenizer_parity.assert_same(ours, theirs, text)
+
+
+METASPACE = {"type": "Metaspace", "replacement": "_", "split": True}
+
+
 @pytest.mark.parametrize("parts", [[], [{"type": "Sequence", "pretokenizers": []}], [{"type": "WhitespaceSplit"}]])
 def test_an_empty_text_is_a_piece_where_nothing_cuts(parts):
     """As in the reference; it is none as soon as a part looks at it."""
