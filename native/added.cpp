@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <unordered_set>
+#include <utility>
 
 namespace bearhug {
 
 void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string_view, std::uint32_t>>& texts) {
     starts.fill(false);
+    start.reset();
     pairs.reset();
     std::size_t size = 0;
     for (const auto& [text, id] : texts) size += text.size();
@@ -15,18 +18,19 @@ void AddedVocabulary::Patterns::build(const std::vector<std::pair<std::string_vi
     trie = Trie();
     if (empty) return;
     trie.reserve(std::min<std::size_t>(size, 1 << 12));  // it grows: texts that begin alike share their paths
-    for (const auto& [text, id] : texts) {
-        if (text.empty()) continue;
-        trie.add(0, text, id);
-        starts[static_cast<unsigned char>(text[0])] = true;
-        for (std::size_t second = 0; second < 256; ++second)
-            if (text.size() == 1 || second == static_cast<unsigned char>(text[1]))
-                pairs.set(static_cast<std::size_t>(static_cast<unsigned char>(text[0])) << 8 | second);
-    }
+    for (const auto& [text, id] : texts)
+        if (!text.empty()) add(text, id);
+}
+
+void AddedVocabulary::Patterns::add(std::string_view text, std::uint32_t id) {
+    trie.add(0, text, id);
+    const auto first = static_cast<unsigned char>(text[0]);
+    for (std::size_t second = 0; second < 256; ++second)
+        if (text.size() == 1 || second == static_cast<unsigned char>(text[1]))
+            pairs.set(static_cast<std::size_t>(first) << 8 | second);
+    if (std::exchange(starts[first], true)) return;
     start.reset();
-    if (const auto only = std::find(starts.begin(), starts.end(), true);
-        std::count(starts.begin(), starts.end(), true) == 1)
-        start = static_cast<char>(only - starts.begin());
+    if (std::count(starts.begin(), starts.end(), true) == 1) start = static_cast<char>(first);
 }
 
 void AddedVocabulary::put(const AddedToken& token, std::uint32_t id) {
@@ -52,6 +56,42 @@ std::size_t AddedVocabulary::add(const std::vector<AddedToken>& tokens, const Mo
     }
     refresh(normalizer);
     return added;
+}
+
+std::vector<std::string> AddedVocabulary::normalized(const std::vector<AddedToken>& tokens,
+                                                     const Normalizer* normalizer) {
+    std::vector<std::string> texts;
+    texts.reserve(tokens.size());
+    Draft draft;
+    for (const auto& token : tokens) {
+        draft.start(token.content, 0, false);
+        if (token.normalized && normalizer) normalizer->apply(draft);
+        texts.emplace_back(draft.text());
+    }
+    return texts;
+}
+
+std::optional<std::size_t> AddedVocabulary::add_new(const std::vector<AddedToken>& tokens,
+                                                    const std::vector<std::string>& texts, const Model& model) {
+    std::unordered_set<std::string_view> seen;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const auto& patterns = tokens[i].normalized ? *normalized_ : *raw_;
+        if (tokens[i].content.empty() || texts[i].empty() || find(tokens[i].content) != no_id ||
+            patterns.empty || patterns.has(texts[i]))
+            return std::nullopt;
+        if (!seen.insert(texts[i]).second || (texts[i] != tokens[i].content && !seen.insert(tokens[i].content).second))
+            return std::nullopt;
+    }
+    std::uint32_t next = model.vocabulary.id_limit();
+    if (!tokens_->empty()) next = std::max(next, tokens_->rbegin()->first + 1);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        std::uint32_t id = model.vocabulary.find(tokens[i].content);
+        if (id == no_id) id = next++;
+        put(tokens[i], id);
+        if (texts[i] != tokens[i].content) shown_.own().emplace(id, texts[i]);
+        (tokens[i].normalized ? normalized_ : raw_).own().add(texts[i], id);
+    }
+    return tokens.size();
 }
 
 void AddedVocabulary::load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model,

@@ -41,6 +41,12 @@ class AddedVocabulary {
     // Adds tokens behind the vocabulary, or marks those that it has. Returns how many were not there, equal in all
     // flags.
     std::size_t add(const std::vector<AddedToken>& tokens, const Model& model, const Normalizer* normalizer);
+    // How tokens look in normalized text, for add_new.
+    static std::vector<std::string> normalized(const std::vector<AddedToken>& tokens, const Normalizer* normalizer);
+    // As add, at a cost that does not depend on how many are there. texts: the tokens', as `normalized` gives them. None,
+    // and nothing done, where a token or its text is there already.
+    std::optional<std::size_t> add_new(const std::vector<AddedToken>& tokens, const std::vector<std::string>& texts,
+                                       const Model& model);
     // Adds tokens at given ids. Throws std::invalid_argument where an id belongs to another token.
     void load(const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens, const Model& model,
               const Normalizer* normalizer);
@@ -72,6 +78,8 @@ class AddedVocabulary {
         std::bitset<1 << 16> pairs;      // and the first two bytes, whatever the second one of a pattern of one
         bool empty = true;
         void build(const std::vector<std::pair<std::string_view, std::uint32_t>>& texts);
+        void add(std::string_view text, std::uint32_t id);
+        bool has(std::string_view text) const { return !empty && trie.longest(0, text).size == text.size(); }
     };
     void put(const AddedToken& token, std::uint32_t id);
 

@@ -76,6 +76,12 @@ Parts::Parts(const Parts& other)
       added(other.added),
       lazy_(std::make_unique<Lazy>()) {}
 
+void Parts::forget() {
+    delete lazy_->table.exchange(nullptr);
+    lazy_->decoded = 0;
+    lazy_->no_table = false;
+}
+
 std::unique_ptr<Bench> Parts::take_bench() const {
     const std::unique_lock lock(lazy_->mutex, std::try_to_lock);
     if (lock.owns_lock() && !lazy_->free.empty()) {

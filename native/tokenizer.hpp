@@ -93,6 +93,9 @@ struct Parts {
     // training). bytes: the model is to see each byte of the piece as one of the characters of bytes.hpp.
     void each_piece(std::string_view text, const std::function<void(std::string_view piece, bool bytes)>& visit) const;
 
+    // Tokens were added: what was made of the vocabulary before is forgotten.
+    void forget();
+
     // Whether a part asks where in the input the characters of a normalized text stand.
     bool reads_origins() const;
 

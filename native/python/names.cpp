@@ -10,8 +10,8 @@ constexpr std::size_t most = std::size_t{1} << 20;  // ids beyond have their tex
 
 }  // namespace
 
-Names::~Names() {
-    Place* const places = places_.load();
+void Names::forget() {
+    Place* const places = places_.exchange(nullptr);
     if (places == nullptr) return;
     if (Py_IsInitialized()) {
         const nb::gil_scoped_acquire locked;

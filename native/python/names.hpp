@@ -11,7 +11,8 @@ class Names {
     Names() = default;
     Names(const Names&) {}  // parts that were copied are about to change
     Names& operator=(const Names&) = delete;
-    ~Names();
+    ~Names() { forget(); }
+    void forget();  // while nobody else asks
 
     // A new reference; an id that stands for nothing has an empty text.
     PyObject* of(std::uint32_t id, const Parts& parts) const;

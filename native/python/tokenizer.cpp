@@ -188,8 +188,15 @@ void bind_tokenizer(nb::module_& m) {
                 const Items items(tokens, "tokens");
                 std::vector<AddedToken> added;
                 for (std::size_t i = 0; i < items.size(); ++i) added.push_back(added_token(items[i], special));
-                return self.change(
-                    [&](Parts& parts) { return parts.added.add(added, *parts.model, parts.normalizer.get()); });
+                const auto normalizer = self.parts()->normalizer;
+                const auto texts = AddedVocabulary::normalized(added, normalizer.get());
+                const auto count = self.change_alone([&](PyParts& parts) {
+                    return parts.normalizer == normalizer ? parts.added.add_new(added, texts, *parts.model)
+                                                          : std::nullopt;
+                });
+                return count ? *count : self.change([&](Parts& parts) {
+                    return parts.added.add(added, *parts.model, parts.normalizer.get());
+                });
             },
             "tokens"_a, "special"_a = false)
         .def(

@@ -32,6 +32,22 @@ class PyTokenizer {
         }
     }
 
+    // The same in place, where nobody else holds the parts; not done (none) where somebody does, or `change` gives none.
+    // It must not call Python.
+    template <class Change>
+    auto change_alone(Change change) -> decltype(change(std::declval<PyParts&>())) {
+        const nb::ft_lock_guard lock(mutex_);
+        if (parts_.use_count() != 1) return std::nullopt;
+        std::atomic_thread_fence(std::memory_order_acquire);  // what those read who have let go
+        auto& parts = const_cast<PyParts&>(*parts_);           // made as such
+        const auto result = change(parts);
+        if (result) {
+            parts.forget();
+            parts.names.forget();
+        }
+        return result;
+    }
+
  private:
     bool replace(const std::shared_ptr<const PyParts>& before, const std::shared_ptr<const PyParts>& changed) {
         const nb::ft_lock_guard lock(mutex_);

@@ -908,3 +908,37 @@ def test_decoding_by_the_table_is_decoding_one_by_one(name):
         assert warm.decode_batch(rows, skip, threads=1) == warm.decode_batch(rows, skip, threads=2) == expected
         assert [warm.decode(row, skip) for row in rows] == expected
         assert warm.decode_batch(rows, skip, True) == [warm.decode(row, skip, True) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["bert", "llama3", "sentencepiece-like", "bpe"])
+def test_adding_in_place_is_adding_to_a_copy(name):
+    """A tokenizer that an encoding holds is copied; one that nobody holds is changed where it stands."""
+    text = json.dumps(makes.whole(makes.MAKES[name]()))
+    alone, held = file.loads(text), file.loads(text)
+    given = [("<x>", {}), ("Élan", {}), ("élan", {}), ("ELAN", {}), ("a", {}), ("<x>", {"lstrip": True}), (" ", {})]
+    given += [("<x", {}), ("<x>y", {"normalized": False}), ("<s1>", {"special": True}), ("", {}), ("<s1>", {})]
+    given += [("elan", {"special": True}), ("Élan", {}), ("<s2>", {"single_word": True}), ("<s2>", {"rstrip": True})]
+    said = "<x>y élan ELAN Elan <x <s1> elan a <s2> b<s2> Élan"
+    for content, flags in given:
+        before = held.encode_batch([said])
+
+        assert alone.add_tokens([AddedToken(content, **flags)]) == held.add_tokens([AddedToken(content, **flags)])
+        assert len(before.row(0, "ids")) > 0
+        ids = held.encode_ids(said)
+        assert alone.encode_ids(said) == ids
+        for skip in (True, False):
+            assert alone.decode(ids * 40, skip) == held.decode(ids * 40, skip)
+    assert alone.added_tokens() == held.added_tokens()
+    assert alone.vocab() == held.vocab()
+
+
+def test_adding_a_token_does_not_cost_what_is_there():
+    core = file.loads(json.dumps(makes.whole(makes.MAKES["bert"]())))
+    core.add_tokens([f"<token {i}>" for i in range(100_000)])
+    core.add_tokens(["<first>"])
+    start = time.process_time()
+    for i in range(1000):
+        core.add_tokens([f"<another {i}>"])
+
+    assert time.process_time() - start < 2  # copying all of them took 60 ms each time
+    assert core.encode_ids("<another 999>", False) == [core.token_to_id("<another 999>")]
