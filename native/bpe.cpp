@@ -213,6 +213,7 @@ class Bpe : public Model {
             const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
         } asked[2];
         const PieceCache::Entry* entries[group];
+        std::uint32_t missed[group], tokens[group];  // pieces that were not found, and the tokens that they are
         std::uint32_t from = start;
         auto ask = [&](std::size_t done) {
             auto& [keys, pairs] = asked[done / group % 2];
@@ -226,6 +227,7 @@ class Bpe : public Model {
                     __builtin_prefetch(pairs[i]);
                 } else {
                     pairs[i] = nullptr;
+                    work.long_cache.prefetch(text.substr(from, size));
                 }
                 from = end;
             }
@@ -240,9 +242,19 @@ class Bpe : public Model {
             if (done + group < ends.size()) ask(done + group);
             const auto& [keys, pairs] = asked[done / group % 2];
             const std::size_t count = std::min(group, ends.size() - done);
+            std::size_t missing = 0;
             for (std::size_t i = 0; i < count; ++i) {
                 entries[i] = pairs[i] ? PieceCache::find(pairs[i], keys[i]) : nullptr;
-                if (!entries[i] && whole && pairs[i]) whole->prefetch(keys[i]);
+                if (entries[i] || !pairs[i]) continue;
+                missed[missing++] = static_cast<std::uint32_t>(i);
+                if (whole) whole->prefetch(keys[i]);
+            }
+            for (std::size_t which = 0; which < missing; ++which) {
+                const std::size_t i = missed[which];
+                tokens[i] = whole ? whole->find(keys[i]) : no_id;
+                if (tokens[i] != no_id) continue;
+                const std::uint32_t at = i > 0 ? ends[done + i - 1] : start;
+                work.long_cache.prefetch(text.substr(at, ends[done + i] - at));
             }
             bool changed = false;  // then what was found may stand elsewhere
             for (std::size_t i = 0; i < count; ++i) {
@@ -252,18 +264,16 @@ class Bpe : public Model {
                 if (entry) {
                     std::memcpy(to, entry->ids, sizeof(std::uint32_t) * room);
                     to += entry->count;
+                } else if (++work.misses; remembers && !entries[i] && tokens[i] != no_id) {
+                    work.cache.add(keys[i], std::span(&tokens[i], 1));
+                    *to++ = tokens[i];
+                    changed = true;
                 } else {
                     Tokens& found = work.found;
                     found.ids.clear();
-                    ++work.misses;
-                    const std::uint32_t id = whole && remembers ? whole->find(keys[i]) : no_id;
-                    if (id != no_id) {
-                        found.ids.push_back(id);
-                        work.cache.add(keys[i], found.ids);
-                    } else {
-                        const bool known = merge(text.substr(start, end - start), bytes, found, work, whole && remembers);
-                        if (remembers && known) work.cache.add(keys[i], found.ids);
-                    }
+                    const bool is_no_token = whole && remembers && !entries[i];
+                    const bool known = merge(text.substr(start, end - start), bytes, found, work, is_no_token);
+                    if (remembers && known) work.cache.add(keys[i], found.ids);
                     changed = true;
                     written = static_cast<std::size_t>(to - first);
                     const std::size_t wanted = written + found.ids.size() + (ends.size() - done - i) * room;

@@ -157,6 +157,14 @@ class LongPieceCache {
         std::uint32_t ids[most], count;
     };
 
+    void prefetch(std::string_view piece) const {
+        if (!table_ || piece.size() > longest) return;
+        const Entry* pair = table_.data() + slot(piece);
+        __builtin_prefetch(pair);
+        __builtin_prefetch(&pair->count);
+        __builtin_prefetch(pair + 1);
+    }
+
     // Null: not remembered.
     const Entry* find(std::string_view piece) const {
         if (!table_ || piece.size() > longest) return nullptr;
