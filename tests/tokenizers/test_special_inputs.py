@@ -280,3 +280,82 @@ class TestEntitiesOfManyLanguages:
         pair[0].save_pretrained(tmp_path / "saved")
         for again in both("MLukeTokenizer", tmp_path / "saved"):
             assert dict(again(TEXT, entity_spans=SPANS)) == dict(pair[1](TEXT, entity_spans=SPANS))
+
+
+TABLE = {
+    "Actors": ["Brad Pitt", "Leonardo Di Caprio", "George Clooney", "n/a"],
+    "Age": ["56", "45", "59", "45"],
+    "Birth": ["18 December 1963", "11 November 1974", "6 May 1961", "1980"],
+    "Number of movies": ["87", "53 or more", "1,269.5", "twelve"],
+}
+QUESTIONS = ["How old is Brad?", "Who made more than 60 movies, or was born on 6 May 1961?", "the third of 45", ""]
+
+
+class TestTables:
+    @pytest.fixture
+    def make(self, tmp_path):
+        pandas = pytest.importorskip("pandas", reason="pandas is not installed, which tables of TAPAS are made with")
+
+        def make(**config):
+            folder = write(tmp_path / "f", tokenizer_config__json=config)
+            (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in dict.fromkeys(["[EMPTY]", *PIECES])))
+            return *both("TapasTokenizer", folder), pandas.DataFrame(TABLE)
+
+        return make
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {},
+            {"return_special_tokens_mask": True},
+            {"return_length": True},
+            {"truncation": True, "max_length": 60},
+            {"truncation": "drop_rows_to_fit", "max_length": 90},
+            {"padding": "max_length", "max_length": 220},
+            {"padding": "max_length", "max_length": 220, "padding_side": "left"},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("config", [{}, {"cell_trim_length": 4, "strip_column_names": True}], ids=str)
+    def test_questions(self, make, said, config):
+        ours, theirs, table = make(**config)
+        for question in QUESTIONS:
+            mine = outcome(lambda: _lists(ours(table=table, queries=question, **said)))  # noqa: B023 - called at once
+            assert mine == outcome(lambda: _lists(theirs(table=table, queries=question, **said)))  # noqa: B023
+        assert outcome(lambda: _lists(ours(table, list(QUESTIONS), **said))) == outcome(
+            lambda: _lists(theirs(table, list(QUESTIONS), **said))
+        )
+
+    def test_answers(self, make):
+        ours, theirs, table = make()
+        answer = {"answer_coordinates": [(0, 1), (2, 1)], "answer_text": ["56", "59"]}
+        mine, other = (one(table, QUESTIONS[0], **answer) for one in (ours, theirs))
+        assert repr(dict(sorted(mine.items()))) == repr(dict(sorted(other.items())))
+        assert sum(mine["labels"]) > 0
+
+    def test_predictions(self, make):
+        import torch
+
+        ours, theirs, table = make()
+        data = theirs(table, QUESTIONS[:2], padding="max_length", max_length=160, return_tensors="pt")
+        torch.manual_seed(0)
+        logits, ways = torch.randn(2, 160) * 3, torch.randn(2, 4)
+        mine, other = (one.convert_logits_to_predictions(data, logits.clone(), ways) for one in (ours, theirs))
+        assert [*map(list, mine)] == [*map(list, other)]
+
+    def test_kept(self, make, tmp_path):
+        ours, theirs, table = make()
+        assert (ours.all_special_tokens, len(ours)) == (theirs.all_special_tokens, len(theirs))
+        assert ours.get_vocab() == theirs.get_vocab()
+        ours.save_pretrained(tmp_path / "saved")
+        for again in (*both("TapasTokenizer", tmp_path / "saved"), pickle.loads(pickle.dumps(ours))):
+            assert dict(again(table, QUESTIONS[1])) == dict(theirs(table, QUESTIONS[1]))
+
+    def test_wrong_tables(self, make):
+        ours, _, table = make()
+        with pytest.raises(ValueError, match="expected a pandas DataFrame"):
+            ours([["a"]], "what")
+        with pytest.raises(ValueError, match="cells are texts"):
+            ours(table.assign(Age=[1, 2, 3, 4]), "what")
+        with pytest.raises(ValueError, match="both, answer_coordinates"):
+            ours(table, "what", answer_coordinates=[(0, 0)])

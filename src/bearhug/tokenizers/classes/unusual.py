@@ -246,4 +246,16 @@ ALL = [
         files=("vocab.txt",),
         other_files={"emoji_file": "emoji.json"},
     ),
+    _class(
+        "TapasTokenizer",
+        "tapas:Tapas",
+        _tokens("unk=[UNK] sep=[SEP] pad=[PAD] cls=[CLS] mask=[MASK] empty=[EMPTY]")
+        | {"do_lower_case": True, "do_basic_tokenize": True, "never_split": None, "tokenize_chinese_chars": True}
+        | {"strip_accents": None, "cell_trim_length": -1, "max_column_id": None, "max_row_id": None}
+        | {"strip_column_names": False, "update_answer_coordinates": False, "min_question_length": None}
+        | {"max_question_length": None, "model_max_length": 512, "clean_up_tokenization_spaces": True},
+        files=("vocab.txt",),
+        inputs=("input_ids", "attention_mask", "token_type_ids"),
+        prepare=_prepare("tapas:tapas_tokens"),
+    ),
 ]
