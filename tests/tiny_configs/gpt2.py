@@ -9,3 +9,10 @@ CONFIGS = {
                              "activation_function": "relu"}),
 }  # fmt: skip
 DROPOUT = {"gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop")}
+_BIGCODE = {**GPT2, "bos_token_id": 1, "eos_token_id": 2}
+CONFIGS |= {
+    "gpt_bigcode": ("gpt_bigcode", _BIGCODE),
+    "gpt_bigcode-heads": ("gpt_bigcode", {**_BIGCODE, "multi_query": False, "n_inner": 40, "pad_token_id": 0,
+                                          "scale_attn_weights": False, "tie_word_embeddings": False}),
+}  # fmt: skip
+DROPOUT["gpt_bigcode"] = ("resid_pdrop", "embd_pdrop", "attn_pdrop")

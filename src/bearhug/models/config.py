@@ -51,6 +51,7 @@ class Config:
     max_position_embeddings: int
     position_offset: int = 0  # learned positions count from here
     position_skip: int = 0  # rows of the table of learned positions that stand before the first
+    padding_before: bool = False  # padding stands in the last of these rows
     rope: Mapping[str, Any] | None = None  # rope_type, rope_theta and what that type asks for
     rope_interleaved: bool = False  # the pairs that are turned stand side by side, not half a head apart
     alibi: Mapping[str, Any] = field(default_factory=dict)  # what positions.Alibi takes
@@ -122,6 +123,7 @@ TOLERATED = {
     "hidden_dropout",
     "name_or_path",
     "num_labels",
+    "pad_token_id",
     "rope_scaling",
     "rope_theta",
     "sep_token_id",
@@ -285,7 +287,9 @@ class PretrainedConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, defaults included, as plain values."""
-        values = {name: value for name, value in self.__dict__.items() if name not in _PRIVATE and self._kept(name)}
+        values = {
+            name: _plain(value) for name, value in self.__dict__.items() if name not in _PRIVATE and self._kept(name)
+        }
         return copy.deepcopy({**values, "model_type": self.model_type})
 
     def to_diff_dict(self) -> dict[str, Any]:
@@ -347,6 +351,15 @@ class PretrainedConfig:
         from bearhug.models.auto_config import load_config
 
         return load_config(pretrained_model_name_or_path, cls, **options)
+
+
+def _plain(value: Any) -> Any:
+    """A config within a config as a dict, with the names that the reference gives it."""
+    if not isinstance(value, PretrainedConfig):
+        return value
+    values = value.to_dict() | {"_name_or_path": ""}
+    del values["transformers_version"]
+    return values
 
 
 def rope_parameters(config: PretrainedConfig, old: Mapping[str, Any]) -> dict[str, Any]:

@@ -184,13 +184,13 @@ def _turn_pairs(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class Alibi(Positions):
     """Scores fall with the distance, in each head at a rate of its own (Press et al. 2021, arXiv:2108.12409).
 
-    What is added grows with the key's position: softmax sees only differences. `config.alibi` may hold `most`, the
-    steepest head's power of two (8); `scale`, by which it is multiplied; `dtype`, to which the products are rounded.
+    What is added grows with the key's position: softmax sees only differences. `config.alibi` may hold `scale`, by
+    which it is multiplied, and `dtype`, by name, to which it is rounded before.
     """
 
     def __init__(self, config: Config):
         super().__init__(config)
-        self.slopes = slopes(config.num_attention_heads, config.alibi.get("most", 8))
+        self.slopes = slopes(config.num_attention_heads)
         self.scale, self.rounded = config.alibi.get("scale", 1.0), config.alibi.get("dtype")
 
     def bias(
@@ -203,14 +203,14 @@ class Alibi(Positions):
             places = (real.cumsum(-1) - 1) * real
         rates = torch.tensor(self.slopes, device=like.device)
         if self.rounded is not None:
-            rates = rates.to(self.rounded)
+            rates = rates.to(getattr(torch, self.rounded))
         return ((rates[:, None] * places[:, None]).to(like.dtype) * self.scale)[:, :, None]
 
 
-def slopes(heads: int, most: float = 8) -> list[float]:
+def slopes(heads: int) -> list[float]:
     """How steeply each head's scores fall: a geometric row; where heads are no power of two, out of the next's."""
     row = 1 << (heads - 1).bit_length()
-    falls = [2.0 ** (-most * (n + 1) / row) for n in range(row)]
+    falls = [2.0 ** (-8 * (n + 1) / row) for n in range(row)]
     return falls if row == heads else (falls[1::2] + falls[::2])[:heads]
 
 

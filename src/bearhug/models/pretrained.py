@@ -418,6 +418,8 @@ class PreTrainedModel(nn.Module):
             return None
         if name == recipe.prefix_of(self.task):
             return self.model
+        if name == "lm_head" and self.can_generate():
+            return self.get_output_embeddings()
         for theirs, ours in recipe.heads[self.task].weights.items():
             path = theirs.split(".")
             if path[0] == name and isinstance(ours, str) and ours.startswith("head."):

@@ -204,7 +204,7 @@ class Transformer(nn.Module):
         start = 0 if cache is None else cache.length
         real, extra = read_mask(attention_mask, x, start)
         offset = self.config.position_offset
-        positions = None if real is None else counted(real, start, offset)  # (B, T)
+        positions = None if real is None else counted(real, start, offset or self.config.padding_before)  # (B, T)
         if position_ids is not None:  # given as rows of the table
             positions = position_ids - offset if offset else position_ids
         if self.input_scale != 1.0:

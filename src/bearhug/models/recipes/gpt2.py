@@ -1,23 +1,38 @@
-"""GPT-2 (Radford et al. 2019): layer norm first, learned positions; q, k and v in one matrix, stored transposed."""
+"""GPT-2 (Radford et al. 2019): layer norm first, learned positions; q, k and v in one matrix, stored transposed.
 
-from bearhug.checkpoints.weight_map import Fused, Transposed
+GPT-BigCode (arXiv:2301.03988) is its sibling with one key/value head for all, stored as it is.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from bearhug.checkpoints.weight_map import Fused, Ours, Transposed
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.recipe import Head, Recipe
 
 
-def config(hf: PretrainedConfig) -> Config:
-    """A GPT-2 config, translated."""
-    return Config(
+def config(hf: PretrainedConfig, **changes: Any) -> Config:
+    """A GPT-2 config, translated; the siblings' too, with what they do otherwise as `changes`."""
+    usual = Config(
         vocab_size=hf.vocab_size, hidden_size=hf.n_embd, intermediate_size=hf.n_inner or 4 * hf.n_embd,
         num_hidden_layers=hf.n_layer, num_attention_heads=hf.n_head, num_key_value_heads=hf.n_head,
         head_dim=hf.n_embd // hf.n_head, positions="learned", max_position_embeddings=hf.n_positions,
         token_types="shared", causal=True, norm="layer", norm_eps=hf.layer_norm_epsilon,
         mlp="plain", activation=hf.activation_function,
-        attention_scale=None if hf.scale_attn_weights else 1.0, scale_by_layer=hf.scale_attn_by_inverse_layer_idx,
+        attention_scale=None if getattr(hf, "scale_attn_weights", True) else 1.0,
+        scale_by_layer=getattr(hf, "scale_attn_by_inverse_layer_idx", False),
         embed_dropout=hf.embd_pdrop, residual_dropout=hf.resid_pdrop, mlp_dropout=hf.resid_pdrop,
         attention_dropout=hf.attn_pdrop, initializer_range=hf.initializer_range, scaled_residual_init=True,
         tie_word_embeddings=hf.tie_word_embeddings,
     )  # fmt: skip
+    return replace(usual, **changes)
+
+
+def bigcode(hf: PretrainedConfig) -> Config:
+    """A GPT-BigCode config, translated."""
+    if hf.add_cross_attention:
+        raise ValueError("add_cross_attention=True asks for an encoder's output to look at, which this model has not.")
+    return config(hf, num_key_value_heads=1 if hf.multi_query else hf.n_head)
 
 
 WEIGHTS = {  # theirs: ours
@@ -61,4 +76,26 @@ NAMES = {
 GPT2 = Recipe(
     model_type="gpt2", name="GPT2", prefix="transformer", config=config,
     weights=WEIGHTS, heads=HEADS, defaults=DEFAULTS, names=NAMES,
+)  # fmt: skip
+
+
+def _weights_bigcode(hf: PretrainedConfig) -> dict[str, Ours]:
+    fused = Fused("layers.{i}.attention.{q,k,v}_proj.*", blocks=1 if hf.multi_query else hf.n_head)
+    straight = {name: ours.name if isinstance(ours, Transposed) else ours for name, ours in WEIGHTS.items()}
+    return straight | {"h.{i}.attn.c_attn.*": fused}
+
+
+def _settle_bigcode(hf: PretrainedConfig) -> None:
+    hf.num_key_value_heads = 1 if hf.multi_query else hf.n_head
+
+
+_OTHER = ("summary", "scale_attn_by", "reorder")
+_BIGCODE = {name: value for name, value in DEFAULTS.items() if not name.startswith(_OTHER)} | {
+    "activation_function": "gelu_pytorch_tanh", "attention_softmax_in_fp32": True,
+    "scale_attention_softmax_in_fp32": True, "multi_query": True, "num_key_value_heads": None,
+}  # fmt: skip
+GPT_BIGCODE = replace(
+    GPT2, model_type="gpt_bigcode", name="GPTBigCode", config=bigcode, weights=_weights_bigcode,
+    settle=_settle_bigcode, defaults=_BIGCODE,
+    heads={task: replace(head, class_name="") for task, head in HEADS.items() if task != "question-answering"},
 )  # fmt: skip
