@@ -238,7 +238,7 @@ void Expression::build(const ExpressionNode& tree) {
         }
         block_of_.push_back(place);
     }
-    for (std::size_t byte = 0; byte < ascii_.size(); ++byte) {
+    for (std::size_t byte = 0; byte < 128; ++byte) {
         ascii_[byte] = class_in_block_[byte];
         const auto starts = [&](std::uint32_t state) { return table_[state + ascii_[byte]] > 1; };
         may_start_[byte] = looks_behind_ ? std::any_of(starts_.begin(), starts_.end(), starts) : starts(start_);

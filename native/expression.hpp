@@ -78,7 +78,7 @@ class Expression {
     std::uint32_t classes_ = 0, start_ = 0;
     bool looks_behind_ = false;
     std::vector<std::uint32_t> starts_;      // by the class of the character before, the start of the text last
-    std::array<std::uint8_t, 128> ascii_{};  // the classes of these
+    std::array<std::uint8_t, 256> ascii_{};  // the classes of the first 128; the others are read, not used
     std::array<bool, 256> may_start_{};      // a match: of each first byte
     std::vector<std::uint32_t> block_of_;
     std::vector<std::uint8_t> class_in_block_;
