@@ -188,16 +188,9 @@ class Bpe : public Model {
             merge_by_heap(work.symbols, work);
             return put(work.symbols, out);
         }
-        const bool remembers = piece.size() <= PieceCache::longest && !(affixes_ && out.tracking);
-        PieceCache::Key key{};
-        if (remembers) {
-            key = PieceCache::key(piece);
-            if (const auto* entry = work.cache.find(key))
-                return put_remembered({entry->ids, entry->count}, piece, bytes, out);
-        }
-        const std::size_t first = out.ids.size();
-        const bool known = merge(piece, bytes, out, work);
-        if (remembers && known) work.cache.add(key, std::span(out.ids).subspan(first));
+        if (piece.size() > worth_cutting && !bytes)
+            if (const auto& joined = cuts(); !joined.empty()) return tokenize_cut(piece, joined, out, work);
+        tokenize_whole(piece, bytes, out, work);
     }
 
     // A group of pieces at a time: their places in the cache are asked for while the group before is read.
@@ -289,6 +282,91 @@ class Bpe : public Model {
     }
 
  private:
+    void tokenize_whole(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work) const {
+        const bool remembers = piece.size() <= PieceCache::longest && !(affixes_ && out.tracking);
+        PieceCache::Key key{};
+        if (remembers) {
+            key = PieceCache::key(piece);
+            if (const auto* entry = work.cache.find(key))
+                return put_remembered({entry->ids, entry->count}, piece, bytes, out);
+        }
+        const std::size_t first = out.ids.size();
+        const bool known = merge(piece, bytes, out, work);
+        if (remembers && known) work.cache.add(key, std::span(out.ids).subspan(first));
+    }
+
+    // Where no merge ever crosses, a long piece is cut, as whole texts are without a pre-tokenizer: the parts are
+    // short, and known. Of the last byte before a place and the character behind it: whether some merge joins such.
+    // Empty: a piece must not be cut.
+    using Cuts = std::vector<bool>;
+    static constexpr std::size_t worth_cutting = 2 * PieceCache::longest;
+    static constexpr std::size_t starts = 130, mark = 128, other = 129;  // ASCII, SentencePiece's blank, the rest
+
+    static std::size_t start_of(std::string_view text) {
+        const auto first = static_cast<unsigned char>(text[0]);
+        if (first < 0x80) return first;
+        return text.starts_with("\xE2\x96\x81") ? mark : other;
+    }
+    static std::size_t place(char before, std::size_t start) {
+        return static_cast<unsigned char>(before) * starts + start;
+    }
+
+    const Cuts& cuts() const {
+        std::call_once(cuts_made_, [&] {
+            // Where unknown characters are dropped, their neighbours meet.
+            const bool drops_none = settings_.unk_token || (settings_.byte_fallback &&
+                                                            std::ranges::find(fallback_, no_id) == fallback_.end());
+            if (!affixes_ && !settings_.ignore_merges && drops_none) cuts_ = make_cuts();
+        });
+        return cuts_;
+    }
+
+    Cuts make_cuts() const {
+        Cuts joined(256 * starts);
+        // What is unknown may be joined with what is unknown, and stands as other texts.
+        std::vector<bool> stands_for_another(vocabulary.id_limit());
+        for (const auto id : fallback_)
+            if (id != no_id) stands_for_another[id] = true;
+        if (unk_id_ != no_id) stands_for_another[unk_id_] = true;
+        for (std::size_t before = 0; before < 256; ++before) {
+            joined[before * starts + other] = true;
+            for (std::size_t start = 0; start < mark; ++start)
+                if (ascii_ids_[start] == no_id) joined[before * starts + start] = true;
+            if (vocabulary.find("\xE2\x96\x81") == no_id) joined[before * starts + mark] = true;
+        }
+        for (std::size_t rank = 0; rank < made_->size(); ++rank) {
+            const auto& [left, right, whole] = (*made_)[rank];
+            if (stands_for_another[left] || stands_for_another[right]) return {};
+            const auto before = vocabulary.token(left), behind = vocabulary.token(right);
+            if (!before.empty() && !behind.empty()) joined[place(before.back(), start_of(behind))] = true;
+        }
+        return joined;
+    }
+
+    void tokenize_cut(std::string_view piece, const Cuts& joined, Tokens& out, BpeWorkspace& work) const {
+        std::uint32_t ends[256], counts[256], start = 0;
+        std::uint32_t done = 0;  // bytes that have their tokens, as the reference counts them
+        const std::size_t first = out.ends.size();
+        for (std::size_t at = 1; start < piece.size();) {
+            std::size_t count = 0;
+            for (; at < piece.size() && count < std::size(ends); ++at)
+                if (!unicode::continues(piece[at]) && !joined[place(piece[at - 1], start_of(piece.substr(at)))])
+                    ends[count++] = static_cast<std::uint32_t>(at);
+            if (count < std::size(ends)) ends[count++] = static_cast<std::uint32_t>(piece.size());
+            if (!out.tracking) {
+                tokenize(piece, start, {ends, count}, false, out, work, counts);
+                start = ends[count - 1];
+                continue;
+            }
+            for (std::size_t i = 0; i < count; start = ends[i++]) {
+                const auto from = out.ends.size();
+                tokenize_whole(piece.substr(start, ends[i] - start), false, out, work);
+                for (auto k = from; k < out.ends.size(); ++k) out.ends[k] += done;
+                if (out.ends.size() > first) done = out.ends.back();
+            }
+        }
+    }
+
     // The token that a piece is, where that is certain without merging.
     std::uint32_t find_whole(std::string_view piece, bool bytes, BpeWorkspace& work) const {
         if (piece.size() <= PieceCache::longest)
@@ -754,7 +832,8 @@ class Bpe : public Model {
     MergeTable table_;
     Shared<MadeMerges> made_;  // by rank
     bool repeats_ = false;    // a pair comes twice among them
-    mutable std::once_flag order_made_;
+    mutable std::once_flag order_made_, cuts_made_;
+    mutable Cuts cuts_;
     mutable Order order_;
     mutable std::atomic<bool> has_order_ = false;
     std::vector<Merge> byte_pairs_;  // of two bytes, 256 * left + right; empty where a byte has no token
