@@ -16,6 +16,8 @@ from tiny_configs.sizes import VOCABULARY
 TASKS = {  # our task: the reference's Auto class
     "base": "AutoModel",
     "causal-lm": "AutoModelForCausalLM",
+    "seq2seq-lm": "AutoModelForSeq2SeqLM",
+    "text-encoding": "AutoModelForTextEncoding",
     "masked-lm": "AutoModelForMaskedLM",
     "sequence-classification": "AutoModelForSequenceClassification",
     "token-classification": "AutoModelForTokenClassification",
@@ -33,10 +35,12 @@ ROPES: dict[str, dict[str, Any]] = {  # every scaling of rotary positions, for a
                "original_max_position_embeddings": 16},
 }  # fmt: skip
 RECIPES = list(CONFIGS)
+SEQ2SEQ = [name for name in RECIPES if "seq2seq-lm" in recipes.find(CONFIGS[name][0]).heads]
 CAUSAL = [
     name
     for name in RECIPES
-    if "causal-lm" in recipes.find(CONFIGS[name][0]).heads and "masked-lm" not in recipes.find(CONFIGS[name][0]).heads
+    if "causal-lm" in recipes.find(CONFIGS[name][0]).heads
+    and ("masked-lm" not in recipes.find(CONFIGS[name][0]).heads or name in SEQ2SEQ)
 ]
 
 
@@ -47,6 +51,25 @@ def tasks(recipe: str) -> list[str]:
 
 
 PAIRS = [(recipe, task) for recipe in RECIPES for task in tasks(recipe)]  # every recipe with every head
+
+
+def writes(recipe: str, task: str) -> bool:
+    """Whether an encoder and a decoder work together in this task."""
+    head = recipes.find(CONFIGS[recipe][0]).heads.get(task)
+    return recipe in SEQ2SEQ and not (head and head.part)
+
+
+def for_decoder(recipe: str, task: str, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A batch with what the decoder of an encoder-decoder needs: ids, or for classification end tokens."""
+    if not writes(recipe, task):
+        return batch
+    if task in ("base", "seq2seq-lm", "masked-lm"):
+        return {**batch, "decoder_input_ids": ids(len(batch["input_ids"]), 6, seed=40)}
+    if task == "sequence-classification":
+        mask, ends = batch["attention_mask"], batch["input_ids"].clone()
+        last = (mask * torch.arange(1, mask.shape[1] + 1)).argmax(-1, keepdim=True)
+        return {**batch, "input_ids": ends.scatter(1, last, CONFIGS[recipe][1]["eos_token_id"])}
+    return batch
 
 
 def reference_config(recipe: str, **values: Any) -> Any:

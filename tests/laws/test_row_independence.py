@@ -21,7 +21,8 @@ def assert_rows_are_alone(model, batch):
     with torch.no_grad():
         together = model(**batch)
         for row, mask in enumerate(batch["attention_mask"].bool()):
-            alone = model(batch["input_ids"][row, mask][None])
+            more = {"decoder_input_ids": ids[row][None] for ids in [batch.get("decoder_input_ids")] if ids is not None}
+            alone = model(batch["input_ids"][row, mask][None], **more)
             for name in together.keys() - {"past_key_values"}:
                 got, expected = together[name][row], alone[name][0]
                 got = got[mask] if got.shape[0] == mask.shape[0] and expected.shape[0] == mask.sum() else got
@@ -34,7 +35,7 @@ def assert_rows_are_alone(model, batch):
 def test_a_padded_row_equals_the_row_alone(recipe, task, side, tmp_path):
     model = load(recipe, task, tmp_path)
 
-    assert_rows_are_alone(model, tiny.batch(LENGTHS, side))
+    assert_rows_are_alone(model, tiny.for_decoder(recipe, task, tiny.batch(LENGTHS, side)))
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

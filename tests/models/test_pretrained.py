@@ -297,7 +297,8 @@ def test_classes_and_parts_have_the_references_names(recipe, task):
     assert type(ours).__name__ == type(theirs).__name__
     assert isinstance(ours, getattr(bearhug, type(theirs).__name__))
     unused = 99 if (recipe, task) == ("bert-untied", "masked-lm") else 0  # the reference's cls.predictions.bias
-    assert ours.num_parameters() == theirs.num_parameters() - unused
+    spare = 99 * 32 if recipe == "bart-untied" and task != "causal-lm" else 0  # and its model.shared
+    assert ours.num_parameters() == theirs.num_parameters() - unused - spare
     assert ours.num_parameters(exclude_embeddings=True) == theirs.num_parameters(exclude_embeddings=True) - unused
     assert ours.base_model_prefix == theirs.base_model_prefix
     assert (ours.get_output_embeddings() is None) == (theirs.get_output_embeddings() is None)
@@ -313,13 +314,17 @@ def test_fresh_weights_spread_as_the_references(recipe):
     """Standard deviations by parameter; zeros and ones exactly."""
     import transformers
 
-    config = tiny.reference_config(recipe, initializer_range=0.02, vocab_size=500)
+    known = bearhug.AutoConfig.for_model(tiny.CONFIGS[recipe][0])
+    spread = {name: 0.02 for name in ("initializer_range", "init_std") if name in known}
+    config = tiny.reference_config(recipe, **spread, vocab_size=500)
     torch.manual_seed(0)
     theirs = transformers.AutoModel.from_config(config).state_dict()
     ours = AutoModel.from_config(bearhug.AutoConfig.for_model(**config.to_dict()))
     from bearhug.models.loading import stored
 
     for name, tensor in stored(ours).items():
+        if "position" in name and torch.equal(tensor.make(), theirs[name]):
+            continue  # waves
         expected, got = theirs[name].std(), tensor.make().std()
         assert abs(got - expected) <= 0.2 * expected, name
         assert abs(tensor.make().mean() - theirs[name].mean()) < 0.01, name

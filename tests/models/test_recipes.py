@@ -14,6 +14,7 @@ from bearhug.models import recipes
 from bearhug.models.auto import SUFFIXES
 from bearhug.models.config import Config
 from bearhug.models.heads import TASKS
+from bearhug.models.seq2seq import SEQ2SEQ_TASKS
 
 FOLDER = Path(recipes.__file__).parent
 
@@ -28,7 +29,7 @@ def test_a_recipe_is_found_and_whole(model_type):
     recipe = recipes.find(model_type)
 
     assert recipe.model_type == model_type
-    assert recipe.heads.keys() <= TASKS.keys() == SUFFIXES.keys()
+    assert recipe.heads.keys() <= {**TASKS, **SEQ2SEQ_TASKS}.keys() == SUFFIXES.keys()
     assert isinstance(recipe.config(recipes.config_class(model_type)()), Config)
 
 

@@ -28,6 +28,20 @@ class Transposed:
 
 
 @dataclass(frozen=True)
+class Also:
+    """Another of their names for one of ours: it is read, and never written."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of our vectors, stored by them as a matrix (1, N)."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Fused:
     """Several of our tensors, `{q,k,v}` in the name, stored by them as one: stacked along the output dimension.
 
@@ -40,7 +54,7 @@ class Fused:
     blocks: int = 1
 
 
-Ours = str | Transposed | Fused | None
+Ours = str | Also | Transposed | Row | Fused | None
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,8 @@ class Rule:
     parts: tuple[str, ...]
     transposed: bool = False
     blocks: int = 1
+    row: bool = False
+    written: bool = True
 
     def split(self, stored: Tensor, rows: Iterable[int]) -> list[Tensor]:
         """Our tensors out of theirs, as views (copies where there are several blocks). `rows`: each's first dimension.
@@ -59,6 +75,8 @@ class Rule:
         """
         if self.transposed and stored.ndim == 2:
             stored = stored.t()
+        if self.row and stored.ndim == 2 and stored.shape[0] == 1:
+            stored = stored[0]
         if len(self.parts) == 1:
             return [stored]
         rows = list(rows)
@@ -73,6 +91,8 @@ class Rule:
     def shape(self, parts: list[Tensor]) -> tuple[int, ...]:
         """The shape of `join(parts)`."""
         shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
+        if self.row:
+            return (1, *shape)
         return shape[::-1] if self.transposed and len(shape) == 2 else shape
 
     def join(self, parts: list[Tensor]) -> Tensor:
@@ -86,6 +106,8 @@ class Rule:
                 joined = torch.cat(parts)
             else:
                 joined = torch.cat([part.unflatten(0, (self.blocks, -1)) for part in parts], 1).flatten(0, 1)
+        if self.row:
+            return joined[None].contiguous()
         return (joined.t() if self.transposed and joined.ndim == 2 else joined).contiguous()
 
 
@@ -96,7 +118,8 @@ def rules(table: Mapping[str, Ours], names: Iterable[str]) -> dict[str, Rule]:
     for theirs, ours in table.items():
         if ours is None:
             continue
-        name, transposed, blocks = (ours, False, 1) if isinstance(ours, str) else (ours.name, True, 1)
+        name = ours if isinstance(ours, str) else ours.name
+        transposed, blocks = isinstance(ours, Transposed), 1
         if isinstance(ours, Fused):
             transposed, blocks = ours.transposed, ours.blocks
         patterns = _alternatives(name)
@@ -105,7 +128,8 @@ def rules(table: Mapping[str, Ours], names: Iterable[str]) -> dict[str, Rule]:
             if match := first.fullmatch(candidate):
                 parts = tuple(_filled(pattern, match) for pattern in patterns)
                 if known.issuperset(parts):
-                    found[_filled(theirs, match)] = Rule(parts, transposed, blocks)
+                    written = not isinstance(ours, Also)
+                    found[_filled(theirs, match)] = Rule(parts, transposed, blocks, isinstance(ours, Row), written)
     return found
 
 

@@ -152,6 +152,14 @@ def by_head(x: Tensor, heads: int) -> Tensor:
     return x.view(rows, new, heads, width // heads).transpose(1, 2)
 
 
+class Source(NamedTuple):
+    """Another text, that cross attention looks at; without states, by the keys and values that the cache holds."""
+
+    states: Tensor | None  # (B, S, D)
+    sight: Sight = EVERYTHING
+    seen: list[Tensor] | None = None  # gets the weights (B, H, T, S)
+
+
 class Attention(nn.Module):
     """A token looks at other tokens (Vaswani et al. 2017, arXiv:1706.03762), in groups of heads (arXiv:2305.13245)."""
 
@@ -240,3 +248,29 @@ class TurnedFirst(Attention):
             return self.late_q_norm(q), self.late_k_norm(k)
 
         return super().forward(x, turn, sight, cache, seen)
+
+
+class CrossAttention(Attention):
+    """A token looks at the tokens of another text."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        if config.source_width is not None:
+            self.k_proj = nn.Linear(config.source_width, self.k_proj.out_features, bias=config.qkv_bias)
+            self.v_proj = nn.Linear(config.source_width, self.v_proj.out_features, bias=config.qkv_bias)
+
+    def forward(self, x: Tensor, source: Source, cache: LayerCache | None = None) -> Tensor:  # type: ignore[override]
+        """X (B, T, D) -> (B, T, D). The other text's keys and values are computed once and kept in the cache."""
+        if cache is not None and cache.source is not None:
+            k, v = cache.source
+        else:
+            assert source.states is not None
+            k, v = (by_head(part(source.states), self.groups) for part in (self.k_proj, self.v_proj))  # (B, G, S, K)
+            if cache is not None:
+                cache.source = (k, v)
+        q = by_head(self.q_proj(x), self.heads)
+        attend = self.attend if source.seen is None else self.stepwise
+        y, weights = attend(q, k, v, source.sight, self.scale, self.dropout if self.training else 0.0)
+        if source.seen is not None and weights is not None:
+            source.seen.append(weights)
+        return self.o_proj(y)

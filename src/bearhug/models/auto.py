@@ -11,11 +11,14 @@ from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipes import config_class, find
+from bearhug.models.seq2seq import SEQ2SEQ_TASKS
 
 # task: how its classes are called, after the family's name
 SUFFIXES = {
     "base": "Model",
     "causal-lm": "ForCausalLM",
+    "seq2seq-lm": "ForConditionalGeneration",
+    "text-encoding": "EncoderModel",
     "masked-lm": "ForMaskedLM",
     "sequence-classification": "ForSequenceClassification",
     "token-classification": "ForTokenClassification",
@@ -31,10 +34,16 @@ def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
         ValueError: the architecture has no head for the task.
     """
     recipe = find(model_type)
+    if task == "text-encoding" and task not in recipe.heads:
+        task = "base"
     if task != "base" and task not in recipe.heads:
         has = ", ".join(f"AutoModel{SUFFIXES[name]}" for name in recipe.heads if name != "base")
         raise ValueError(f"{recipe.name} has no head for {task}. Load it with AutoModel, {has}.")
-    kind, head = TASKS[task], recipe.heads.get(task)
+    head = recipe.heads.get(task)
+    pair = recipe.defaults.get("is_encoder_decoder") and not (head and head.part)
+    kind = (SEQ2SEQ_TASKS if pair else TASKS)[task]
+    if kind.task != task and kind.task in recipe.heads:  # one class does both
+        return model_class(model_type, kind.task)
     name = (head.class_name if head else "") or recipe.name + SUFFIXES[task]
     attributes = {
         "recipe": recipe,
@@ -82,6 +91,18 @@ class AutoModelForCausalLM(_Auto):
     """A model that continues text."""
 
     task = "causal-lm"
+
+
+class AutoModelForSeq2SeqLM(_Auto):
+    """A model that reads a text and writes another."""
+
+    task = "seq2seq-lm"
+
+
+class AutoModelForTextEncoding(_Auto):
+    """The encoder of a model that has a decoder too: last_hidden_state."""
+
+    task = "text-encoding"
 
 
 class AutoModelForMaskedLM(_Auto):

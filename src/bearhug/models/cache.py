@@ -18,10 +18,11 @@ BLOCK = 128  # tokens by which a full cache grows at the least
 class LayerCache:
     """Keys and values of one layer, (B, G, capacity, K); the first `length` tokens of them are filled."""
 
-    __slots__ = ("keys", "length", "values")
+    __slots__ = ("keys", "length", "source", "values")
 
     def __init__(self, keys: Tensor | None = None, values: Tensor | None = None):
         self.keys, self.values, self.length = keys, values, 0
+        self.source: tuple[Tensor, Tensor] | None = None  # keys and values of the text that cross attention looks at
 
     def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Add T tokens (B, G, T, K); returns all that are held, (B, G, S, K)."""
@@ -62,6 +63,8 @@ class LayerCache:
                 new = old.new_empty(len(rows), *old.shape[1:])
                 torch.index_select(old.narrow(2, 0, self.length), 0, rows, out=new.narrow(2, 0, self.length))
             setattr(self, name, new)
+        if self.source is not None:
+            self.source = (self.source[0].index_select(0, rows), self.source[1].index_select(0, rows))
 
 
 class KVCache:

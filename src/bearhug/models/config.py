@@ -52,6 +52,8 @@ class Config:
     position_offset: int = 0  # learned positions count from here
     position_skip: int = 0  # rows of the table of learned positions that stand before the first
     padding_before: bool = False  # padding stands in the last of these rows
+    relative_buckets: int = 0  # "relative" positions: distances are sorted into so many
+    relative_distance: int = 0  # from here on they are all one
     rope: Mapping[str, Any] | None = None  # rope_type, rope_theta and what that type asks for
     rope_interleaved: bool = False  # the pairs that are turned stand side by side, not half a head apart
     alibi: Mapping[str, Any] = field(default_factory=dict)  # what positions.Alibi takes
@@ -61,8 +63,15 @@ class Config:
     embed_norm: bool = False
     embed_scale: float = 1.0  # the words' vectors are multiplied by it, as they are looked up
     input_scale: float = 1.0  # and what goes into the model, given vectors too
+    scale_given: bool = True  # False: but not given vectors
     word_size: int | None = None  # the words' vectors have another width, and are projected in and out
+    own_table: bool = True  # False, of an encoder: it looks its words up in the decoder's table
     # layers
+    encoder: Config | None = None  # reads a text first, whose vectors the layers look at
+    cross_attention: bool = False  # the layers look at another text's vectors, an encoder's or given ones
+    source_width: int | None = None  # their width; None: the same
+    shift_inputs: bool = False  # a decoder that is given nothing reads the encoder's text
+    starts_with_last: bool = False  # a decoder's text starts with its last token, not with one of the config's
     causal: bool
     block: str = "pre_norm"  # transformer.BLOCKS
     norm: str  # mlp.NORMS: "layer", "rms", ...
@@ -87,8 +96,12 @@ class Config:
     embed_dropout: float = 0.0
     residual_dropout: float = 0.0  # on what attention adds
     mlp_dropout: float = 0.0  # on what the MLP adds
+    activation_dropout: float = 0.0  # within the MLP
+    final_dropout: float = 0.0  # after the last norm
     attention_dropout: float = 0.0
+    layer_dropout: float = 0.0  # a layer is left out this often (Fan et al. 2019, arXiv:1909.11556)
     initializer_range: float = 0.02
+    initializer_ranges: Mapping[str, float] = field(default_factory=dict)  # of the parts with these names
     scaled_residual_init: bool = False  # the layers' last matrices start smaller by sqrt(2 * layers)
     tie_word_embeddings: bool = False
 

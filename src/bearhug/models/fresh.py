@@ -27,13 +27,17 @@ def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> Non
             name = f"{path}.{last}" if path else last
             if parameter is None or (wanted is not None and name not in wanted):
                 continue
+            if hasattr(module, "constant"):
+                parameter.copy_(module.constant())
+                continue
             start = getattr(module, "start", None)  # what a norm's weights are before training
             if parameter.ndim < 2 or start is not None:
                 parameter.fill_((1.0 if start is None else start) if last == "weight" else 0.0)
                 continue
             deep = config.scaled_residual_init and path.endswith((".o_proj", ".down_proj"))
             spread = (2 * config.num_hidden_layers) ** -0.5 if deep else 1.0
-            parameter.normal_(0.0, config.initializer_range * spread)
+            base = config.initializer_ranges.get(path.rpartition(".")[2], config.initializer_range)
+            parameter.normal_(0.0, base * spread)
             padding = getattr(module, "padding_idx", None)
             if padding is not None:
                 parameter[padding].zero_()

@@ -35,6 +35,8 @@ class Output(nn.Module):
         self.activation = part(ACTIVATIONS, _activation(head, config), "activation")
         self.norm = part(NORMS, config.norm, "norm")(width, config.norm_eps) if head.norm else None
         self.out = nn.Linear(width, config.vocab_size if size is None else size, bias=head.bias)
+        if head.constant_bias:
+            self.out.bias.requires_grad_(False)
         self.scale, self.cap = (config.logit_scale, config.logit_softcap) if size is None else (1.0, None)
         rate = head.dropout(hf)
         self.drop_first, self.drop_last = rate * head.drop_first, rate * head.drop_last
@@ -88,6 +90,16 @@ class BaseModel(PreTrainedModel):
         return base
 
 
+class TextEncoding(BaseModel):
+    """The encoder alone, of an architecture that has a decoder too."""
+
+    task = "text-encoding"
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """Nothing."""
+        return None
+
+
 class CausalLM(PreTrainedModel):
     """Scores of the next token."""
 
@@ -102,6 +114,7 @@ class CausalLM(PreTrainedModel):
                 f"{type(self).__name__} would see the tokens that it is to predict: its config has is_decoder=False.\n"
                 "Load it with is_decoder=True, or as AutoModelForMaskedLM."
             )
+        self.shift = head.shift
         return Output(head, self.config, self.model.config)
 
     def answer(
@@ -123,7 +136,7 @@ class CausalLM(PreTrainedModel):
         loss = None
         if labels is not None:
             labels = matching(labels, logits.shape[:2], "labels")
-            after = F.pad(labels, (0, 1), value=IGNORED)[:, 1:]
+            after = F.pad(labels, (0, 1), value=IGNORED)[:, 1:] if self.shift else labels
             loss = cross_entropy(logits, after, num_items_in_batch)
         return CausalLMOutput(
             loss=loss,
@@ -131,6 +144,7 @@ class CausalLM(PreTrainedModel):
             past_key_values=base.get("past_key_values"),
             hidden_states=base.get("hidden_states"),
             attentions=base.get("attentions"),
+            cross_attentions=base.get("cross_attentions"),
         )
 
 
@@ -243,14 +257,7 @@ class QuestionAnswering(PreTrainedModel):
     ) -> QuestionAnsweringModelOutput:
         """start_logits and end_logits (B, T); loss: the mean of both cross entropies; beyond T is ignored."""
         start, end = head(base.last_hidden_state).unbind(-1)
-        loss = None
-        if start_positions is not None and end_positions is not None:
-            beyond = start.shape[1]
-            losses = []
-            for logits, places in ((start, start_positions), (end, end_positions)):
-                places = matching(places.reshape(-1), logits.shape[:1], "positions").clamp(0, beyond)
-                losses.append(cross_entropy(logits, places, num_items_in_batch, ignored=beyond))
-            loss = (losses[0] + losses[1]) / 2
+        loss = span_loss(start, end, start_positions, end_positions, num_items_in_batch)
         return QuestionAnsweringModelOutput(
             loss=loss, start_logits=start.contiguous(), end_logits=end.contiguous(), **_captured(base)
         )
@@ -258,8 +265,10 @@ class QuestionAnswering(PreTrainedModel):
 
 TASKS: dict[str, type[PreTrainedModel]] = {
     kind.task: kind
-    for kind in (BaseModel, CausalLM, MaskedLM, SequenceClassification, TokenClassification, QuestionAnswering)
-}
+    for kind in (
+        BaseModel, TextEncoding, CausalLM, MaskedLM, SequenceClassification, TokenClassification, QuestionAnswering,
+    )
+}  # fmt: skip
 
 
 def _captured(base: BaseModelOutput) -> dict[str, Any]:
@@ -318,6 +327,22 @@ def cross_entropy(logits: Tensor, labels: Tensor, items: Any = None, ignored: in
     if items is not None:
         return total / (items.to(total.device) if isinstance(items, Tensor) else items)
     return total / (labels != ignored).sum().clamp(min=1)
+
+
+def span_loss(start: Tensor, end: Tensor, starts: Tensor | None, ends: Tensor | None, items: Any = None) -> Tensor | None:
+    """The loss of where answers start and end: the mean of both cross entropies; places beyond the logits are ignored.
+
+    Args:
+        start, end: logits (B, T).
+        starts, ends: (B,); None of one of them: no loss.
+    """
+    if starts is None or ends is None:
+        return None
+    beyond, losses = start.shape[1], []
+    for logits, places in ((start, starts), (end, ends)):
+        places = matching(places.reshape(-1), logits.shape[:1], "positions").clamp(0, beyond)
+        losses.append(cross_entropy(logits, places, items, ignored=beyond))
+    return (losses[0] + losses[1]) / 2
 
 
 def text_loss(logits: Tensor, labels: Tensor, config: PretrainedConfig, items: Any = None) -> Tensor:

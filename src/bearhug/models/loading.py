@@ -83,7 +83,7 @@ def fill(
             set_by[ours] = theirs
             _set(model, ours, tensor, dtype, device)
     for theirs, rule in known.items():
-        for ours in rule.parts:
+        for ours in rule.parts if rule.written else ():
             if ours not in set_by and ours not in report.mismatched:
                 report.missing.setdefault(ours, theirs)
     return report
@@ -150,16 +150,20 @@ def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) ->
     names = [name for name, _ in model.named_parameters()]
     ours = dict(model.named_parameters()) if state is None else {name: state[name] for name in names}
     output = model.get_output_embeddings()
-    tied = output is None or output.weight is model.get_input_embeddings().weight
+    config = model.model.config
+    if output is None:
+        tied = config.encoder is None or config.tie_word_embeddings
+    else:
+        tied = output.weight is model.get_input_embeddings().weight
     result: dict[str, Stored] = {}
     written: set[str] = set()
     for theirs, rule in rules(model.recipe.table(model.task, model.config), ours).items():
-        if tied and not written.isdisjoint(rule.parts):
+        if not rule.written or (tied and not written.isdisjoint(rule.parts)):
             continue
         written.update(rule.parts)
         parts = [ours[name].detach() for name in rule.parts]
         result[theirs] = Stored(parts[0].dtype, rule.shape(parts), lambda rule=rule, parts=parts: rule.join(parts))
-    lost = sorted(ours.keys() - written)
+    lost = sorted(name for name in ours.keys() - written if model.get_parameter(name).requires_grad)
     if lost:
         raise ValueError(f"the recipe of {model.recipe.name} has no name for {lost[0]!r}, so it cannot be saved.")
     return result
@@ -167,6 +171,7 @@ def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) ->
 
 def settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool, source: str) -> None:
     """What a load left open: tied weights, a pooler that is not there, a fresh head that was allowed; or an error."""
+    _settle_constants(model, report)
     _settle_ties(model, report, source)
     if model.task == "base" and model.head is not None:
         own = {f"head.{name}" for name, _ in model.head.named_parameters()}
@@ -200,6 +205,16 @@ def settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool,
             "%s: %d tensors have no place in %s and are not used: %s.",
             source, len(report.unexpected), type(model).__name__, _few(report.unexpected),
         )  # fmt: skip
+
+
+def _settle_constants(model: PreTrainedModel, report: Report) -> None:
+    """What nobody trains and everybody knows need not be in a checkpoint."""
+    constants = [name for name, p in model.named_parameters() if not p.requires_grad and p.device.type == "meta"]
+    for name in constants:
+        report.missing.pop(name, None)
+    if constants:
+        materialize(model, constants)
+        initialize(model, constants)
 
 
 def _settle_ties(model: PreTrainedModel, report: Report, source: str) -> None:

@@ -194,6 +194,25 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {  # the reference's names
 }
 
 
+class Dropped(nn.Module):
+    """An activation with dropout after it, in training."""
+
+    def __init__(self, activation: Callable[[Tensor], Tensor], rate: float):
+        super().__init__()
+        self.activation, self.rate = activation, rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (B, T, M) -> (B, T, M)."""
+        x = self.activation(x)
+        return F.dropout(x, self.rate) if self.training else x
+
+
+def activation(config: Config) -> Callable[[Tensor], Tensor]:
+    """What stands between the matrices of an MLP."""
+    found = part(ACTIVATIONS, config.activation, "activation")
+    return Dropped(found, config.activation_dropout) if config.activation_dropout else found
+
+
 class PlainMLP(nn.Module):
     """Up, an activation, down."""
 
@@ -201,7 +220,7 @@ class PlainMLP(nn.Module):
         super().__init__()
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
-        self.activation = part(ACTIVATIONS, config.activation, "activation")
+        self.activation = activation(config)
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
@@ -216,7 +235,7 @@ class GatedMLP(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
-        self.activation = part(ACTIVATIONS, config.activation, "activation")
+        self.activation = activation(config)
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""

@@ -1,7 +1,8 @@
 """What the heads' forward returns. B rows, T tokens, D width, V vocabulary, L layers, H heads, S all tokens.
 
 hidden_states are L + 1 tensors (B, T, D): the embeddings, then each layer's result, the last one after the final norm.
-attentions are L tensors (B, H, T, S). Both are there only when asked for.
+attentions are L tensors (B, H, T, S). Both are there only when asked for. cross_attentions are those over another text,
+an encoder's; of a model with an encoder the others are called decoder_... and encoder_....
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class BaseModelOutput(ModelOutput):
     past_key_values: KVCache | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
 
 
 class CausalLMOutput(ModelOutput):
@@ -30,6 +32,7 @@ class CausalLMOutput(ModelOutput):
     past_key_values: KVCache | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
 
 
 class MaskedLMOutput(ModelOutput):
@@ -68,3 +71,59 @@ class QuestionAnsweringModelOutput(ModelOutput):
     end_logits: Tensor
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
+
+
+class Seq2SeqModelOutput(ModelOutput):
+    """Of an encoder and a decoder without a head; last_hidden_state is the decoder's."""
+
+    last_hidden_state: Tensor
+    past_key_values: KVCache | None
+    decoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
+    encoder_last_hidden_state: Tensor | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None
+
+
+class Seq2SeqLMOutput(ModelOutput):
+    """logits (B, T, V): the scores of the token that follows each of the decoder's."""
+
+    loss: Tensor | None
+    logits: Tensor
+    past_key_values: KVCache | None
+    decoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
+    encoder_last_hidden_state: Tensor | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None
+
+
+class Seq2SeqSequenceClassifierOutput(ModelOutput):
+    """logits (B, labels)."""
+
+    loss: Tensor | None
+    logits: Tensor
+    past_key_values: KVCache | None
+    decoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
+    encoder_last_hidden_state: Tensor | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None
+
+
+class Seq2SeqQuestionAnsweringModelOutput(ModelOutput):
+    """start_logits and end_logits (B, T)."""
+
+    loss: Tensor | None
+    start_logits: Tensor
+    end_logits: Tensor
+    past_key_values: KVCache | None
+    decoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
+    encoder_last_hidden_state: Tensor | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None

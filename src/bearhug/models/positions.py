@@ -55,8 +55,8 @@ class Positions(nn.Module):
 
     def bias(
         self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Tensor | None:
-        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`."""
+    ) -> Tensor | dict[str, Tensor] | None:
+        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`; a dict where kinds of layers differ."""
         return None
 
 
@@ -88,6 +88,112 @@ class Learned(Positions):
             return x + F.embedding(positions + self.offset, self.weight, self.padding_idx)
         except IndexError:
             raise _too_long(int(positions.max()) + 1, limit) from None
+
+
+class SinusoidalTable(Learned):
+    """Sines and cosines in a table that checkpoints hold and nobody trains (Vaswani et al. 2017, section 3.5)."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.weight.requires_grad_(False)
+
+    def constant(self) -> Tensor:
+        """What the table holds."""
+        rows, width = self.weight.shape
+        return waves(rows, width, torch.arange(0, width, 2) / width, self.weight.device)
+
+
+class Sinusoidal(Positions):
+    """Sines and cosines, computed for as many positions as are asked for, as tensor2tensor and fairseq space them."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.offset = config.position_offset
+        self.rows, self.width = config.max_position_embeddings + self.offset, config.hidden_size
+        self._tables: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
+        """X (B, T, D) with the positions' waves added."""
+        end = start + x.shape[1] if positions is None else int(positions.max()) + 1
+        key = (x.device, x.dtype)
+        table = self._tables.get(key)
+        if table is None or table.shape[0] < end + self.offset:
+            with torch.inference_mode(False), torch.no_grad():
+                half = self.width // 2
+                table = waves(max(self.rows, 2 * end), self.width, torch.arange(half) / (half - 1), x.device)
+                if self.offset:
+                    table[self.offset - 1] = 0.0  # where padding stands
+                table = self._tables[key] = table.to(x.dtype)
+        if positions is None:
+            return x + table.narrow(0, start + self.offset, x.shape[1])
+        return x + table[positions + self.offset]
+
+
+def waves(rows: int, width: int, exponents: Tensor, device: torch.device) -> Tensor:
+    """Sines, then cosines, of the positions by 10000 to these exponents (W,): (rows, width), zeros after an odd end."""
+    angles = torch.arange(rows, dtype=torch.float64)[:, None] * 10000.0 ** -exponents.double()
+    half = angles.shape[1]
+    table = torch.zeros(rows, width, dtype=torch.float64)
+    table[:, :half], table[:, half : 2 * half] = angles.sin(), angles.cos()[:, : width - half]
+    return table.float().to(device)
+
+
+class Relative(Positions):
+    """A trained bias for each head and distance, the far ones in ever wider buckets (T5; Raffel et al. 2019,
+    arXiv:1910.10683, section 2.1)."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.weight = nn.Parameter(torch.empty(config.relative_buckets, config.num_attention_heads))
+        self.buckets, self.furthest, self.causal = config.relative_buckets, config.relative_distance, config.causal
+        self._tables: dict[torch.device, Tensor] = {}
+
+    def bias(
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Tensor:
+        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`."""
+        return F.embedding(self._sorted(start, length, real, like.device), self.weight).movedim(-1, 1).to(like.dtype)
+
+    def _sorted(self, start: int, length: int, real: Tensor | None, device: torch.device) -> Tensor:
+        """The buckets (B or 1, T, S) of the distances from the new tokens to all."""
+        total = start + length
+        table = self._tables.get(device)
+        if table is None or table.shape[0] < 2 * total:
+            with torch.inference_mode(False):
+                far = max(2 * total, 256)
+                table = self._tables[device] = self._bucket(torch.arange(-far, far)).to(device)
+        middle = table.shape[0] // 2
+        if length == 1 and real is None:
+            return table[None, None, middle + 1 - total : middle + 1]
+        places = torch.arange(total, device=device)[None] if real is None else counted(real)
+        return table[places[:, None, :] - places[:, start:, None] + middle]
+
+    def _bucket(self, distance: Tensor) -> Tensor:
+        """Half of the buckets hold one distance each; in the other half they grow with the logarithm."""
+        buckets, after = self.buckets, torch.zeros_like(distance)
+        if self.causal:
+            distance = -distance.clamp(max=0)
+        else:
+            buckets //= 2
+            distance, after = distance.abs(), (distance > 0) * buckets
+        exact = buckets // 2
+        share = torch.log(distance.float() / exact) / math.log(self.furthest / exact)
+        wide = (exact + (share * (buckets - exact)).to(torch.long)).clamp(max=buckets - 1)
+        return after + torch.where(distance < exact, distance, wide)
+
+
+class RelativeByLayer(Positions):
+    """The same with biases of their own for the layers of each kind."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.layers = nn.ModuleDict({kind: Relative(config) for kind in config.kinds})
+
+    def bias(  # type: ignore[override]
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> dict[str, Tensor]:
+        """Kind of layer -> what is added to its scores, (B or 1, H, T, S) of the dtype of `like`."""
+        return {kind: own.bias(start, length, positions, real, like) for kind, own in self.layers.items()}  # type: ignore[operator]
 
 
 def _too_long(given: int, limit: int) -> ValueError:
@@ -296,5 +402,9 @@ POSITIONS: dict[str, Callable[[Config], Positions]] = {
     "alibi": Alibi,
     "learned": Learned,
     "none": Positions,
+    "relative": Relative,
+    "relative_by_layer": RelativeByLayer,
     "rotary": Rotary,
+    "sinusoidal": Sinusoidal,
+    "sinusoidal_table": SinusoidalTable,
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,14 +17,15 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, read_json, repo_config, where
 from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
-from bearhug.models.config import PretrainedConfig
+from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.fresh import initialize, resize
 from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
-from bearhug.models.positions import Learned
+from bearhug.models.positions import Learned, Relative
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
 
@@ -55,13 +58,17 @@ class PreTrainedModel(nn.Module):
                 f"{type(self).__name__} stands for every architecture.\n"
                 "Construct a class of one, GPT2LMHeadModel(config), or AutoModelForCausalLM.from_config(config)."
             )
+        head = self.recipe.heads.get(self.task)
+        if head is not None and head.part:
+            config = copy.deepcopy(config)
+            config.is_encoder_decoder, config.is_decoder = False, head.part == "decoder"
         self.config = config
         self.name_or_path = config.name_or_path
         self.fresh_weights: list[str] = []  # parameters that no checkpoint gave
         device = torch.get_default_device()
         with torch.device("meta"):
-            self.model = Transformer(self.recipe.config(config))
             head = self.recipe.heads.get(self.task)
+            self.model = Transformer(_part(self.recipe.config(config), head))
             self.head = self.build_head(head) if pooler or self.task != "base" else None
         if device.type != "meta":
             self.to_empty(device=device)
@@ -100,6 +107,8 @@ class PreTrainedModel(nn.Module):
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Tensor | int | None = None,
         cache_position: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
     ) -> Any:
         """Run the model. B rows, T new tokens, S all tokens (held in the cache, then the new ones), D width.
 
@@ -120,6 +129,8 @@ class PreTrainedModel(nn.Module):
             logits_to_keep: only the last so many, or these, places' logits; 0: all.
             num_items_in_batch: divide the summed loss by this (gradients over several batches).
             cache_position: accepted; the cache knows.
+            encoder_hidden_states: (B, S, D), what cross attention looks at, of decoders that have it.
+            encoder_attention_mask: (B, S), 1 for its tokens and 0 for its padding.
 
         Raises:
             IndexError: an id, type or label is out of range.
@@ -140,6 +151,7 @@ class PreTrainedModel(nn.Module):
             use_cache,
             config.output_hidden_states if output_hidden_states is None else output_hidden_states,
             config.output_attentions if output_attentions is None else output_attentions,
+            *(() if encoder_hidden_states is None else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)),
         )
         options: dict[str, Any] = {}
         if labels is not None:
@@ -170,6 +182,23 @@ class PreTrainedModel(nn.Module):
             cache.bare = (bare(self.model), None if self.head is None else bare(self.head))
         return cache.bare
 
+    def source(self, states: Tensor | None, mask: Tensor | None, output_attentions: bool | None) -> Source:
+        """What cross attention looks at: vectors (B, S, D), or those that the cache holds; mask (B, S).
+
+        Raises:
+            ValueError: the layers have no cross attention.
+        """
+        if not self.model.config.cross_attention:
+            raise ValueError(
+                f"encoder_hidden_states were given, but the layers of this {type(self).__name__} look at no other text.\n"
+                "Load it with is_decoder=True, add_cross_attention=True."
+            )
+        wanted = self.config.output_attentions if output_attentions is None else output_attentions
+        real = None if mask is None or bool(mask.all()) else mask.bool()
+        if real is not None and real.ndim == 2:
+            real = real[:, None, None, :]
+        return Source(states, EVERYTHING if real is None else Sight(real), [] if wanted else None)
+
     def generate(self, inputs: Tensor | None = None, generation_config: Any = None, **options: Any) -> Any:
         """Continue a text, token by token; see `bearhug.generation.loop.generate` for every option."""
         from bearhug.generation.loop import generate
@@ -190,13 +219,13 @@ class PreTrainedModel(nn.Module):
 
     def can_generate(self) -> bool:
         """Whether there is a head that predicts the next token."""
-        return self.task == "causal-lm"
+        return self.task in ("causal-lm", "seq2seq-lm")
 
     @property
     def position_limit(self) -> int | None:
         """How many tokens can be read at all; None: positions are computed, so there is no last one."""
         config = self.model.config
-        return config.max_position_embeddings - config.position_offset if config.positions == "learned" else None
+        return config.max_position_embeddings - config.position_offset if isinstance(self.model.positions, Learned) else None
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache with room for `length` tokens of `batch` rows."""
@@ -448,11 +477,16 @@ class PreTrainedModel(nn.Module):
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """How many numbers the model holds; tied ones once."""
-        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned)}
+        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned | Relative)}
+        if (head := self.recipe.heads.get(self.task)) is not None and head.constant_bias:
+            left_out_too = id(self.head.out.bias)  # type: ignore[union-attr]
+        else:
+            left_out_too = None
         return sum(
             parameter.numel()
             for parameter in self.parameters()
-            if (parameter.requires_grad or not only_trainable)
+            if id(parameter) != left_out_too
+            and (parameter.requires_grad or not only_trainable)
             and not (exclude_embeddings and id(parameter) in left_out)
         )
 
@@ -467,11 +501,12 @@ class PreTrainedModel(nn.Module):
     def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Replace the table of words; a tied output follows."""
         self.model.embed_tokens = value
+        self.model.share_table()
         self.tie_weights()
 
     def get_output_embeddings(self) -> nn.Linear | None:
         """The matrix from the width to the vocabulary, for language models."""
-        return self.head.out if self.task in ("causal-lm", "masked-lm") else None  # type: ignore[union-attr,return-value]
+        return self.head.out if self.task in ("causal-lm", "masked-lm", "seq2seq-lm") else None  # type: ignore[union-attr,return-value]
 
     def set_output_embeddings(self, value: nn.Linear) -> None:
         """Replace the output matrix."""
@@ -509,11 +544,16 @@ class PreTrainedModel(nn.Module):
 
     def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
         """Keep no activations inside the layers in training; compute them again in the backward pass."""
-        self.model.checkpointing = {"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}
+        self._checkpoint({"use_reentrant": False, **(gradient_checkpointing_kwargs or {})})
 
     def gradient_checkpointing_disable(self) -> None:
         """Keep activations again."""
-        self.model.checkpointing = None
+        self._checkpoint(None)
+
+    def _checkpoint(self, arguments: dict[str, Any] | None) -> None:
+        for model in (self.model, self.model.encoder):
+            if model is not None:
+                model.checkpointing = arguments
 
     @property
     def is_gradient_checkpointing(self) -> bool:
@@ -528,6 +568,16 @@ class PreTrainedModel(nn.Module):
 _PUSH = (
     "repo_id", "tokenizer", "dataset", "metrics", "private", "token", "commit_message", "revision", "create_pr",
 )  # fmt: skip
+
+
+def _part(config: Config, head: Head | None) -> Config:
+    """The config of what a head stands on: of an encoder and a decoder maybe only one."""
+    if head is None or not head.part:
+        return config
+    if head.part == "encoder":
+        assert config.encoder is not None
+        return replace(config.encoder, own_table=True)
+    return replace(config, encoder=None)
 
 
 def _config(

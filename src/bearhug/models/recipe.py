@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bearhug.checkpoints.weight_map import Ours
+from bearhug.checkpoints.weight_map import Also, Ours
 from bearhug.models.config import Config, PretrainedConfig
 
 
@@ -25,6 +25,10 @@ class Head:
     drop_last: bool = True  # dropout before the output
     prefix: str | None = None  # where this head's classes call the transformer something else
     class_name: str = ""  # where it is not the family's name and the task's suffix
+    part: str = ""  # of an encoder and a decoder, only the "encoder" or the "decoder"
+    shift: bool = True  # labels are the tokens themselves; False: each is already the next one
+    constant_bias: bool = False  # the output's bias is not trained, and is 0 where a checkpoint has none
+    cache_with_labels: bool = False  # a call with labels gives past_key_values too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,9 @@ class Recipe:
         weights = self.weights(config) if callable(self.weights) else self.weights
         head = self.heads.get(task)
         prefix = "" if task == "base" else f"{self.prefix_of(task)}."
+        prefix = prefix.removeprefix(".")
+        if head is not None and head.part:
+            weights = _only(head.part, weights)
         base = {prefix + theirs: _inside(ours) for theirs, ours in weights.items()}
         own = {} if head is None else {name.replace("{base}.", prefix): ours for name, ours in head.weights.items()}
         return {**base, **own}
@@ -65,15 +72,29 @@ class Recipe:
     def prefix_of(self, task: str) -> str:
         """What the transformer is called in this task's checkpoints."""
         head = self.heads.get(task)
-        return (head.prefix if head is not None else None) or self.prefix
+        return self.prefix if head is None or head.prefix is None else head.prefix
+
+
+def _only(part: str, weights: Mapping[str, Ours]) -> dict[str, Ours]:
+    """The names of the encoder alone, or of the decoder; the one table of words may have any of its names."""
+    if part == "decoder":
+        own = {theirs: ours for theirs, ours in weights.items() if theirs.startswith("decoder.")}
+        return {"shared.weight": Also(WORDS), **own, "decoder.embed_tokens.weight": WORDS, "encoder.*": None}
+    own = {theirs: ours for theirs, ours in weights.items() if not theirs.startswith("decoder.")}
+    return {**{theirs: _renamed(ours, lambda name: name.removeprefix("encoder.")) for theirs, ours in own.items()},
+            "decoder.*": None}  # fmt: skip
+
+
+WORDS = "embed_tokens.weight"
 
 
 def _inside(ours: Ours) -> Ours:
     """The same within a model with a head, where the transformer is called `model`."""
-    if ours is None:
-        return None
-    if isinstance(ours, str):
-        return f"model.{ours}"
-    from dataclasses import replace
+    return _renamed(ours, "model.{}".format)
 
-    return replace(ours, name=f"model.{ours.name}")
+
+def _renamed(ours: Ours, change: Callable[[str], str]) -> Ours:
+    """The same under another name."""
+    if ours is None or isinstance(ours, str):
+        return ours and change(ours)
+    return replace(ours, name=change(ours.name))

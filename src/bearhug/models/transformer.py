@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bearhug.models.attention import ATTEND, Attention, Sight, TurnedFirst, biased, sight
+from bearhug.models.attention import ATTEND, Attention, CrossAttention, Sight, Source, TurnedFirst, biased, sight
 from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import MLPS, NORMS, ScaledEmbedding
@@ -85,6 +85,55 @@ class NormedResidual(Block):
         return x + self.drop(self.mlp(x), self.mlp_drop)
 
 
+class CrossBlock(Block):
+    """A layer that looks at another text too, after its own: x, rotate, sight, cache, seen, source."""
+
+    norms = ("attention_norm", "cross_norm", "mlp_norm")
+    cross_norm: nn.Module
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        self.cross = CrossAttention(config, layer)
+
+
+class CrossPreNorm(CrossBlock):
+    """Norm first (T5, MBART, GPT-2)."""
+
+    def forward(
+        self,
+        x: Tensor,
+        rotate: Rotate | None,
+        sight: Sight,
+        cache: LayerCache | None,
+        seen: list[Tensor] | None,
+        source: Source | None = None,
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen), self.attention_drop)
+        if source is not None:
+            x = x + self.drop(self.cross(self.cross_norm(x), source, cache), self.attention_drop)
+        return x + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
+
+
+class CrossPostNorm(CrossBlock):
+    """Norm after each addition (Vaswani et al. 2017; BART, BERT)."""
+
+    def forward(
+        self,
+        x: Tensor,
+        rotate: Rotate | None,
+        sight: Sight,
+        cache: LayerCache | None,
+        seen: list[Tensor] | None,
+        source: Source | None = None,
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
+        if source is not None:
+            x = self.cross_norm(x + self.drop(self.cross(x, source, cache), self.attention_drop))
+        return self.mlp_norm(x + self.drop(self.mlp(x), self.mlp_drop))
+
+
 class BranchNorm(Block):
     """Norm on what each branch gives, before it is added (OLMo 2, arXiv:2501.00656)."""
 
@@ -144,6 +193,7 @@ BLOCKS: dict[str, Callable[[Config, int], Block]] = {
     "pre_norm": PreNorm,
     "sandwich": Sandwich,
 }
+CROSS_BLOCKS: dict[str, Callable[[Config, int], Block]] = {"post_norm": CrossPostNorm, "pre_norm": CrossPreNorm}
 
 
 def table(rows: int, width: int, padding: int | None = None, scale: float = 1.0) -> nn.Embedding:
@@ -175,13 +225,21 @@ class Transformer(nn.Module):
         self.embed_types = table(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
         self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
         self.causal = config.causal
-        block = part(BLOCKS, config.block, "block")
+        block = part(CROSS_BLOCKS if config.cross_attention else BLOCKS, config.block, "block")
         self.layers = nn.ModuleList([block(config, layer) for layer in range(config.num_hidden_layers)])
         self.norm = norm(config.hidden_size, config.norm_eps) if config.final_norm else None
         self.kinds = [config.layer_type(layer) for layer in range(config.num_hidden_layers)]
         self.rotaries = {name: Rotary(config, kind.rope) for name, kind in config.kinds.items() if kind.rope}
         self.straight = {name for name, kind in config.kinds.items() if not kind.turned}
         self.checkpointing: dict[str, Any] | None = None  # arguments of torch's checkpoint, where it is on
+        self.encoder = Transformer(config.encoder) if config.encoder is not None else None
+        self.share_table()
+
+    def share_table(self) -> None:
+        """Let the encoder look its words up in this table, where it has none of its own."""
+        if self.encoder is not None and not self.encoder.config.own_table:
+            self.encoder._modules.pop("embed_tokens", None)
+            self.encoder.__dict__["embed_tokens"] = self.embed_tokens  # seen, but not counted as its own
 
     def forward(
         self,
@@ -194,6 +252,7 @@ class Transformer(nn.Module):
         use_cache: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
+        source: Source | None = None,
     ) -> BaseModelOutput:
         """Run the layers. Arguments as in `PreTrainedModel.forward`; last_hidden_state is (B, T, D)."""
         x = embedded(self.embed_tokens, input_ids, inputs_embeds)
@@ -207,7 +266,7 @@ class Transformer(nn.Module):
         positions = None if real is None else counted(real, start, offset or self.config.padding_before)  # (B, T)
         if position_ids is not None:  # given as rows of the table
             positions = position_ids - offset if offset else position_ids
-        if self.input_scale != 1.0:
+        if self.input_scale != 1.0 and (inputs_embeds is None or self.config.scale_given):
             x = x * self.input_scale
         if self.project_in is not None:
             x = self.project_in(x)
@@ -225,15 +284,19 @@ class Transformer(nn.Module):
                 turns[kind] = None
             sights[kind] = sight(self.config, kind, real, start, new, device) if extra is None else extra
             if bias is not None:
-                sights[kind] = biased(sights[kind], bias, new)
+                sights[kind] = biased(sights[kind], bias[kind] if isinstance(bias, dict) else bias, new)
         states: list[Tensor] | None = [x] if output_hidden_states else None
         seen: list[Tensor] | None = [] if output_attentions else None
-        for number, layer in enumerate(self.layers):
+        more = (seen,) if source is None else (seen, source)
+        layers = enumerate(self.layers)
+        if self.training and self.config.layer_dropout:
+            layers = [pair for pair in layers if float(torch.rand([])) >= self.config.layer_dropout]
+        for number, layer in layers:
             held, kind = None if cache is None else cache.layers[number], self.kinds[number]
             if self.checkpointing is not None and self.training:
-                x = checkpoint(layer, x, turns[kind], sights[kind], None, seen, **self.checkpointing)
+                x = checkpoint(layer, x, turns[kind], sights[kind], None, *more, **self.checkpointing)
             else:
-                x = layer(x, turns[kind], sights[kind], held, seen)
+                x = layer(x, turns[kind], sights[kind], held, *more)
             if states is not None:
                 states.append(x)
         if cache is not None:
@@ -242,6 +305,8 @@ class Transformer(nn.Module):
             x = self.norm(x)
         if self.project_out is not None:
             x = self.project_out(x)
+        if self.training and self.config.final_dropout:
+            x = F.dropout(x, self.config.final_dropout)
         if states is not None:
             states[-1] = x
         return BaseModelOutput(
@@ -249,6 +314,7 @@ class Transformer(nn.Module):
             past_key_values=cache if use_cache and self.causal else None,
             hidden_states=tuple(states) if states is not None else None,
             attentions=tuple(seen) if seen is not None else None,
+            cross_attentions=tuple(source.seen) if source is not None and source.seen is not None else None,
         )
 
     def new_cache(self, batch: int, length: int) -> KVCache:
@@ -269,9 +335,10 @@ class Transformer(nn.Module):
     def use_attention(self, implementation: str) -> None:
         """Compute attention by "sdpa" or "eager" from now on."""
         attend = part(ATTEND, implementation, "attn_implementation")
-        for layer in self.layers:
-            capped = self.config.score_softcap is not None  # which torch's fused kernels cannot
-            layer.attention.attend = layer.attention.stepwise if capped else attend  # type: ignore[union-attr]
+        capped = self.config.score_softcap is not None  # which torch's fused kernels cannot
+        for module in self.modules():
+            if hasattr(module, "attend"):
+                module.attend = module.stepwise if capped else attend
 
 
 def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

@@ -12,6 +12,7 @@ from bearhug.models.recipe import Recipe
 # model_type: (what its class names begin with, the file of its recipe)
 RECIPES: dict[str, tuple[str, str]] = {
     "arcee": ("Arcee", "llama"),
+    "bart": ("Bart", "bart"),
     "bert": ("Bert", "bert"),
     "biogpt": ("BioGpt", "opt"),
     "bloom": ("Bloom", "megatron"),
@@ -38,14 +39,19 @@ RECIPES: dict[str, tuple[str, str]] = {
     "hunyuan_v1_dense": ("HunYuanDenseV1", "llama"),
     "jais2": ("Jais2", "starcoder2"),
     "llama": ("Llama", "llama"),
+    "m2m_100": ("M2M100", "bart"),
+    "marian": ("Marian", "bart"),
+    "mbart": ("MBart", "bart"),
     "ministral": ("Ministral", "llama"),
     "mistral": ("Mistral", "llama"),
     "mpt": ("Mpt", "mpt"),
+    "mt5": ("MT5", "t5"),
     "nemotron": ("Nemotron", "starcoder2"),
     "olmo": ("Olmo", "olmo"),
     "olmo2": ("Olmo2", "olmo"),
     "olmo3": ("Olmo3", "olmo"),
     "opt": ("OPT", "opt"),
+    "pegasus": ("Pegasus", "bart"),
     "persimmon": ("Persimmon", "megatron"),
     "phi": ("Phi", "phi"),
     "phi3": ("Phi3", "phi"),
@@ -56,6 +62,8 @@ RECIPES: dict[str, tuple[str, str]] = {
     "smollm3": ("SmolLM3", "llama"),
     "stablelm": ("StableLm", "starcoder2"),
     "starcoder2": ("Starcoder2", "starcoder2"),
+    "t5": ("T5", "t5"),
+    "umt5": ("UMT5", "t5"),
     "vaultgemma": ("VaultGemma", "gemma"),
 }
 _REGISTERED: dict[str, Recipe] = {}

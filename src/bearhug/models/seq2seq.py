@@ -1,0 +1,308 @@
+"""An encoder reads a text, a decoder writes another while looking at it: how such models are called, and their heads.
+
+B rows, S tokens of the encoder, T of the decoder, D width, V vocabulary. The decoder is `model.model`, a `Transformer`
+like every other; the encoder is one too, `model.model.encoder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.outputs import ModelOutput
+from bearhug.models.cache import KVCache
+from bearhug.models.heads import Output, cross_entropy, last_real, matching, span_loss, text_loss
+from bearhug.models.outputs import (
+    BaseModelOutput,
+    Seq2SeqLMOutput,
+    Seq2SeqModelOutput,
+    Seq2SeqQuestionAnsweringModelOutput,
+    Seq2SeqSequenceClassifierOutput,
+)
+from bearhug.models.pretrained import PreTrainedModel
+from bearhug.models.recipe import Head
+from bearhug.models.transformer import Transformer
+
+
+class Seq2Seq(PreTrainedModel):
+    """A model with an encoder and a decoder."""
+
+    model: Transformer
+    from_labels = False  # without decoder inputs the labels are them, one place later; else the encoder's inputs
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_outputs: Any = None,
+        past_key_values: KVCache | None = None,
+        inputs_embeds: Tensor | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        decoder_position_ids: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Tensor | int | None = None,
+        cache_position: Tensor | None = None,
+    ) -> Any:
+        """Run the encoder, where nothing else says what it gave, and the decoder.
+
+        Args:
+            input_ids, attention_mask, inputs_embeds, token_type_ids, position_ids: the encoder's; (B, S), padded on any
+                side, as in `PreTrainedModel.forward`.
+            decoder_input_ids, decoder_attention_mask, decoder_inputs_embeds, decoder_position_ids: the decoder's, (B, T).
+                None: made from the labels, or for heads without such from the input, by moving them one place to the
+                right behind decoder_start_token_id.
+            encoder_outputs: what the encoder gave in an earlier call, or (last_hidden_state, ...).
+            past_key_values: what the decoder has seen, the encoder's text included.
+            labels: (B, T) for language models, -100 counts for nothing; (B,) for classification.
+
+        The other arguments and the errors are those of `PreTrainedModel.forward`.
+        """
+        config, captured = self.config, {}
+        hidden = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        attentions = config.output_attentions if output_attentions is None else output_attentions
+        options = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
+        options = {name: value for name, value in options.items() if value is not None}
+        for name in options:
+            if name not in self.takes:
+                raise unexpected_keyword(f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",))
+        if use_cache is None:
+            use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
+        head = self.recipe.heads.get(self.task)
+        use_cache = use_cache and not (options and head is not None and not head.cache_with_labels)
+        if decoder_input_ids is None and decoder_inputs_embeds is None:
+            decoder_input_ids, decoder_attention_mask = self._decoder_inputs(
+                input_ids, attention_mask, decoder_attention_mask, labels
+            )
+        if encoder_outputs is None and (past_key_values is None or past_key_values[0].source is None):
+            assert self.model.encoder is not None
+            encoder_outputs = self.model.encoder(
+                input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, None, False, hidden, attentions
+            )
+        elif encoder_outputs is not None and not isinstance(encoder_outputs, Mapping):
+            encoder_outputs = BaseModelOutput(
+                **dict(zip(("last_hidden_state", "hidden_states", "attentions"), encoder_outputs, strict=False))
+            )
+        states = None if encoder_outputs is None else encoder_outputs["last_hidden_state"]
+        run, parts = self._computation(past_key_values, decoder_input_ids)
+        base = run(
+            decoder_input_ids,
+            decoder_attention_mask,
+            None,
+            decoder_position_ids,
+            decoder_inputs_embeds,
+            past_key_values,
+            use_cache,
+            hidden,
+            attentions,
+            self.source(states, attention_mask, attentions),
+        )
+        if encoder_outputs is not None:
+            captured = {
+                "encoder_last_hidden_state": states,
+                "encoder_hidden_states": encoder_outputs.get("hidden_states"),
+                "encoder_attentions": encoder_outputs.get("attentions"),
+            }
+        captured |= {
+            "past_key_values": base.get("past_key_values"),
+            "decoder_hidden_states": base.get("hidden_states"),
+            "decoder_attentions": base.get("attentions"),
+            "cross_attentions": base.get("cross_attentions"),
+        }
+        if "logits_to_keep" in self.takes:
+            options["logits_to_keep"] = logits_to_keep
+        if num_items_in_batch is not None and "num_items_in_batch" in self.takes:
+            options["num_items_in_batch"] = num_items_in_batch
+        if self.task == "sequence-classification":
+            options |= {"ids": input_ids, "mask": attention_mask}
+        output = self.write(parts, base["last_hidden_state"], captured, **options)
+        return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    def write(self, head: Any, x: Tensor, captured: dict[str, Any], **options: Any) -> ModelOutput:
+        """The task's output from the decoder's last vectors (B, T, D), with what was captured on the way."""
+        raise TypeError(f"{type(self).__name__} has no task")
+
+    def get_encoder(self) -> nn.Module:
+        """The encoder: `model.get_encoder()(input_ids, attention_mask)` gives what `encoder_outputs=` takes."""
+        assert self.model.encoder is not None
+        return self.model.encoder
+
+    def get_decoder(self) -> nn.Module:
+        """The decoder."""
+        return self.model
+
+    encoder, decoder = property(get_encoder), property(get_decoder)
+
+    def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
+        """The decoder's inputs that go with these labels (B, T)."""
+        return self._shifted(labels)
+
+    def _decoder_inputs(
+        self, ids: Tensor | None, mask: Tensor | None, given: Tensor | None, labels: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The decoder's inputs (B, T) where none are given, and their mask."""
+        if self.from_labels and labels is not None:
+            return self._shifted(labels), given
+        if ids is None or not (self.model.config.shift_inputs or self.task in ("sequence-classification", "question-answering")):
+            raise ValueError(
+                f"{type(self).__name__} got nothing for its decoder.\n"
+                "Give labels=, or decoder_input_ids=; to write a text, call model.generate(**inputs)."
+            )
+        if mask is None or not bool((mask[:, 1:] > mask[:, :-1]).any()):
+            return self._shifted(ids, mask), given
+        real = mask.bool()  # padding stands before the text, or within: the text begins with its first token
+        before = real.long() * torch.arange(1, ids.shape[1] + 1, device=ids.device)
+        before = torch.cat((torch.zeros_like(before[:, :1]), before.cummax(-1).values[:, :-1]), 1)  # 0: none
+        moved = ids.gather(1, (before - 1).clamp(min=0))
+        return torch.where(before == 0, self._start(ids, real), moved), mask if given is None else given
+
+    def _shifted(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        """One place to the right, behind the token to start from; -100 becomes padding."""
+        pad = self.config.pad_token_id
+        if pad is None:
+            raise ValueError("the labels' -100 have no id to stand for them: set model.config.pad_token_id.")
+        ids = ids.masked_fill(ids == -100, pad)
+        return torch.cat((self._start(ids, ids != pad if mask is None else mask), ids[:, :-1]), 1)
+
+    def _start(self, ids: Tensor, real: Tensor) -> Tensor:
+        """(B, 1) the token to start from: the config's, or each row's last one (MBART's language)."""
+        if self.model.config.starts_with_last:
+            return last_real(ids[..., None], real)
+        start = getattr(self.config, "decoder_start_token_id", None)
+        if start is None:
+            raise ValueError("the decoder has no token to start from: set model.config.decoder_start_token_id.")
+        return torch.full_like(ids[:, :1], start)
+
+
+class Seq2SeqBase(Seq2Seq):
+    """Encoder and decoder without a head."""
+
+    task = "base"
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """Nothing."""
+        return None
+
+    def write(self, head: Any, x: Tensor, captured: dict[str, Any], **options: Any) -> Seq2SeqModelOutput:
+        """last_hidden_state (B, T, D)."""
+        return Seq2SeqModelOutput(last_hidden_state=x, **captured)
+
+
+class Seq2SeqLM(Seq2Seq):
+    """Reads a text and scores the next token of another."""
+
+    task = "seq2seq-lm"
+    takes = ("labels", "logits_to_keep", "num_items_in_batch")
+    from_labels = True
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> V."""
+        assert head is not None
+        return Output(head, self.config, self.model.config)
+
+    def write(  # type: ignore[override]
+        self,
+        head: Any,
+        x: Tensor,
+        captured: dict[str, Any],
+        labels: Tensor | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Any = None,
+    ) -> Seq2SeqLMOutput:
+        """logits (B, T, V); loss: cross entropy with the label at the same place."""
+        if not isinstance(logits_to_keep, int):
+            x = x[:, logits_to_keep]
+        elif logits_to_keep:
+            x = x[:, -logits_to_keep:]
+        logits, loss = head(x), None
+        if labels is not None:
+            loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
+        return Seq2SeqLMOutput(loss=loss, logits=logits, **captured)
+
+
+class Seq2SeqSequenceClassification(Seq2Seq):
+    """Scores of a text's label, by the decoder's vector at the last end token of the same text."""
+
+    task = "sequence-classification"
+    takes = ("labels", "num_items_in_batch")
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> N."""
+        assert head is not None
+        return Output(head, self.config, self.model.config, self.config.num_labels)
+
+    def write(  # type: ignore[override]
+        self,
+        head: Any,
+        x: Tensor,
+        captured: dict[str, Any],
+        ids: Tensor | None,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
+    ) -> Seq2SeqSequenceClassifierOutput:
+        """logits (B, N); loss: by config.problem_type.
+
+        Raises:
+            ValueError: a row has no end token, or there are no ids to find it in.
+        """
+        end = self.config.eos_token_id
+        ends = None if ids is None else (ids == end) if mask is None else (ids == end) & mask.bool()
+        if ends is None or not bool(ends.any(-1).all()):
+            raise ValueError(
+                f"{type(self).__name__} reads a text's label at its end token, eos_token_id={end}, and a row has none.\n"
+                "Give input_ids as the model's own tokenizer makes them, special tokens included."
+            )
+        logits = head(last_real(x, ends))
+        loss = None if labels is None else text_loss(logits, labels, self.config, num_items_in_batch)
+        return Seq2SeqSequenceClassifierOutput(loss=loss, logits=logits, **captured)
+
+
+class Seq2SeqQuestionAnswering(Seq2Seq):
+    """Scores of where an answer starts and ends."""
+
+    task = "question-answering"
+    takes = ("start_positions", "end_positions", "num_items_in_batch")
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> 2."""
+        assert head is not None
+        self.config.num_labels = 2
+        return Output(head, self.config, self.model.config, 2)
+
+    def write(  # type: ignore[override]
+        self,
+        head: Any,
+        x: Tensor,
+        captured: dict[str, Any],
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        num_items_in_batch: Any = None,
+    ) -> Seq2SeqQuestionAnsweringModelOutput:
+        """start_logits and end_logits (B, T); loss: the mean of both cross entropies; beyond T is ignored."""
+        start, end = head(x).unbind(-1)
+        loss = span_loss(start, end, start_positions, end_positions, num_items_in_batch)
+        return Seq2SeqQuestionAnsweringModelOutput(
+            loss=loss, start_logits=start.contiguous(), end_logits=end.contiguous(), **captured
+        )
+
+
+# task -> its class where the architecture has an encoder and a decoder
+SEQ2SEQ_TASKS: dict[str, type[PreTrainedModel]] = {
+    **{kind.task: kind for kind in (Seq2SeqBase, Seq2SeqLM, Seq2SeqSequenceClassification, Seq2SeqQuestionAnswering)},
+    "masked-lm": Seq2SeqLM,
+}
