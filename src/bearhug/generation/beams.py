@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bearhug.generation.outputs import GenerateBeamDecoderOnlyOutput
+from bearhug.generation.outputs import GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput
 from bearhug.generation.plan import Plan
 
 NEVER = -1e9  # the score of what must not be chosen; finite, so that it can still be ranked
@@ -145,15 +145,14 @@ def _result(plan: Plan, best: Beams, keep_logits: list[Tensor] | None, keep_scor
     sequences = plan.finished(best.ids[:, :wanted].flatten(0, 1)[:, : plan.ids.shape[1] + new])
     if not config.return_dict_in_generate:
         return sequences
-    return GenerateBeamDecoderOnlyOutput(
+    kind = GenerateBeamDecoderOnlyOutput if plan.prompt.source is None else GenerateBeamEncoderDecoderOutput
+    return kind(
         sequences=sequences,
         sequences_scores=best.scores[:, :wanted].flatten() if config.output_scores else None,
         scores=None if keep_scores is None else tuple(keep_scores),
         logits=None if keep_logits is None else tuple(keep_logits),
         beam_indices=path[:, :new],
-        attentions=tuple(reader.attentions) or None,
-        hidden_states=tuple(reader.hidden_states) or None,
-        past_key_values=reader.cache,
+        **reader.found(),
     )
 
 

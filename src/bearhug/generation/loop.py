@@ -13,9 +13,9 @@ from torch import Tensor
 
 from bearhug.generation import beams
 from bearhug.generation.config import KEYWORDS, GenerationConfig, resolved
-from bearhug.generation.outputs import GenerateDecoderOnlyOutput
+from bearhug.generation.outputs import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from bearhug.generation.plan import Plan, planned
-from bearhug.generation.prompt import read
+from bearhug.generation.prompt import Prompt, read, read_pair
 from bearhug.generation.seeds import Seed
 from bearhug.tokenizers.stream import TextPieces
 
@@ -39,7 +39,7 @@ def generate(
     """Continue token ids with a model.
 
     Args:
-        inputs: ids (B, T), also as `input_ids=`; or what a tokenizer returned, whole or unpacked. Rows may be padded on
+        inputs: ids (B, T), also as `input_ids=`, which an encoder reads where the model has one; or what a tokenizer returned, whole or unpacked. Rows may be padded on
             either side: their `attention_mask` says where. None: one row that starts from bos_token_id.
         generation_config: the options; None: the model's own. Single options are keywords and go before it, see
             `GenerationConfig`. Where nothing says how long, 20 tokens are made.
@@ -87,7 +87,7 @@ def generate(
             model,
             config,
             unset,
-            read(model, inputs, config.bos_token_id, kwargs),
+            _prompt(model, inputs, config, kwargs),
             seed=seed,
             tokenizer=tokenizer,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
@@ -101,6 +101,13 @@ def generate(
     finally:
         if streamer is not None:  # after an error too: whoever listens in another thread would wait for ever
             streamer.end()
+
+
+def _prompt(model: Any, inputs: Any, config: GenerationConfig, arguments: dict[str, Any]) -> Prompt:
+    if not getattr(model.config, "is_encoder_decoder", False):
+        return read(model, inputs, config.bos_token_id, arguments)
+    start = config.decoder_start_token_id
+    return read_pair(model, inputs, config.bos_token_id if start is None else start, arguments)
 
 
 def decode(plan: Plan) -> Generator[Tensor, None, Any]:
@@ -141,13 +148,12 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
     sequences = plan.finished(ids[:, :length])
     if not config.return_dict_in_generate:
         return sequences
-    return GenerateDecoderOnlyOutput(
+    kind = GenerateDecoderOnlyOutput if plan.prompt.source is None else GenerateEncoderDecoderOutput
+    return kind(
         sequences=sequences,
         scores=None if keep_scores is None else tuple(keep_scores),
         logits=None if keep_logits is None else tuple(keep_logits),
-        attentions=tuple(reader.attentions) or None,
-        hidden_states=tuple(reader.hidden_states) or None,
-        past_key_values=reader.cache,
+        **reader.found(),
     )
 
 

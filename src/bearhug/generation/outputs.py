@@ -44,6 +44,39 @@ class GenerateBeamDecoderOnlyOutput(ModelOutput):
     past_key_values: Any
 
 
+class GenerateEncoderDecoderOutput(ModelOutput):
+    """What greedy search and sampling found with an encoder: sequences (B, T) are the decoder's.
+
+    The fields are those of `GenerateDecoderOnlyOutput`; encoder_... are one tuple of layers.
+    """
+
+    sequences: Tensor
+    scores: tuple[Tensor, ...] | None
+    logits: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[tuple[Tensor, ...], ...] | None
+    cross_attentions: tuple[tuple[Tensor, ...], ...] | None
+    decoder_hidden_states: tuple[tuple[Tensor, ...], ...] | None
+    past_key_values: Any
+
+
+class GenerateBeamEncoderDecoderOutput(ModelOutput):
+    """What beam search found with an encoder, best first; fields as in `GenerateBeamDecoderOnlyOutput`."""
+
+    sequences: Tensor
+    sequences_scores: Tensor | None
+    scores: tuple[Tensor, ...] | None
+    logits: tuple[Tensor, ...] | None
+    beam_indices: Tensor | None
+    encoder_attentions: tuple[Tensor, ...] | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[tuple[Tensor, ...], ...] | None
+    cross_attentions: tuple[tuple[Tensor, ...], ...] | None
+    decoder_hidden_states: tuple[tuple[Tensor, ...], ...] | None
+    past_key_values: Any
+
+
 def compute_transition_scores(
     sequences: Tensor,
     scores: tuple[Tensor, ...],

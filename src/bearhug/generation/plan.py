@@ -61,7 +61,9 @@ def planned(
     """
     copies = max(config.num_beams, config.num_return_sequences)
     new = new_tokens(model, config, unset, prompt)
-    width = prompt.ids.shape[1]
+    width, read_ids = prompt.ids.shape[1], None if prompt.source is None else prompt.source.ids
+    if prompt.source is not None and read_ids is not None and prompt.source.mask is not None and read_ids.numel():
+        read_ids = read_ids.masked_fill(~prompt.source.mask, vocabulary(model))  # padding is no token of a text
     ids = prompt.ids.repeat_interleave(copies, 0) if copies > 1 else prompt.ids
     start = None if prompt.start is None else prompt.start.repeat_interleave(copies, 0)
     eos = tokens(config.eos_token_id, ids.device)
@@ -83,7 +85,8 @@ def planned(
             eos=eos,
             vocab_size=vocabulary(model),
             start=start,
-            ids=ids,
+            ids=ids if read_ids is None else read_ids.repeat_interleave(copies, 0),
+            ids_start=start if read_ids is None else None,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             custom=logits_processor,
         ),
@@ -168,4 +171,4 @@ def tokens(ids: Any, device: torch.device) -> Tensor | None:
 
 def vocabulary(model: Any) -> int:
     """V, the number of scores that the model gives."""
-    return int(model.config.vocab_size)
+    return int(getattr(model.config, "decoder_vocab_size", None) or model.config.vocab_size)

@@ -16,6 +16,7 @@ from bearhug._lib.errors import near
 from bearhug.generation.config import NAMES
 
 ALIGNED = ("token_type_ids", "position_ids")  # one value for each id; they move with the ids
+DECODERS = ("decoder_input_ids", "decoder_attention_mask", "decoder_inputs_embeds")  # of a model with an encoder
 # Arguments of a forward that a batch for training may hold, or that generate sets itself.
 NOT_PASSED_ON = ("labels", "return_dict", "logits_to_keep", "cache_position", "num_items_in_batch")
 CALL = 'model.generate(**tokenizer(text, return_tensors="pt"))'
@@ -33,11 +34,65 @@ class Prompt:
     cache: Any = None  # what the caller had read before
     ahead: int = 0  # columns of it that the ids do not show
     extra: dict[str, Any] = field(default_factory=dict)  # further arguments of the model's forward
+    source: "Prompt | None" = None  # what an encoder reads; then all else is the decoder's
 
     @property
     def width(self) -> int:
         """P, whatever the model reads: ids or embeddings."""
         return self.ids.shape[1] if self.embeds is None else self.embeds.shape[1]
+
+
+def read_pair(model: Any, inputs: Any, start: Any, arguments: dict[str, Any]) -> Prompt:
+    """The prompt of a model with an encoder: what the decoder begins with, and as its `source` what the encoder reads.
+
+    Args:
+        inputs: the encoder's ids (B, S), or what a tokenizer returned, or None.
+        start: the token that the decoder starts from, or one for each row.
+        arguments: the call's keywords that are no options; decoder_... are what the decoder begins with.
+
+    Raises:
+        ValueError: nothing to read, or no token to start from.
+        TypeError, ValueError: as in `read`.
+    """
+    if isinstance(inputs, Mapping):
+        arguments, inputs = {**inputs, **arguments}, None
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    outputs = arguments.pop("encoder_outputs", None)
+    own = {name: arguments.pop(name, None) for name in DECODERS}
+    mask = arguments.pop("attention_mask", None)
+    ids = arguments.pop("input_ids", inputs)
+    embeds = arguments.pop("inputs_embeds", None)
+    cache = arguments.pop("past_key_values", None)
+    _refuse_unknown(model, arguments)
+    extra = {name: value for name, value in arguments.items() if name not in NOT_PASSED_ON}
+    if ids is None and embeds is None and outputs is None:
+        raise ValueError(f"there is no input for the encoder to read.\nWrite {CALL}.")
+    first = _checked_ids(ids).to(model.device) if ids is not None else None
+    whole = embeds if embeds is not None else first if first is not None else outputs[0]
+    mask = _checked_mask(mask, whole, ids, cached=False)
+    source = Prompt(first if first is not None else torch.empty((len(whole), 0)).long(), whole, embeds, mask, extra=extra)
+    if outputs is not None:
+        source.extra["encoder_outputs"] = outputs
+    prompt = read(model, _started(own["decoder_input_ids"], start, len(whole), model.device), None,
+                  {"attention_mask": own["decoder_attention_mask"], "past_key_values": cache})  # fmt: skip
+    prompt.source = source
+    return prompt
+
+
+def _started(ids: Any, start: Any, rows: int, device: Any) -> Tensor:
+    """What the decoder begins with (B, T): the token to start from, before the caller's ids where they lack it."""
+    if start is None:
+        if ids is None:
+            raise ValueError("the model has no decoder_start_token_id or bos_token_id: pass decoder_start_token_id=.")
+        return ids.to(device)
+    first = torch.as_tensor(start, dtype=torch.long, device=device).reshape(-1, 1)
+    if first.shape[0] not in (1, rows):
+        raise ValueError(f"decoder_start_token_id has {first.shape[0]} ids, but the batch has {rows} rows: give one a row.")
+    first = first.expand(rows, 1)
+    if ids is None:
+        return first.contiguous()
+    ids = _checked_ids(ids).to(device)
+    return torch.cat((first, ids), 1) if bool((ids[:, :1] != first).all()) else ids
 
 
 def read(model: Any, inputs: Any, bos: int | None, arguments: dict[str, Any]) -> Prompt:

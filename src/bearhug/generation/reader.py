@@ -1,5 +1,6 @@
 """The model as the loops see it: they show it ids and get the next token's scores; cache and mask stay here."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -38,10 +39,17 @@ class Reader:
         }
         self.attentions: list[tuple[Tensor, ...]] = []
         self.hidden_states: list[tuple[Tensor, ...]] = []
+        self.encoder_mask = None if prompt.source is None else prompt.source.mask
+        self.encoder_outputs: Any = None
+        self.cross_attentions: list[tuple[Tensor, ...]] = []
         self.plain = self.cache is not None and self.mask is None and not (self.extra or self.aligned or self.asked)
+        if prompt.source is not None:
+            self.plain = False
 
     def start(self) -> Tensor:
         """Read the prompt: the scores (B * copies, V) of the first new token."""
+        if self.prompt.source is not None:
+            self._encode(self.prompt.source)
         prompt, whole = self.prompt, self.prompt.ids if self.prompt.embeds is None else self.prompt.embeds
         held = 0 if self.cache is None else self.cache.get_seq_length()
         if self.cache is not None and held and not prompt.ahead:  # the prompt shows what the cache holds too
@@ -75,19 +83,47 @@ class Reader:
             self.cache.reorder(rows)
 
     def _read(self, new: Tensor, total: int, embeds: bool = False) -> Tensor:
-        arguments: dict[str, Any] = {"inputs_embeds" if embeds else "input_ids": new, **self.extra, **self.asked}
+        own = "" if self.encoder_outputs is None else "decoder_"
+        arguments: dict[str, Any] = {own + ("inputs_embeds" if embeds else "input_ids"): new, **self.extra, **self.asked}
         if self.mask is not None:
-            arguments["attention_mask"] = self.mask[:, :total]
+            arguments[own + "attention_mask"] = self.mask[:, :total]
+        if own:
+            arguments |= {"attention_mask": self.encoder_mask, "encoder_outputs": self.encoder_outputs}
         for name, values in self.aligned.items():
             arguments[name] = values[:, total - new.shape[1] : total] if values.shape[1] >= total else values
         if self.cache is not None:
             arguments["past_key_values"] = self.cache
         output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=1, return_dict=True)
         if "output_attentions" in self.asked:
-            self.attentions.append(output.attentions)
+            self.attentions.append(output[own + "attentions"])
+            if own:
+                self.cross_attentions.append(output["cross_attentions"])
         if "output_hidden_states" in self.asked:
-            self.hidden_states.append(output.hidden_states)
+            self.hidden_states.append(output[own + "hidden_states"])
         return output.logits[:, -1]
+
+    def _encode(self, source: Prompt) -> None:
+        """Let the encoder read its text, once."""
+        extra, self.encoder_outputs = dict(source.extra), source.extra.get("encoder_outputs")
+        extra.pop("encoder_outputs", None)
+        if self.encoder_outputs is None:
+            given = {"input_ids": source.ids} if source.embeds is None else {"inputs_embeds": source.embeds}
+            self.encoder_outputs = self.model.get_encoder()(**given, attention_mask=source.mask, **extra, **self.asked)
+        elif not isinstance(self.encoder_outputs, Mapping):
+            names = ("last_hidden_state", "hidden_states", "attentions")
+            self.encoder_outputs = dict(zip(names, self.encoder_outputs, strict=False))
+
+    def found(self) -> dict[str, Any]:
+        """What was captured on the way, and the cache, under the names that generate returns them by."""
+        captured = {"attentions": tuple(self.attentions) or None, "hidden_states": tuple(self.hidden_states) or None}
+        if self.encoder_outputs is not None:
+            captured = {f"decoder_{name}": value for name, value in captured.items()}
+            captured |= {
+                "cross_attentions": tuple(self.cross_attentions) or None,
+                "encoder_attentions": self.encoder_outputs.get("attentions"),
+                "encoder_hidden_states": self.encoder_outputs.get("hidden_states"),
+            }
+        return {**captured, "past_key_values": self.cache}
 
     def _copy(self) -> None:
         """Let `copies` rows continue from each row of the prompt."""
@@ -101,5 +137,9 @@ class Reader:
         self.mask = many(self.mask)
         self.extra = {name: many(value) for name, value in self.extra.items()}
         self.aligned = {name: many(value) for name, value in self.aligned.items()}
-        for read in (self.attentions, self.hidden_states):
+        if self.encoder_outputs is not None:
+            self.encoder_mask = many(self.encoder_mask)
+            states = many(self.encoder_outputs["last_hidden_state"])
+            self.encoder_outputs = {**self.encoder_outputs, "last_hidden_state": states}
+        for read in (self.attentions, self.hidden_states, self.cross_attentions):
             read[:] = [tuple(many(layer) for layer in layers) for layers in read]

@@ -48,6 +48,7 @@ def processors(
     vocab_size: int,
     ids: Tensor,
     start: Tensor | None = None,
+    ids_start: Tensor | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
     custom: Sequence[Process] = (),
 ) -> list[Process]:
@@ -57,7 +58,8 @@ def processors(
         prompt, end: columns before the first new token, and of the finished result.
         min_new: new tokens before a sequence may end.
         eos: (E,) the tokens that end a sequence.
-        ids: (B, prompt) the prompt.
+        ids: (B, prompt) the prompt, or what an encoder has read.
+        ids_start: (B, 1) the column of its first token in each row; None: no padding.
         start: (B, 1) the column of each row's first token; None: no padding.
         custom: the caller's, which run before sampling cuts the scores.
     """
@@ -73,7 +75,7 @@ def processors(
         steps.append(biased("sequence_bias", {tuple(ids): bias for ids, bias in pairs}, vocab_size, start, on))
     if config.encoder_repetition_penalty not in (None, 1):
         steps.append(
-            partial(encoder_repetition_penalty, penalty=config.encoder_repetition_penalty, encoder_ids=ids, start=start)
+            partial(encoder_repetition_penalty, penalty=config.encoder_repetition_penalty, encoder_ids=ids, start=ids_start)
         )
     if config.repetition_penalty not in (None, 1):
         steps.append(partial(repetition_penalty, penalty=config.repetition_penalty, start=start))
@@ -81,7 +83,7 @@ def processors(
         steps.append(partial(no_repeat_ngram, size=config.no_repeat_ngram_size, start=start))
     if config.encoder_no_repeat_ngram_size:
         steps.append(
-            partial(encoder_no_repeat_ngram, size=config.encoder_no_repeat_ngram_size, encoder_ids=ids, start=start)
+            partial(encoder_no_repeat_ngram, size=config.encoder_no_repeat_ngram_size, encoder_ids=ids, start=ids_start)
         )
     if config.bad_words_ids is not None:
         ends = [] if eos is None else eos.tolist()

@@ -131,7 +131,9 @@ COMMON: dict[str, Any] = {
 # Accepted as they are, though no recipe asks for them.
 TOLERATED = {
     "attn_implementation",
+    "bos_token_id",
     "classifier_dropout",
+    "eos_token_id",
     "finetuning_task",
     "hidden_dropout",
     "name_or_path",
