@@ -27,6 +27,15 @@ PAIR_WAYS = WAYS | {
 }
 
 
+ALONE = [
+    {},
+    {"num_beams": 3},
+    {"do_sample": True, "seed": 3},
+    {"use_cache": False},
+    {"encoder_repetition_penalty": 1.4, "encoder_no_repeat_ngram_size": 2},
+]
+
+
 @pytest.fixture(scope="module", params=tiny.SEQ2SEQ)
 def writers(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
@@ -74,8 +83,7 @@ def test_what_is_returned_beside_the_tokens_is_the_references(writers, beams):
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("options", [{}, {"num_beams": 3}, {"do_sample": True, "seed": 3}, {"use_cache": False},
-                                     {"encoder_repetition_penalty": 1.4, "encoder_no_repeat_ngram_size": 2}], ids=str)  # fmt: skip
+@pytest.mark.parametrize("options", ALONE, ids=str)
 def test_law_1_an_encoders_row_gets_the_same_tokens_alone(writers, options, side):
     model, _ = writers
     options = {"max_new_tokens": 8, "eos_token_id": [20, 30], "decoder_start_token_id": 5, "pad_token_id": 3, **options}
@@ -105,7 +113,8 @@ def test_an_encoder_that_has_read_need_not_read_again(writers):
         assert torch.equal(model.generate(inputs_embeds=embeds, **options), expected)
 
 
-@pytest.fixture(scope="module", params=tiny.CAUSAL)
+# decoders of an encoder's: the reference counts their positions over padding too
+@pytest.fixture(scope="module", params=[name for name in tiny.CAUSAL if name not in tiny.SEQ2SEQ])
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     theirs = tiny.reference_model(request.param, "causal-lm", folder)
@@ -126,3 +135,26 @@ def test_tokens_are_the_references(pair, lengths, options):
     expected = theirs.generate(**batch, **options)
 
     assert ours.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("recipe", [name for name in tiny.CAUSAL if name in tiny.SEQ2SEQ])
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS.keys())
+def test_a_decoder_alone_gives_the_references_tokens(recipe, options, tmp_path):
+    """Each row as the reference continues it without padding; sampling in a batch without padding."""
+    theirs = tiny.reference_model(recipe, "causal-lm", tmp_path).double()
+    model = AutoModelForCausalLM.from_pretrained(tmp_path).double()
+    options = {"max_new_tokens": 14, "eos_token_id": [2, 20, 30, 40], "pad_token_id": 3, **options}
+    batch = tiny.batch([6, 6] if options.get("do_sample") else [8, 3, 5], side="left")
+
+    torch.manual_seed(7)
+    ours = model.generate(**batch, **options)
+    torch.manual_seed(7)
+    if options.get("do_sample"):
+        assert ours.tolist() == theirs.generate(**batch, **options).tolist()
+        return
+    each = options.get("num_return_sequences", 1)
+    for row, mask in enumerate(batch["attention_mask"].bool()):
+        expected = theirs.generate(batch["input_ids"][row, mask][None], **options)
+        got = ours[row * each : (row + 1) * each, int((~mask).sum()) :]
+
+        assert got[:, : expected.shape[1]].tolist() == expected.tolist()

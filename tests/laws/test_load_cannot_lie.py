@@ -32,7 +32,10 @@ def needless(recipe, tensors):
              {"shared.weight", "decoder.embed_tokens.weight"})  # fmt: skip
     constants = {"final_logits_bias"}
     model_type, values = tiny.CONFIGS[recipe]
-    if recipes.find(model_type).config(recipes.config_class(model_type).from_dict(values)).positions == "sinusoidal_table":
+    if (
+        recipes.find(model_type).config(recipes.config_class(model_type).from_dict(values)).positions
+        == "sinusoidal_table"
+    ):
         constants |= {name for name in tensors if name.endswith("embed_positions.weight")}
     return constants.union(*(names for names in twice if names <= tensors.keys()))
 

@@ -21,7 +21,7 @@ def assert_rows_are_alone(model, batch):
     with torch.no_grad():
         together = model(**batch)
         for row, mask in enumerate(batch["attention_mask"].bool()):
-            more = {"decoder_input_ids": ids[row][None] for ids in [batch.get("decoder_input_ids")] if ids is not None}
+            more = {name: ids[row][None] for name, ids in batch.items() if name == "decoder_input_ids"}
             alone = model(batch["input_ids"][row, mask][None], **more)
             for name in together.keys() - {"past_key_values"}:
                 got, expected = together[name][row], alone[name][0]

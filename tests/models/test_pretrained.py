@@ -327,7 +327,7 @@ def test_fresh_weights_spread_as_the_references(recipe):
             continue  # waves
         expected, got = theirs[name].std(), tensor.make().std()
         assert abs(got - expected) <= 0.2 * expected, name
-        assert abs(tensor.make().mean() - theirs[name].mean()) < 0.01, name
+        assert abs(tensor.make().mean() - theirs[name].mean()) < 0.01 + 0.1 * expected, name
 
 
 def test_a_class_can_be_pickled(model):

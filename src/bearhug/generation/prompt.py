@@ -70,7 +70,9 @@ def read_pair(model: Any, inputs: Any, start: Any, arguments: dict[str, Any]) ->
     first = _checked_ids(ids).to(model.device) if ids is not None else None
     whole = embeds if embeds is not None else first if first is not None else outputs[0]
     mask = _checked_mask(mask, whole, ids, cached=False)
-    source = Prompt(first if first is not None else torch.empty((len(whole), 0)).long(), whole, embeds, mask, extra=extra)
+    source = Prompt(
+        first if first is not None else torch.empty((len(whole), 0)).long(), whole, embeds, mask, extra=extra
+    )
     if outputs is not None:
         source.extra["encoder_outputs"] = outputs
     prompt = read(model, _started(own["decoder_input_ids"], start, len(whole), model.device), None,
@@ -87,7 +89,9 @@ def _started(ids: Any, start: Any, rows: int, device: Any) -> Tensor:
         return ids.to(device)
     first = torch.as_tensor(start, dtype=torch.long, device=device).reshape(-1, 1)
     if first.shape[0] not in (1, rows):
-        raise ValueError(f"decoder_start_token_id has {first.shape[0]} ids, but the batch has {rows} rows: give one a row.")
+        raise ValueError(
+            f"decoder_start_token_id has {first.shape[0]} ids, but the batch has {rows} rows: give one a row."
+        )
     first = first.expand(rows, 1)
     if ids is None:
         return first.contiguous()

@@ -84,7 +84,11 @@ class Reader:
 
     def _read(self, new: Tensor, total: int, embeds: bool = False) -> Tensor:
         own = "" if self.encoder_outputs is None else "decoder_"
-        arguments: dict[str, Any] = {own + ("inputs_embeds" if embeds else "input_ids"): new, **self.extra, **self.asked}
+        arguments: dict[str, Any] = {
+            own + ("inputs_embeds" if embeds else "input_ids"): new,
+            **self.extra,
+            **self.asked,
+        }
         if self.mask is not None:
             arguments[own + "attention_mask"] = self.mask[:, :total]
         if own:

@@ -75,7 +75,9 @@ def processors(
         steps.append(biased("sequence_bias", {tuple(ids): bias for ids, bias in pairs}, vocab_size, start, on))
     if config.encoder_repetition_penalty not in (None, 1):
         steps.append(
-            partial(encoder_repetition_penalty, penalty=config.encoder_repetition_penalty, encoder_ids=ids, start=ids_start)
+            partial(
+                encoder_repetition_penalty, penalty=config.encoder_repetition_penalty, encoder_ids=ids, start=ids_start
+            )
         )
     if config.repetition_penalty not in (None, 1):
         steps.append(partial(repetition_penalty, penalty=config.repetition_penalty, start=start))

@@ -329,7 +329,9 @@ def cross_entropy(logits: Tensor, labels: Tensor, items: Any = None, ignored: in
     return total / (labels != ignored).sum().clamp(min=1)
 
 
-def span_loss(start: Tensor, end: Tensor, starts: Tensor | None, ends: Tensor | None, items: Any = None) -> Tensor | None:
+def span_loss(
+    start: Tensor, end: Tensor, starts: Tensor | None, ends: Tensor | None, items: Any = None
+) -> Tensor | None:
     """The loss of where answers start and end: the mean of both cross entropies; places beyond the logits are ignored.
 
     Args:

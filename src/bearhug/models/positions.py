@@ -56,7 +56,7 @@ class Positions(nn.Module):
     def bias(
         self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
     ) -> Tensor | dict[str, Tensor] | None:
-        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`; a dict where kinds of layers differ."""
+        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`; a dict where layers differ."""
         return None
 
 
@@ -148,9 +148,7 @@ class Relative(Positions):
         self.buckets, self.furthest, self.causal = config.relative_buckets, config.relative_distance, config.causal
         self._tables: dict[torch.device, Tensor] = {}
 
-    def bias(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Tensor:
+    def bias(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Tensor:
         """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`."""
         return F.embedding(self._sorted(start, length, real, like.device), self.weight).movedim(-1, 1).to(like.dtype)
 

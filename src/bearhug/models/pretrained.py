@@ -151,7 +151,11 @@ class PreTrainedModel(nn.Module):
             use_cache,
             config.output_hidden_states if output_hidden_states is None else output_hidden_states,
             config.output_attentions if output_attentions is None else output_attentions,
-            *(() if encoder_hidden_states is None else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)),
+            *(
+                ()
+                if encoder_hidden_states is None
+                else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)
+            ),
         )
         options: dict[str, Any] = {}
         if labels is not None:
@@ -190,7 +194,7 @@ class PreTrainedModel(nn.Module):
         """
         if not self.model.config.cross_attention:
             raise ValueError(
-                f"encoder_hidden_states were given, but the layers of this {type(self).__name__} look at no other text.\n"
+                f"encoder_hidden_states were given, but {type(self).__name__} looks at no other text.\n"
                 "Load it with is_decoder=True, add_cross_attention=True."
             )
         wanted = self.config.output_attentions if output_attentions is None else output_attentions
@@ -225,7 +229,11 @@ class PreTrainedModel(nn.Module):
     def position_limit(self) -> int | None:
         """How many tokens can be read at all; None: positions are computed, so there is no last one."""
         config = self.model.config
-        return config.max_position_embeddings - config.position_offset if isinstance(self.model.positions, Learned) else None
+        return (
+            config.max_position_embeddings - config.position_offset
+            if isinstance(self.model.positions, Learned)
+            else None
+        )
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache with room for `length` tokens of `batch` rows."""
@@ -443,10 +451,13 @@ class PreTrainedModel(nn.Module):
 
     def _named(self, name: str) -> nn.Module | None:
         recipe = type(self).__dict__.get("recipe")
-        if recipe is None or name.startswith("_") or self.task == "base":
+        if recipe is None or name.startswith("_") or (self.task == "base" and name not in ("shared", "encoder")):
             return None
-        if name == recipe.prefix_of(self.task):
+        if name == self.base_model_prefix:
             return self.model
+        if name in ("shared", "encoder", "decoder") and recipe.defaults.get("is_encoder_decoder"):
+            parts = {"shared": self.model.embed_tokens, "encoder": self.model.encoder or self.model}
+            return parts.get(name, self.model)  # type: ignore[return-value]
         if name == "lm_head" and self.can_generate():
             return self.get_output_embeddings()
         for theirs, ours in recipe.heads[self.task].weights.items():
@@ -458,7 +469,7 @@ class PreTrainedModel(nn.Module):
     @property
     def base_model_prefix(self) -> str:
         """What the transformer is called in checkpoints."""
-        return self.recipe.prefix_of(self.task)
+        return self.recipe.prefix_of(self.task) or self.recipe.prefix
 
     @property
     def base_model(self) -> nn.Module:
@@ -477,7 +488,9 @@ class PreTrainedModel(nn.Module):
 
     def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
         """How many numbers the model holds; tied ones once."""
-        left_out = {id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned | Relative)}
+        left_out = {
+            id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned | Relative)
+        }
         if (head := self.recipe.heads.get(self.task)) is not None and head.constant_bias:
             left_out_too = id(self.head.out.bias)  # type: ignore[union-attr]
         else:

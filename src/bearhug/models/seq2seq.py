@@ -63,9 +63,9 @@ class Seq2Seq(PreTrainedModel):
         Args:
             input_ids, attention_mask, inputs_embeds, token_type_ids, position_ids: the encoder's; (B, S), padded on any
                 side, as in `PreTrainedModel.forward`.
-            decoder_input_ids, decoder_attention_mask, decoder_inputs_embeds, decoder_position_ids: the decoder's, (B, T).
-                None: made from the labels, or for heads without such from the input, by moving them one place to the
-                right behind decoder_start_token_id.
+            decoder_input_ids, decoder_attention_mask, decoder_inputs_embeds, decoder_position_ids: the decoder's,
+                (B, T). None: made from the labels, or for heads without such from the input, by moving them one place
+                to the right behind decoder_start_token_id.
             encoder_outputs: what the encoder gave in an earlier call, or (last_hidden_state, ...).
             past_key_values: what the decoder has seen, the encoder's text included.
             labels: (B, T) for language models, -100 counts for nothing; (B,) for classification.
@@ -79,7 +79,9 @@ class Seq2Seq(PreTrainedModel):
         options = {name: value for name, value in options.items() if value is not None}
         for name in options:
             if name not in self.takes:
-                raise unexpected_keyword(f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",))
+                raise unexpected_keyword(
+                    f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",)
+                )
         if use_cache is None:
             use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
         head = self.recipe.heads.get(self.task)
@@ -145,8 +147,6 @@ class Seq2Seq(PreTrainedModel):
         """The decoder."""
         return self.model
 
-    encoder, decoder = property(get_encoder), property(get_decoder)
-
     def prepare_decoder_input_ids_from_labels(self, labels: Tensor) -> Tensor:
         """The decoder's inputs that go with these labels (B, T)."""
         return self._shifted(labels)
@@ -157,7 +157,9 @@ class Seq2Seq(PreTrainedModel):
         """The decoder's inputs (B, T) where none are given, and their mask."""
         if self.from_labels and labels is not None:
             return self._shifted(labels), given
-        if ids is None or not (self.model.config.shift_inputs or self.task in ("sequence-classification", "question-answering")):
+        if ids is None or not (
+            self.model.config.shift_inputs or self.task in ("sequence-classification", "question-answering")
+        ):
             raise ValueError(
                 f"{type(self).__name__} got nothing for its decoder.\n"
                 "Give labels=, or decoder_input_ids=; to write a text, call model.generate(**inputs)."
@@ -264,7 +266,7 @@ class Seq2SeqSequenceClassification(Seq2Seq):
         ends = None if ids is None else (ids == end) if mask is None else (ids == end) & mask.bool()
         if ends is None or not bool(ends.any(-1).all()):
             raise ValueError(
-                f"{type(self).__name__} reads a text's label at its end token, eos_token_id={end}, and a row has none.\n"
+                f"{type(self).__name__} reads a label at a text's end token, eos_token_id={end}, and a row has none.\n"
                 "Give input_ids as the model's own tokenizer makes them, special tokens included."
             )
         logits = head(last_real(x, ends))

@@ -66,7 +66,9 @@ def _stack(theirs: str, ours: str, gated: bool) -> dict[str, Ours]:
         **{f"{block}.{a[0]}.layer_norm.*": f"{layer}.{b}_norm.*" for a, b in attentions.items()},
         f"{theirs}.block.0.layer.0.SelfAttention.relative_attention_bias.weight": f"{ours}positions.weight",
         f"{block}.0.SelfAttention.relative_attention_bias.weight": f"{ours}positions.layers.{{i}}.weight",
-        **{f"{block}.{last}.DenseReluDense.{a}.*": f"{layer}.mlp.{b}.*" for a, b in {**ways, "wo": "down_proj"}.items()},
+        **{
+            f"{block}.{last}.DenseReluDense.{a}.*": f"{layer}.mlp.{b}.*" for a, b in {**ways, "wo": "down_proj"}.items()
+        },
         f"{block}.{last}.layer_norm.*": f"{layer}.mlp_norm.*",
         f"{theirs}.final_layer_norm.*": f"{ours}norm.*",
     }
