@@ -326,8 +326,9 @@ def test_fresh_weights_spread_as_the_references(recipe):
         if "position" in name and torch.equal(tensor.make(), theirs[name]):
             continue  # waves
         expected, got = theirs[name].std(), tensor.make().std()
-        assert abs(got - expected) <= 0.2 * expected, name
-        assert abs(tensor.make().mean() - theirs[name].mean()) < 0.01 + 0.1 * expected, name
+        few = theirs[name].numel() ** -0.5 if theirs[name].numel() < 500 or expected > 0.1 else 0.0
+        assert abs(got - expected) <= (0.2 + 3 * few) * expected, name
+        assert abs(tensor.make().mean() - theirs[name].mean()) < 0.01 + 5 * expected * few, name
 
 
 def test_a_class_can_be_pickled(model):

@@ -39,8 +39,9 @@ def generate(
     """Continue token ids with a model.
 
     Args:
-        inputs: ids (B, T), also as `input_ids=`, which an encoder reads where the model has one; or what a tokenizer returned, whole or unpacked. Rows may be padded on
-            either side: their `attention_mask` says where. None: one row that starts from bos_token_id.
+        inputs: ids (B, T), also as `input_ids=`, which an encoder reads where the model has one; or what a tokenizer
+            returned, whole or unpacked. Rows may be padded on either side: their `attention_mask` says where. None: one
+            row that starts from bos_token_id.
         generation_config: the options; None: the model's own. Single options are keywords and go before it, see
             `GenerationConfig`. Where nothing says how long, 20 tokens are made.
         logits_processor: callables (ids (B, T), scores (B, V)) -> scores (B, V), after the options that penalize and

@@ -75,7 +75,7 @@ class Seq2Seq(PreTrainedModel):
         config, captured = self.config, {}
         hidden = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         attentions = config.output_attentions if output_attentions is None else output_attentions
-        options = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
+        options: dict[str, Any] = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
         options = {name: value for name, value in options.items() if value is not None}
         for name in options:
             if name not in self.takes:

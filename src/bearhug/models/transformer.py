@@ -338,7 +338,7 @@ class Transformer(nn.Module):
         capped = self.config.score_softcap is not None  # which torch's fused kernels cannot
         for module in self.modules():
             if hasattr(module, "attend"):
-                module.attend = module.stepwise if capped else attend
+                module.attend = module.stepwise if capped else attend  # type: ignore[assignment]
 
 
 def embedded(table: nn.Embedding, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
