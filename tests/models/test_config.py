@@ -195,3 +195,53 @@ def test_the_base_class_reads_any_family(tmp_path):
     GPT2Config(n_layer=3).save_pretrained(tmp_path)
 
     assert type(bearhug.PretrainedConfig.from_pretrained(tmp_path)) is GPT2Config
+
+
+_LONG = {"rope_type": "longrope", "short_factor": [1.0] * 48, "long_factor": [2.0] * 48}
+_LINEAR = {"rope_type": "linear", "factor": 8.0}
+_NESTED = {"full_attention": {**_LINEAR, "rope_theta": 7.0}, "sliding_attention": {"rope_type": "default"}}
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"model_type": "gemma3_text"},
+        {"model_type": "gemma3_text", "rope_theta": 5e5, "rope_local_base_freq": 100.0, "rope_scaling": _LINEAR},
+        {"model_type": "gemma3_text", "sliding_window_pattern": 2, "num_hidden_layers": 5},
+        {"model_type": "gemma3_text", "rope_parameters": _NESTED},
+        {"model_type": "olmo3", "rope_theta": 5e6},
+        {"model_type": "olmo3", "rope_scaling": {"rope_type": "yarn", "factor": 8.0}},
+        {"model_type": "gemma2", "num_hidden_layers": 3},
+        {"model_type": "gpt_neox", "rotary_pct": 0.5, "rotary_emb_base": 500},
+        {"model_type": "phi", "partial_rotary_factor": 0.4, "rope_theta": 5.0},
+        {"model_type": "phi", "rope_scaling": _LINEAR},
+        {"model_type": "phi3", "rope_scaling": _LONG, "original_max_position_embeddings": 512},
+        {"model_type": "phi3", "partial_rotary_factor": 0.75},
+        {"model_type": "glm4", "eos_token_id": 3},
+        {"model_type": "smollm3", "num_hidden_layers": 5, "no_rope_layer_interval": 2},
+        {"model_type": "smollm3", "use_sliding_window": True, "sliding_window": 8, "num_hidden_layers": 5},
+        {"model_type": "cohere2", "sliding_window_pattern": 3, "num_hidden_layers": 4},
+        {"model_type": "exaone4", "num_hidden_layers": 9, "sliding_window_pattern": 3},
+        {"model_type": "cwm", "num_hidden_layers": 5},
+        {"model_type": "cwm", "rope_parameters": {"rope_type": "default"}},
+        {"model_type": "ernie4_5", "rope_theta": 10.0},
+        {"model_type": "gpt_neo", "attention_types": [[["global"], 1], [["local"], 2]], "num_layers": 3},
+        {"model_type": "falcon", "n_embed": 64, "num_attention_heads": 4},
+        {"model_type": "gpt_bigcode", "multi_query": False},
+        {"model_type": "opt", "hidden_size": 16},
+    ],
+    ids=lambda values: " ".join(map(str, values.values()))[:40],
+)
+def test_older_forms_are_filled_in_as_the_reference_fills_them(values, tmp_path):
+    """Of a config.json: rotary positions, kinds of layers, sizes."""
+    import transformers
+
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    theirs, ours = transformers.AutoConfig.from_pretrained(tmp_path), AutoConfig.from_pretrained(tmp_path)
+    passing = {"rope_theta", "rotary_pct", "rotary_emb_base", "partial_rotary_factor", "_name_or_path"}
+    expected = {name: value for name, value in theirs.to_dict().items() if name not in passing}
+
+    assert {name: value for name, value in ours.to_dict().items() if name in expected} == {
+        name: value for name, value in expected.items() if name != "transformers_version"
+    } | {"transformers_version": ours.transformers_version}

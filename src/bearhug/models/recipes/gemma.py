@@ -41,7 +41,7 @@ def _settle_gemma3(hf: PretrainedConfig) -> None:
     local = hf.__dict__.pop("rope_local_base_freq", None)
     if local is not None:
         hf.rope_parameters["sliding_attention"]["rope_theta"] = local
-    hf._sliding_window_pattern = hf.__dict__.pop("sliding_window_pattern", 6)
+    hf._sliding_window_pattern = hf.__dict__.get("sliding_window_pattern", 6)
     every(hf._sliding_window_pattern)(hf)
 
 
