@@ -265,7 +265,23 @@ def test_only_the_logits_that_are_asked_for(keep, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("recipe", ["gpt2", "llama", "bert", "roberta", "distilbert", "qwen3"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "gpt2",
+        "llama",
+        "bert",
+        "roberta",
+        "distilbert",
+        "qwen3",
+        "gemma",
+        "gemma3_text",
+        "cohere",
+        "olmo2",
+        "bloom",
+        "falcon",
+    ],
+)
 def test_half_precision_is_near_the_references(recipe, dtype, tmp_path):
     """A half-precision checkpoint stays so, and gives what the reference gives within its rounding."""
     theirs = tiny.reference_model(recipe, "base").to(dtype)

@@ -37,6 +37,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "granite": ("Granite", "llama"),
     "helium": ("Helium", "llama"),
     "hunyuan_v1_dense": ("HunYuanDenseV1", "llama"),
+    "hyperclovax": ("HyperCLOVAX", "llama"),
     "jais2": ("Jais2", "starcoder2"),
     "llama": ("Llama", "llama"),
     "m2m_100": ("M2M100", "bart"),

@@ -1,6 +1,6 @@
 """Llama (Touvron et al. 2023, arXiv:2302.13971) and its siblings: RMS norm first, rotary positions, a gated MLP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,12 +54,18 @@ def smollm3(hf: PretrainedConfig) -> Config:
     return config(hf, kinds=kinds, layer_types=tuple(map("".join, zip(hf.layer_types, ends, strict=True))))
 
 
-def granite(hf: PretrainedConfig) -> Config:
+def granite(hf: PretrainedConfig, **changes: Any) -> Config:
     """Granite (arXiv:2405.04324): four multipliers."""
-    return config(
-        hf, input_scale=hf.embedding_multiplier, attention_scale=hf.attention_multiplier,
-        residual_scale=hf.residual_multiplier, logit_scale=1 / hf.logits_scaling,
-    )  # fmt: skip
+    usual = {
+        "input_scale": hf.embedding_multiplier, "attention_scale": hf.attention_multiplier,
+        "residual_scale": hf.residual_multiplier, "logit_scale": 1 / hf.logits_scaling,
+    }  # fmt: skip
+    return config(hf, **(usual | changes))
+
+
+def hyperclovax(hf: PretrainedConfig) -> Config:
+    """HyperCLOVA X: the same, maybe with norms after the branches; its last multiplier multiplies."""
+    return granite(hf, logit_scale=hf.logits_scaling, block="sandwich" if hf.use_post_norm else "pre_norm")
 
 
 def seed_oss(hf: PretrainedConfig) -> Config:
@@ -129,6 +135,12 @@ def _settle_smollm3(hf: PretrainedConfig) -> None:
     layered(lambda hf, layer: not seen or hf.no_rope_layers[layer])(hf)
 
 
+def _settle_hyperclovax(hf: PretrainedConfig) -> None:
+    settle(hf)
+    if hf.attention_multiplier is None:
+        hf.attention_multiplier = hf.head_dim**-0.5
+
+
 def _settle_cwm(hf: PretrainedConfig) -> None:
     hf.sliding_window = hf.sliding_window or None
     hf.eos_token_id = [128001, 128008, 128009] if hf.eos_token_id is None else hf.eos_token_id
@@ -171,7 +183,7 @@ def heads(*others: str) -> dict[str, Head]:
     return {task: head for task, head in HEADS.items() if task.startswith(("causal", *others))}
 
 
-def but(defaults: dict[str, Any], *names: str, **values: Any) -> dict[str, Any]:
+def but(defaults: Mapping[str, Any], *names: str, **values: Any) -> dict[str, Any]:
     """Defaults without some names, and with other values."""
     return {name: value for name, value in defaults.items() if name not in names} | values
 
@@ -227,6 +239,15 @@ GRANITE = replace(
     defaults=but(
         BIASED, embedding_multiplier=1.0, logits_scaling=1.0, residual_multiplier=1.0, attention_multiplier=1.0
     ),
+)  # fmt: skip
+HYPERCLOVAX = replace(
+    GRANITE, model_type="hyperclovax", name="HyperCLOVAX", config=hyperclovax, settle=_settle_hyperclovax,
+    weights=WEIGHTS
+    | {
+        "layers.{i}.post_norm1.*": "layers.{i}.attention_out_norm.*",
+        "layers.{i}.post_norm2.*": "layers.{i}.mlp_out_norm.*",
+    },
+    defaults=but(GRANITE.defaults, attention_multiplier=None, head_dim=None, use_post_norm=True),
 )  # fmt: skip
 ARCEE = replace(
     LLAMA, model_type="arcee", name="Arcee", config=by(mlp="plain"),
