@@ -173,6 +173,13 @@ class Bpe : public Model {
     bool draws() const override { return drops_; }
     bool reads_bytes() const override { return reads_bytes_; }
     std::uint32_t unk_id() const override { return unk_id_; }
+    Size size_of(std::uint32_t id, bool bytes) const override {
+        if (affixes_ || drops_ || id == unk_id_) return {};
+        if (settings_.byte_fallback && std::ranges::find(fallback_, id) != fallback_.end()) return {};
+        const auto token = vocabulary.token(id);
+        const std::size_t size = bytes ? unicode::count(token) : token.size();
+        return {size, size};
+    }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<BpeWorkspace>(); }
 
     void each_merge(const std::function<void(std::string_view, std::string_view)>& visit) const override {

@@ -45,6 +45,11 @@ class Model {
                           Workspace& work) const {
         for (const auto& piece : pieces) tokenize(text.substr(piece.start, piece.size()), bytes, out, work);
     }
+    // How many bytes of a piece a token takes, as its first token and behind others; 0: its text alone does not say.
+    struct Size {
+        std::size_t first = 0, later = 0;
+    };
+    virtual Size size_of(std::uint32_t, [[maybe_unused]] bool bytes) const { return {}; }
     virtual bool reads_bytes() const { return false; }
     virtual bool draws() const { return false; }  // tokens by chance: the next time others
     virtual std::unique_ptr<Workspace> workspace() const { return std::make_unique<Workspace>(); }

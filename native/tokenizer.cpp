@@ -62,7 +62,12 @@ struct Parts::Lazy {
     std::atomic<const DecodingTable*> table = nullptr;
     std::atomic<std::size_t> decoded = 0;
     std::atomic<bool> no_table = false;
-    ~Lazy() { delete table.load(); }
+    std::atomic<const std::vector<TokenSize>*> sizes[2] = {};  // of pieces of characters, and of bytes
+    std::atomic<std::size_t> tracked = 0;                      // bytes of text
+    ~Lazy() {
+        delete table.load();
+        for (const auto& made : sizes) delete made.load();
+    }
 };
 
 Parts::Parts() : lazy_(std::make_unique<Lazy>()) {}
@@ -134,6 +139,44 @@ std::pair<std::size_t, std::size_t> share(std::size_t first, std::size_t second,
         longer = shorter + limit % 2;
     }
     return first > second ? std::pair{longer, shorter} : std::pair{shorter, longer};
+}
+
+namespace {
+
+// White space at both ends of a token, in characters; the character for a space in a byte-level vocabulary counts as
+// one.
+std::pair<std::uint32_t, std::uint32_t> blanks(std::string_view token) {
+    auto blank = [](char32_t point) { return point == bytes::to_char(' ') || unicode::is(point, unicode::space); };
+    const char* const first = token.data();
+    const char* const last = first + token.size();
+    std::uint32_t leading = 0, trailing = 0;
+    for (const char* p = first; p < last && blank(unicode::next(p));) ++leading;
+    for (const char* p = last; p > first && blank(unicode::previous(p));) ++trailing;
+    return {leading, trailing};
+}
+
+}  // namespace
+
+const std::vector<TokenSize>* Parts::token_sizes(bool bytes, std::size_t met) const {
+    auto& sizes = lazy_->sizes[bytes];
+    if (const auto* made = sizes.load(std::memory_order_acquire)) return made;
+    if (lazy_->tracked.fetch_add(met, std::memory_order_relaxed) + met < id_limit()) return nullptr;
+    auto made = std::make_unique<std::vector<TokenSize>>(std::min<std::size_t>(id_limit(), std::size_t{1} << 22));
+    for (std::uint32_t id = 0; id < made->size(); ++id) {
+        const auto text = token(id);
+        if (!text) continue;
+        TokenSize& size = (*made)[id];
+        const auto [leading, trailing] = blanks(*text);
+        if (leading < 255 && trailing < 255)
+            size.leading = static_cast<std::uint8_t>(leading), size.trailing = static_cast<std::uint8_t>(trailing);
+        if (!model->vocabulary.has(id) || added.shows_otherwise(id)) continue;
+        const auto [first, later] = model->size_of(id, bytes);
+        size.first = static_cast<std::uint8_t>(first < 256 ? first : 0);
+        size.later = static_cast<std::uint8_t>(later < 256 ? later : 0);
+    }
+    const std::vector<TokenSize>* other = nullptr;  // another thread may have been first
+    if (sizes.compare_exchange_strong(other, made.get())) return made.release();
+    return other;
 }
 
 namespace {
@@ -248,7 +291,12 @@ class Encoder {
                     start = ends[count - 1];
                     continue;
                 }
-                for (std::size_t i = 0; i < count; start = ends[i++]) piece(draft, {start, ends[i]}, scan_.bytes);
+                Span spans[std::size(ends)];
+                const std::uint32_t begin = start;
+                for (std::size_t i = 0; i < count; start = ends[i++]) spans[i] = {start, ends[i]};
+                track(draft, {spans, count}, scan_.bytes, [&](Tokens& out, Workspace& work) {
+                    parts_.model->tokenize(draft.text(), begin, {ends, count}, scan_.bytes, out, work);
+                });
             }
             return;
         }
@@ -260,7 +308,75 @@ class Encoder {
         if (!options_.tracking)
             return parts_.model->tokenize(draft.text(), std::span<const Span>(pieces.spans), pieces.bytes, out_.tokens,
                                           *bench_.workspace);
-        for (const auto& span : pieces.spans) piece(draft, span, pieces.bytes);
+        constexpr std::size_t group = 128;
+        for (std::size_t done = 0; done < pieces.spans.size(); done += group) {
+            const std::span<const Span> spans(pieces.spans.data() + done, std::min(group, pieces.spans.size() - done));
+            track(draft, spans, pieces.bytes, [&](Tokens& out, Workspace& work) {
+                parts_.model->tokenize(draft.text(), spans, pieces.bytes, out, work);
+            });
+        }
+    }
+
+    // The tokens of many pieces at once, where these say how much of the text they take; else piece by piece.
+    template <class Tokenize>
+    void track(const Draft& draft, std::span<const Span> spans, bool bytes, Tokenize tokenize) {
+        if (spans.empty()) return;
+        const auto* sizes = parts_.token_sizes(bytes, spans.back().end - spans.front().start);
+        const std::size_t first = out_.tokens.ids.size();
+        const std::int32_t word = word_;
+        if (sizes && !parts_.model->draws()) {
+            out_.tokens.tracking = false;
+            tokenize(out_.tokens, *bench_.workspace);
+            out_.tokens.tracking = true;
+            if (measure(spans, *sizes, first)) return place(draft, first, spans);
+            out_.tokens.ids.resize(first), out_.offsets.resize(first), out_.words.resize(first);
+            word_ = word;
+        }
+        for (const auto& span : spans) piece(draft, span, bytes);
+    }
+
+    // Which bytes of the draft the tokens from `first` on take, and of which word they are. False: some do not say it.
+    bool measure(std::span<const Span> spans, const std::vector<TokenSize>& sizes, std::size_t first) {
+        const auto& ids = out_.tokens.ids;
+        out_.offsets.resize(ids.size()), out_.words.resize(ids.size());
+        std::size_t i = first;
+        for (const Span& span : spans) {
+            const std::int32_t word = fixed_word_ >= 0 ? fixed_word_ : word_;
+            ++word_;
+            for (std::uint32_t at = span.start; at < span.end; ++i) {
+                if (i == ids.size() || ids[i] >= sizes.size()) return false;
+                const TokenSize& size = sizes[ids[i]];
+                const std::uint32_t taken = at == span.start ? size.first : size.later;
+                if (taken == 0 || taken > span.end - at) return false;
+                out_.offsets[i] = {at, at + taken};
+                out_.words[i] = word;
+                at += taken;
+            }
+        }
+        return i == ids.size();
+    }
+
+    // Offsets in the draft's bytes -> in the text's code points.
+    void place(const Draft& draft, std::size_t first, std::span<const Span> spans) {
+        Span* offset = out_.offsets.data() + first;
+        Span* const end = out_.offsets.data() + out_.offsets.size();
+        if (!draft.plain()) {
+            for (; offset < end; ++offset) *offset = at(draft.origin(*offset));
+            return;
+        }
+        const std::uint32_t start = spans.front().start;
+        const auto here = draft.text().substr(start, spans.back().end - start);
+        if (points_->ascii() || unicode::is_ascii(here)) {
+            const std::uint32_t shift = points_->at(draft.base() + start) - start;
+            for (; offset < end; ++offset) offset->start += shift, offset->end += shift;
+            return;
+        }
+        for (; offset < end; ++offset) {
+            // A token that starts inside of a character has all of it.
+            const std::uint32_t inside = unicode::continues(draft.text()[offset->start]);
+            const auto from = points_->at(draft.base() + offset->start) - inside;
+            *offset = {from, points_->at(draft.base() + offset->end)};
+        }
     }
 
     void piece(const Draft& draft, Span span, bool bytes) {
@@ -406,20 +522,7 @@ void choices(const Layout& layout, std::size_t firsts, std::size_t seconds, bool
     out.insert(out.end(), others.begin(), others.end());
 }
 
-// White space at both ends of a token, in characters; the character for a space in a byte-level vocabulary counts as
-// one.
-std::pair<std::uint32_t, std::uint32_t> blanks(std::string_view token) {
-    auto blank = [](char32_t point) { return point == bytes::to_char(' ') || unicode::is(point, unicode::space); };
-    const char* const first = token.data();
-    const char* const last = first + token.size();
-    std::uint32_t leading = 0, trailing = 0;
-    for (const char* p = first; p < last && blank(unicode::next(p));) ++leading;
-    for (const char* p = last; p > first && blank(unicode::previous(p));) ++trailing;
-    return {leading, trailing};
-}
-
-void trim(Span& offsets, std::string_view token, bool is_first, bool add_prefix_space) {
-    auto [leading, trailing] = blanks(token);
+void trim(Span& offsets, std::uint32_t leading, std::uint32_t trailing, bool is_first, bool add_prefix_space) {
     if (leading > 0) {
         // A single space before the first word is one that was added, and takes no room in the text.
         if ((is_first || offsets.start == 0) && add_prefix_space && leading == 1) leading = 0;
@@ -438,6 +541,7 @@ class Assembler {
           options_(options),
           post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
         out_.tracked = options.tracking;
+        if (options.tracking && !post_.trims.empty()) sizes_ = parts.token_sizes(parts.model->reads_bytes(), 0);
     }
 
     void add(std::size_t sample, const Sequences& sequences, bool is_pair, const Stream& stream) {
@@ -551,10 +655,17 @@ class Assembler {
             out_.texts[before + text->first - extent.begin] = text->second;
         for (const bool add_prefix_space : post_.trims) {
             for (std::size_t i = 0; i < extent.size(); ++i) {
+                const std::uint32_t id = out_.ids[before + i];
+                Span& offsets = out_.offsets[before + i];
+                if (sizes_ && out_.texts.empty() && id < sizes_->size() && (*sizes_)[id].leading < 255) {
+                    const TokenSize& size = (*sizes_)[id];
+                    trim(offsets, size.leading, size.trailing, i == 0, add_prefix_space);
+                    continue;
+                }
                 const auto own = out_.texts.find(before + i);
-                const auto token = own != out_.texts.end() ? std::string_view(own->second)
-                                                           : parts_.token(out_.ids[before + i]).value_or("");
-                trim(out_.offsets[before + i], token, i == 0, add_prefix_space);
+                const auto [leading, trailing] =
+                    blanks(own != out_.texts.end() ? std::string_view(own->second) : parts_.token(id).value_or(""));
+                trim(offsets, leading, trailing, i == 0, add_prefix_space);
             }
         }
     }
@@ -567,6 +678,7 @@ class Assembler {
     std::vector<Choice> choices_;
     std::vector<bool> unmarked_;  // of each row: whether nothing says how far its sequences go
     std::size_t longest_ = 0, main_size_ = 0;
+    const std::vector<TokenSize>* sizes_ = nullptr;
 
     friend class Joiner;
 };

@@ -66,6 +66,12 @@ std::vector<Span> byte_offsets(const Encoded& encoded, const Batch& batch);
 
 class Bench;  // what one thread works with
 
+// What the text of a token says: the bytes of a piece that it takes (see Model::Size; 0: it does not say), and the white
+// space at its ends in characters (255: too much to say).
+struct TokenSize {
+    std::uint8_t first = 0, later = 0, leading = 255, trailing = 255;
+};
+
 // Everything that encoding reads. Never changed while shared: a change is made on a copy.
 struct Parts {
     std::shared_ptr<const Model> model;
@@ -95,6 +101,9 @@ struct Parts {
 
     // Tokens were added: what was made of the vocabulary before is forgotten.
     void forget();
+
+    // By id, of pieces of characters or of bytes. Null: not yet, as too few bytes of text have been met to be worth it.
+    const std::vector<TokenSize>* token_sizes(bool bytes, std::size_t met) const;
 
     // Whether a part asks where in the input the characters of a normalized text stand.
     bool reads_origins() const;

@@ -58,6 +58,11 @@ class Unigram : public Model {
     std::size_t size() const override { return scores_.size(); }
     const std::vector<double>* scores() const override { return &scores_; }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<UnigramWorkspace>(); }
+    Size size_of(std::uint32_t id, bool) const override {
+        if (draws() || id == unk_id_ || std::ranges::find(fallback_, id) != fallback_.end()) return {};
+        const std::size_t size = vocabulary.token(id).size();
+        return {size, size};
+    }
 
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace& base) const override {
         auto& work = static_cast<UnigramWorkspace&>(base);

@@ -35,6 +35,11 @@ class WordPiece : public Model {
     std::string_view kind() const override { return "WordPiece"; }
     std::uint32_t unk_id() const override { return unk_id_; }
     std::unique_ptr<Workspace> workspace() const override { return std::make_unique<WordPieceWorkspace>(); }
+    Size size_of(std::uint32_t id, bool) const override {
+        if (id == unk_id_) return {};
+        const auto token = vocabulary.token(id);
+        return {token.size(), token.starts_with(prefix_) ? token.size() - prefix_.size() : 0};
+    }
     using Model::tokenize;
 
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace& base) const override {
@@ -117,6 +122,9 @@ class WordLevel : public Model {
     }
     std::string_view kind() const override { return "WordLevel"; }
     std::uint32_t unk_id() const override { return unk_id_; }
+    Size size_of(std::uint32_t id, bool) const override {
+        return {id == unk_id_ ? 0 : vocabulary.token(id).size(), 0};
+    }
     using Model::tokenize;
     void tokenize(std::string_view piece, bool, Tokens& out, Workspace&) const override {
         std::uint32_t id = vocabulary.find(piece);

@@ -121,6 +121,7 @@ bool is_left(std::string_view name);
 void bind_settings(nb::module_& m);
 void bind_encoded(nb::module_& m);
 void bind_row(nb::module_& m);
+void bind_fields(nb::module_& m);
 void bind_components(nb::module_& m);
 void bind_tokenizer_file(nb::module_& m);
 void bind_tokenizer(nb::module_& m);

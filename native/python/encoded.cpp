@@ -27,17 +27,24 @@ void put(const nb::list& list, std::size_t at, PyObject* stolen) {
     PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(at), stolen);
 }
 
+// The collector of garbage need not look through lists of numbers and texts again and again: that took longer than to
+// make them.
+nb::list plain(nb::list list) {
+    PyObject_GC_UnTrack(list.ptr());
+    return list;
+}
+
 nb::list word_list(const std::int32_t* words, std::size_t count) {
     nb::list out = new_list(count);
     for (std::size_t i = 0; i < count; ++i)
         put(out, i, words[i] < 0 ? nb::none().release().ptr() : to_int(static_cast<std::uint32_t>(words[i])));
-    return out;
+    return plain(std::move(out));
 }
 
 nb::list offset_list(const Span* spans, std::size_t count) {
     nb::list out = new_list(count);
     for (std::size_t i = 0; i < count; ++i) put(out, i, to_pair(spans[i].start, spans[i].end));
-    return out;
+    return plain(std::move(out));
 }
 
 // One of the fields that follow from the runs.
@@ -51,7 +58,7 @@ nb::list run_list(const Encoded& data, std::size_t row, Field field, std::size_t
             value < 0 ? nb::none() : nb::steal<nb::object>(to_int(static_cast<std::uint32_t>(value)));
         for (std::uint32_t end = run.count; end > 0; --end) put(out, at++, item.inc_ref().ptr());
     }
-    return out;
+    return plain(std::move(out));
 }
 
 nb::object rectangle(PyEncoded& encoded, Field field) {
@@ -179,6 +186,13 @@ nb::list token_list(PyEncoded& encoded, std::size_t row) {
     const auto start = static_cast<std::size_t>(encoded.data.starts[row]);
     nb::list out = new_list(static_cast<std::size_t>(encoded.data.starts[row + 1]) - start);
     for (std::size_t i = 0; i < out.size(); ++i) put(out, i, encoded.token(start + i));
+    return plain(std::move(out));
+}
+
+nb::list all_lists(PyEncoded& encoded, Field field) {
+    const std::size_t rows = encoded.data.rows();
+    nb::list out = new_list(rows);
+    for (std::size_t row = 0; row < rows; ++row) put(out, row, row_list(encoded, row, field).release().ptr());
     return out;
 }
 
@@ -192,7 +206,7 @@ nb::list int_list(const std::uint32_t* values, std::size_t count, std::size_t mo
         put(out, i, to_int(values[i]));
     }
     for (; i < count; ++i) put(out, i, to_int(values[i]));
-    return out;
+    return plain(std::move(out));
 }
 
 void bind_encoded(nb::module_& m) {
@@ -258,12 +272,8 @@ void bind_encoded(nb::module_& m) {
         .def(
             "lists",
             [](PyEncoded& self, std::string_view name) {
-                const Field which = field(name);
-                const std::size_t rows = self.data.rows();
                 const NoCollection quiet;
-                nb::list out = new_list(rows);
-                for (std::size_t row = 0; row < rows; ++row) put(out, row, row_list(self, row, which).release().ptr());
-                return out;
+                return all_lists(self, field(name));
             },
             "field"_a)
         .def("tokens", [](PyEncoded& self, Py_ssize_t row) { return token_list(self, self.row(row)); }, "row"_a)

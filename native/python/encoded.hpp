@@ -128,5 +128,7 @@ nb::list int_list(const std::uint32_t* values, std::size_t count, std::size_t mo
 // The fields of a row as lists.
 nb::list row_list(PyEncoded& encoded, std::size_t row, Field field);
 nb::list token_list(PyEncoded& encoded, std::size_t row);
+// A field of all rows: lists in a list.
+nb::list all_lists(PyEncoded& encoded, Field field);
 
 }  // namespace bearhug::python

@@ -14,6 +14,7 @@ NB_MODULE(_native, m) {
     bind_settings(m);
     bind_encoded(m);
     bind_row(m);
+    bind_fields(m);
     bind_tokenizer_file(m);
     bind_components(m);
     bind_tokenizer(m);

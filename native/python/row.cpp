@@ -1,6 +1,8 @@
 // Row: one row of a batch, whose fields are read as attributes. There may be a hundred thousand of them, each read field
 // by field, so this is a plain type of Python's C interface: made in 40 ns, and a field costs what its list costs.
 #include "encoded.hpp"
+#include "guarded.hpp"
+#include "ints.hpp"
 // Python's own headers first.
 #include <structmember.h>
 
@@ -25,26 +27,6 @@ PyEncoded& encoded_of(PyObject* self) {
     PyObject* const encoded = row_of(self)->encoded;
     if (encoded == nullptr || encoded == Py_None) throw std::runtime_error("this row belongs to no batch.");
     return *nb::inst_ptr<PyEncoded>(encoded);
-}
-
-// What a slot of Python's calls: exceptions become Python's.
-template <class Work>
-PyObject* guarded(Work work) noexcept {
-    try {
-        return work();
-    } catch (nb::python_error& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const nb::builtin_exception& error) {
-        PyErr_SetString(error.type() == nb::exception_type::index_error ? PyExc_IndexError : PyExc_TypeError,
-                        error.what());
-    } catch (const std::invalid_argument& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
 }
 
 PyObject* new_row(PyTypeObject* type, PyObject* encoded, std::size_t row) {
@@ -78,6 +60,7 @@ PyObject* get(PyObject* self, void* closure) {
         }
         PyEncoded& encoded = encoded_of(self);
         const auto row = static_cast<std::size_t>(row_of(self)->row);
+        const NoCollection quiet;
         return (known.field ? row_list(encoded, row, *known.field) : token_list(encoded, row)).release().ptr();
     });
 }

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import random
 from collections import UserDict
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from bearhug import AutoTokenizer, BatchEncoding
-from bearhug.tokenizers import CharSpan, TokenSpan
+from bearhug.tokenizers import CharSpan, Tokenizer, TokenSpan, models, pre_tokenizers
 
 TEXTS = ["Hello world, it's water", "über  the\tsound of 日本", "people"]
 PAIRS = ["find the way", "", "so long"]
@@ -290,3 +291,65 @@ def test_offsets_are_in_characters_or_bytes(bert):
         bert("text", return_offsets_mapping="byte")
     with pytest.raises(ValueError, match="encode it with byte_offsets=True"):
         _ = bert("text", return_offsets_mapping=True)._encoded.byte_offsets
+
+
+MIXED = [
+    "Hello world, it's water. ",
+    "über den Fluß, déjà vu ",
+    "日本語 and 한국어 — 🤗👩‍👩‍👧 ",
+    "  two  blanks\n\n\ttabs\r\n",
+    "Ünïcödé\u0301 ﬁnd ＦＵＬＬ ½ ",
+    "<s> [SEP] <|endoftext|> \x00\x7f\u200d\ufeff ",
+    "x" * 40 + " 1234567 ",
+    "नमस्ते دنیا שלום ",
+]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", [*NAMES, "gpt2-real", "bert-real"])
+def test_rows_of_long_texts_are_the_references(name, pair_of):
+    """Offsets of many pieces are worked out at once when enough text has been met; unknown ones among them."""
+    ours, theirs = (copy.deepcopy(tokenizer.backend_tokenizer) for tokenizer in pair_of(name))
+    theirs.no_truncation(), theirs.no_padding()  # what an earlier call has set
+    draw = random.Random(0)
+    long = "".join(draw.choices(MIXED, k=2000))
+    ours.encode(long).offsets  # noqa: B018 - from here on it has met enough
+    texts = [
+        long,
+        "".join(draw.choices(MIXED[:1], k=300)),
+        *MIXED,
+        *("".join(draw.choices(MIXED, k=9)) for _ in "123456"),
+    ]
+    texts += [text[cut:-cut] for text in texts[-6:] for cut in (1, 2, 3)]
+    for a, b in zip(ours.encode_batch(texts), theirs.encode_batch(texts), strict=True):
+        for field in ("ids", "tokens", "offsets", "word_ids", "special_tokens_mask", "sequence_ids"):
+            assert getattr(a, field) == getattr(b, field), (field, b.tokens[:20])
+
+
+def test_rows_are_read_as_often_as_one_likes():
+    """Each reading makes a list of its own; overflowing rows are those of the text alone."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1}))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.enable_truncation(2)
+    rows = tokenizer.encode_batch(["a b a", "b", "b b b b b"])
+    rows[0].ids.append(5)
+
+    assert [row.ids for row in rows] == [[0, 1], [1], [1, 1]]
+    assert [[part.ids for part in row.overflowing] for row in rows] == [[[0]], [], [[1, 1], [1]]]
+    assert [type(part) for part in rows[0].overflowing] == [type(rows[0])]
+
+
+def test_an_attribute_that_is_set_is_not_a_value(bert):
+    encoding = bert("water")
+    values = list(encoding["input_ids"])
+    encoding.input_ids = None
+
+    assert encoding.input_ids is None
+    assert encoding["input_ids"] == values
+    assert pickle.loads(pickle.dumps(encoding))["input_ids"] == values
+
+
+def test_values_nobody_has_read_survive_a_pickle(bert):
+    encoding = pickle.loads(pickle.dumps(bert(["water", "people"])))
+
+    assert copy.deepcopy(encoding)["input_ids"] == bert(["water", "people"])["input_ids"]

@@ -235,6 +235,30 @@ class Row:
 
     def __len__(self) -> int: ...
 
+class Unread:
+    """Stands for a field that nobody has read yet."""
+
+UNREAD: Unread
+UNREAD_ROW: Unread  # of a text that came alone: a list, not a list of one list
+
+class Fields:
+    """A batch's fields by name, made as lists when they are read; as items and as attributes.
+
+    What subclasses have: `_item(key)` for keys that are no plain text, `_missing(key)` and `_no_attribute(name)`, which
+    raise.
+    """
+
+    _values: dict[str, Any]
+    _encoded: Encoded | None
+    _whole: Any
+    _n_sequences: int | None
+    @classmethod
+    def of_one(cls, encoded: Encoded, type_ids: bool, mask: bool, /) -> Self:
+        """One text that the core encoded: input_ids, and these; each is its list, not a list of one list."""
+
+    def __getitem__(self, item: Any) -> Any: ...
+    def __getattr__(self, name: str) -> Any: ...
+
 class Words:
     """token -> id, as a file holds them: what a model is made from without a Python object a token."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bearhug._lib.errors import near
 from bearhug._lib.printing import facts
-from bearhug.tokenizers._native import Row
+from bearhug.tokenizers._native import UNREAD, UNREAD_ROW, Fields, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -304,6 +304,7 @@ class Encoding(Row):
         return f"Encoding(num_tokens={len(self)}, attributes=[{fields}])"
 
 
+STATE = ("_values", "_encoded", "_whole", "_n_sequences")  # of a BatchEncoding
 LISTS = ("ids", "type_ids", "tokens", "offsets", "word_ids", "special_tokens_mask", "attention_mask")
 
 
@@ -317,18 +318,7 @@ def _moved(ranges: Mapping[int, tuple[int, int]], by: int) -> dict[int, tuple[in
     return {sequence: (start + by, end + by) for sequence, (start, end) in ranges.items()}
 
 
-class _Unread:
-    """Stands for a field of the core's arrays that nobody has asked for as lists yet."""
-
-
-class _UnreadRow(_Unread):
-    """The same of a text that came alone: a list, not a list of one list."""
-
-
-_UNREAD, _UNREAD_ROW = _Unread(), _UnreadRow()
-
-
-class BatchEncoding(UserDict):
+class BatchEncoding(Fields, UserDict):
     """A tokenizer's output, a dictionary of `input_ids`, `attention_mask` and so on, as lists or as tensors (R, T).
 
     `encoding["input_ids"]` and `encoding.input_ids` are the same; `**encoding` goes into a model; `encoding[0]` is the
@@ -369,16 +359,7 @@ class BatchEncoding(UserDict):
         self._n_sequences = n_sequences
         if not overflowing:
             self._encoded = _without_overflow(whole)
-        self._values = dict.fromkeys(names, _UNREAD)
-        return self
-
-    @classmethod
-    def of_one(cls, whole: Encoded, names: Sequence[str]) -> BatchEncoding:
-        """One text that the core encoded, with these fields: each is its list, not a list of one list."""
-        self = cls.__new__(cls)
-        self._whole = self._encoded = whole
-        self._n_sequences = 1
-        self._values = dict.fromkeys(names, _UNREAD_ROW)
+        self._values = dict.fromkeys(names, UNREAD)
         return self
 
     # -- a dictionary whose values are made when asked for
@@ -394,18 +375,10 @@ class BatchEncoding(UserDict):
     def data(self, values: Mapping[str, Any]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._values = dict(values)
 
-    def __getitem__(self, item: str | int | slice) -> Any:
-        if type(item) is str:
-            try:
-                value = self._values[item]
-            except KeyError:
-                raise KeyError(f"{item!r}: this encoding has {', '.join(self._values)}.{_hint(item)}") from None
-            kind = type(value)
-            if kind is _UnreadRow:
-                value = self._values[item] = self._encoded.row(0, _field(self._encoded, item))  # pyright: ignore[reportOptionalMemberAccess]
-            elif kind is _Unread:
-                value = self._values[item] = self._encoded.lists(_field(self._encoded, item))  # pyright: ignore[reportOptionalMemberAccess]
-            return value
+    def _item(self, item: Any) -> Any:
+        """What stands at something that is no plain text: a row's number, a slice."""
+        if isinstance(item, str):
+            return self[str(item)]
         if self._encoded is not None and isinstance(item, int):
             return self._row(item, "encoding")
         if self._encoded is not None and isinstance(item, slice):
@@ -417,10 +390,11 @@ class BatchEncoding(UserDict):
             "a row's number."
         )
 
-    def __getattr__(self, name: str) -> Any:
-        values = self.__dict__.get("_values", {})
-        if name in values:
-            return self[name]
+    def _missing(self, item: str) -> Any:
+        raise KeyError(f"{item!r}: this encoding has {', '.join(self._values)}.{_hint(item)}")
+
+    def _no_attribute(self, name: str) -> Any:
+        values = self._values or {}
         raise AttributeError(f"BatchEncoding has no {name!r}; it holds {', '.join(values) or 'nothing'}.{_hint(name)}")
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -440,7 +414,7 @@ class BatchEncoding(UserDict):
 
     def __copy__(self) -> BatchEncoding:
         other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
+        other.__setstate__(self.__getstate__())
         other._values = dict(self._values)
         return other
 
@@ -449,10 +423,11 @@ class BatchEncoding(UserDict):
         return self.__copy__()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__
+        return self.__dict__ | {name: getattr(self, name) for name in STATE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def flat(self, name: str) -> tuple[np.ndarray, np.ndarray] | None:
         """(values (N,), starts (R + 1,)) of a field, row r being starts[r] to starts[r + 1], without a copy.
@@ -461,7 +436,7 @@ class BatchEncoding(UserDict):
         longer: a value that was read as lists may have been changed.
         """
         value = self._values.get(name)
-        if type(value) is not _Unread or self._encoded is None:
+        if value is not UNREAD or self._encoded is None:
             return None
         return getattr(self._encoded, _field(self._encoded, name)), self._encoded.starts
 
@@ -479,8 +454,8 @@ class BatchEncoding(UserDict):
     def only_row(self) -> BatchEncoding:
         """The same for one text that came alone: each field is its list, not a list of one list."""
         for name, value in self._values.items():
-            if type(value) is _Unread:
-                self._values[name] = _UNREAD_ROW
+            if value is UNREAD:
+                self._values[name] = UNREAD_ROW
         return self
 
     # -- rows, tokens, words, characters
@@ -600,7 +575,7 @@ class BatchEncoding(UserDict):
             return self
         kind = tensor_kind(tensor_type)
         for name, value in self._values.items():
-            if type(value) is _Unread and not prepend_batch_axis:
+            if value is UNREAD and not prepend_batch_axis:
                 self._values[name] = self._tensor(name, _field(self._encoded, name), kind)
             else:
                 value = self[name]
@@ -656,9 +631,9 @@ class BatchEncoding(UserDict):
         return facts("BatchEncoding", {name: _Fact(self._described(value)) for name, value in self._values.items()})
 
     def _described(self, value: Any) -> Any:
-        if type(value) is _UnreadRow and self._encoded is not None:
+        if value is UNREAD_ROW and self._encoded is not None:
             return f"list of {self._encoded.length(0)}"
-        if type(value) is _Unread and self._encoded is not None:
+        if value is UNREAD and self._encoded is not None:
             return _rows_in_words([self._encoded.length(row) for row in range(len(self._encoded))])
         if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
             return _rows_in_words([len(row) for row in value])

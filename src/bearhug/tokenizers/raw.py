@@ -48,6 +48,7 @@ class _Slot(Generic[Kind]):
         core, part = getattr(tokenizer._core, self.name), tokenizer._parts.get(self.name)
         if part is None or part._core is not core:  # the core's part was set past this view
             part = tokenizer._parts[self.name] = self.family._of(core)
+            tokenizer._calls_python = None
             if part is not None:
                 part._held_by(tokenizer)
         return part
@@ -58,6 +59,7 @@ class _Slot(Generic[Kind]):
             raise TypeError(f"{self.name} is of the type {type(part).__name__}; expected {expected}.")
         setattr(tokenizer._core, self.name, None if part is None else part._core)
         tokenizer._parts[self.name] = part
+        tokenizer._calls_python = None
         if part is not None:
             part._held_by(tokenizer)
 
@@ -94,6 +96,7 @@ class Tokenizer:
     def _start(self, core: _native.Tokenizer) -> None:
         self._core = core
         self._parts: dict[str, Any] = {}
+        self._calls_python: bool | None = None  # whether a part is in Python; None: not looked at yet
         self._truncation: Truncation | None = None
         self._padding: Padding | None = None
         self._encode_special_tokens = False
@@ -113,6 +116,7 @@ class Tokenizer:
         return self
 
     def _part_changed(self, part: Part) -> None:
+        self._calls_python = None
         for name, held in self._parts.items():
             if held is part:
                 setattr(self._core, name, part._core)
@@ -216,8 +220,14 @@ class Tokenizer:
             split_special_tokens=self._encode_special_tokens,
             truncation=self._truncation,
             padding=self._padding,
-            offsets=any(map(_is_custom, self._parts.values())),  # what is in Python is called once
+            offsets=self._has_custom_part(),
         )
+
+    def _has_custom_part(self) -> bool:
+        """Whether a part is in Python, which is called once: then offsets cannot be worked out later."""
+        if self._calls_python is None:
+            self._calls_python = any(map(_is_custom, self._parts.values()))
+        return self._calls_python
 
     def encode(
         self, sequence: Any, pair: Any | None = None, is_pretokenized: bool = False, add_special_tokens: bool = True
@@ -233,6 +243,10 @@ class Tokenizer:
             TypeError: something that is no text.
             ValueError: truncation cannot reach its length, or the model meets what it has no token for.
         """
+        if type(sequence) is str and pair is None and not is_pretokenized:
+            custom = self._has_custom_part() if self._calls_python is None else self._calls_python
+            if self._truncation is self._padding is None and not custom:
+                return Encoding.of(self._core.encode(sequence, add_special_tokens, self._encode_special_tokens))
         pairs = None if pair is None else [pair]
         return Encoding.of(self._encode([sequence], pairs, is_pretokenized, add_special_tokens))
 

@@ -380,7 +380,12 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
         encoded = self._core.encode(text, special, self.split_special_tokens)
         if verbose and encoded.length(0) > self.model_max_length:
             self._warn_too_long(encoded.length(0))
-        return BatchEncoding.of_one(encoded, self._fields(type_ids, mask))
+        wanted = self.model_input_names
+        return BatchEncoding.of_one(
+            encoded,
+            "token_type_ids" in wanted if type_ids is None else bool(type_ids),
+            "attention_mask" in wanted if mask is None else bool(mask),
+        )
 
     def _fields(self, type_ids: bool | None, mask: bool | None) -> list[str]:
         wanted = self.model_input_names
