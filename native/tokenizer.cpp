@@ -291,11 +291,13 @@ class Encoder {
                     start = ends[count - 1];
                     continue;
                 }
-                Span spans[std::size(ends)];
+                auto& spans = bench_.pieces.spans;
+                spans.resize(count);
                 const std::uint32_t begin = start;
                 for (std::size_t i = 0; i < count; start = ends[i++]) spans[i] = {start, ends[i]};
-                track(draft, {spans, count}, scan_.bytes, [&](Tokens& out, Workspace& work) {
-                    parts_.model->tokenize(draft.text(), begin, {ends, count}, scan_.bytes, out, work);
+                track(draft, spans, scan_.bytes, [&](Tokens& out, Workspace& work) {
+                    parts_.model->tokenize(draft.text(), begin, {ends, count}, scan_.bytes, out, work,
+                                           waiting.counts.get());
                 });
             }
             return;

@@ -56,7 +56,10 @@ class CodePoints {
     std::uint32_t at(std::uint32_t byte) {
         if (ascii_) return byte;
         byte = byte < text_.size() ? byte : static_cast<std::uint32_t>(text_.size());
-        if (byte > byte_ + 32) points_ += static_cast<std::uint32_t>(count(text_.substr(byte_, byte - byte_))), byte_ = byte;
+        if (byte > byte_ + 32) {
+            points_ += static_cast<std::uint32_t>(count(text_.substr(byte_, byte - byte_)));
+            byte_ = byte;
+        }
         for (; byte_ < byte; ++byte_) points_ += !continues(text_[byte_]);
         for (; byte_ > byte; --byte_) points_ -= !continues(text_[byte_ - 1]);
         return points_;

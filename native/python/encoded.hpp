@@ -73,7 +73,8 @@ struct PyEncoded {
     // A new reference to the text of token i of all.
     PyObject* token(std::size_t i) const {
         if (!data.texts.empty())
-            if (const auto own = data.texts.find(i); own != data.texts.end()) return to_str(own->second).release().ptr();
+            if (const auto own = data.texts.find(i); own != data.texts.end())
+                return to_str(own->second).release().ptr();
         if (parts) return parts->names.of(data.ids[i], *parts);
         const auto name = names.find(data.ids[i]);
         return to_str(name != names.end() ? std::string_view(name->second) : "").release().ptr();

@@ -1,4 +1,5 @@
-// The tokens' texts as Python strs: each is made when it is first asked for, and handed out for the cost of a reference.
+// The tokens' texts as Python strs: each is made when it is first asked for, and handed out for the cost of a
+// reference.
 #pragma once
 #include <atomic>
 

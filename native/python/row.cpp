@@ -99,7 +99,8 @@ Py_ssize_t length(PyObject* self) {
 }
 
 void expect_encoded(PyObject* given) {
-    if (!nb::isinstance<PyEncoded>(given)) type_error("a row is one of an Encoded; this is a " + class_name(given) + ".");
+    if (!nb::isinstance<PyEncoded>(given))
+        type_error("a row is one of an Encoded; this is a " + class_name(given) + ".");
 }
 
 PyObject* of(PyObject* type, PyObject* const* values, Py_ssize_t count) {
