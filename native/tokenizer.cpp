@@ -83,6 +83,7 @@ Parts::Parts(const Parts& other)
 
 void Parts::forget() {
     delete lazy_->table.exchange(nullptr);
+    for (auto& made : lazy_->sizes) delete made.exchange(nullptr);
     lazy_->decoded = 0;
     lazy_->no_table = false;
 }

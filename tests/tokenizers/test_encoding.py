@@ -353,3 +353,14 @@ def test_values_nobody_has_read_survive_a_pickle(bert):
     encoding = pickle.loads(pickle.dumps(bert(["water", "people"])))
 
     assert copy.deepcopy(encoding)["input_ids"] == bert(["water", "people"])["input_ids"]
+
+
+def test_a_token_that_is_added_late_has_its_own_offsets():
+    """What has been worked out from the vocabulary before is forgotten."""
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 1, "ab": 2}))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    assert tokenizer.encode("a b " * 50).offsets[-1] == (198, 199)
+    tokenizer.add_tokens(["a b"])
+
+    late = tokenizer.encode("ab a b b")
+    assert (late.tokens, late.offsets) == (["ab", "a b", "b"], [(0, 2), (3, 6), (7, 8)])
