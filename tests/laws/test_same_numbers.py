@@ -202,6 +202,26 @@ def test_a_decoder_as_an_encoder_is_the_references(recipe, tmp_path):
     torch.testing.assert_close(ours(**batch).last_hidden_state[text], theirs(**batch).last_hidden_state[text], **CLOSE)
 
 
+@pytest.mark.parametrize("recipe", ["bert", "roberta", "gpt2", "gpt2-scaled", "bart", "marian"])
+def test_a_decoder_looks_at_given_vectors(recipe, tmp_path):
+    """encoder_hidden_states with their mask; their keys and values are kept in the cache."""
+    more = {"is_decoder": True} if "bert" in recipe else {}
+    more |= {} if recipe in tiny.SEQ2SEQ else {"add_cross_attention": True}
+    theirs, ours = pair(recipe, "causal-lm", tmp_path, **more)
+    ids, states, mask = tiny.ids(2, 6), torch.randn(2, 5, 32), torch.tensor([[1] * 5, [1, 1, 1, 0, 0]])
+    source = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
+    with torch.no_grad():
+        expected, got = theirs(ids, **source, labels=ids), ours(ids, **source, labels=ids)
+        cache = ours.new_cache(2, 6)
+        pieces = [ours(ids[:, n : n + 1], past_key_values=cache, **source).logits for n in range(6)]
+        without = theirs(ids).logits
+
+    torch.testing.assert_close(got.logits, expected.logits, **CLOSE)
+    torch.testing.assert_close(got.loss, expected.loss, **CLOSE)
+    torch.testing.assert_close(torch.cat(pieces, 1), expected.logits, **CLOSE)
+    torch.testing.assert_close(ours(ids).logits, without, **CLOSE)
+
+
 @pytest.mark.parametrize("recipe", tiny.RECIPES)
 def test_embeddings_and_positions_can_be_given(recipe, tmp_path):
     """inputs_embeds and position_ids in place of ids and counted positions."""

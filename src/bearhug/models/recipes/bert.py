@@ -8,15 +8,14 @@ from bearhug.models.recipe import Head, Recipe
 
 def config(hf: PretrainedConfig) -> Config:
     """A BERT config, translated; a decoder where it says so."""
-    if hf.add_cross_attention:
-        raise ValueError("add_cross_attention=True asks for an encoder's output to look at, which this model has not.")
     return Config(
         vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
         num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
         num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
         positions="learned", max_position_embeddings=hf.max_position_embeddings,
         token_types="own", type_vocab_size=hf.type_vocab_size, padding_index=hf.pad_token_id, embed_norm=True,
-        causal=hf.is_decoder, block="post_norm", norm="layer", norm_eps=hf.layer_norm_eps, final_norm=False,
+        causal=hf.is_decoder, cross_attention=hf.add_cross_attention,
+        block="post_norm", norm="layer", norm_eps=hf.layer_norm_eps, final_norm=False,
         mlp="plain", activation=hf.hidden_act,
         embed_dropout=hf.hidden_dropout_prob, residual_dropout=hf.hidden_dropout_prob,
         mlp_dropout=hf.hidden_dropout_prob, attention_dropout=hf.attention_probs_dropout_prob,
@@ -43,6 +42,11 @@ WEIGHTS = {  # theirs: ours
     "encoder.layer.{i}.attention.self.value.*": "layers.{i}.attention.v_proj.*",
     "encoder.layer.{i}.attention.output.dense.*": "layers.{i}.attention.o_proj.*",
     "encoder.layer.{i}.attention.output.LayerNorm.*": "layers.{i}.attention_norm.*",
+    "encoder.layer.{i}.crossattention.self.query.*": "layers.{i}.cross.q_proj.*",
+    "encoder.layer.{i}.crossattention.self.key.*": "layers.{i}.cross.k_proj.*",
+    "encoder.layer.{i}.crossattention.self.value.*": "layers.{i}.cross.v_proj.*",
+    "encoder.layer.{i}.crossattention.output.dense.*": "layers.{i}.cross.o_proj.*",
+    "encoder.layer.{i}.crossattention.output.LayerNorm.*": "layers.{i}.cross_norm.*",
     "encoder.layer.{i}.intermediate.dense.*": "layers.{i}.mlp.up_proj.*",
     "encoder.layer.{i}.output.dense.*": "layers.{i}.mlp.down_proj.*",
     "encoder.layer.{i}.output.LayerNorm.*": "layers.{i}.mlp_norm.*",
