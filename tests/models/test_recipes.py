@@ -62,7 +62,7 @@ def test_a_recipe_of_ones_own_is_registered(tmp_path, monkeypatch):
     from dataclasses import replace
 
     monkeypatch.setattr(recipes, "RECIPES", dict(recipes.RECIPES))
-    llama = recipes.find("llama")
+    llama, kept = recipes.find("llama"), recipes.config_class("llama")
     recipes.register(
         replace(llama, model_type="lama2", name="Lama2", config=lambda hf: replace(llama.config(hf), activation="relu"))
     )
@@ -74,6 +74,7 @@ def test_a_recipe_of_ones_own_is_registered(tmp_path, monkeypatch):
     again = bearhug.AutoModelForCausalLM.from_pretrained(tmp_path)
 
     assert type(again).__name__ == "Lama2ForCausalLM"
+    assert recipes.config_class("llama") is kept
     assert again.model.layers[0].mlp.activation is torch.nn.functional.relu
     assert torch.equal(again(tiny.ids() % 20).logits, model(tiny.ids() % 20).logits)
     recipes.find.cache_clear()

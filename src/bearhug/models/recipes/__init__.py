@@ -68,6 +68,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "vaultgemma": ("VaultGemma", "gemma"),
 }
 _REGISTERED: dict[str, Recipe] = {}
+_CONFIGS: dict[str, type[PretrainedConfig]] = {}
 
 
 def register(recipe: Recipe) -> Recipe:
@@ -75,7 +76,7 @@ def register(recipe: Recipe) -> Recipe:
     _REGISTERED[recipe.model_type] = recipe
     RECIPES[recipe.model_type] = (recipe.name, "")
     find.cache_clear()
-    config_class.cache_clear()
+    _CONFIGS.pop(recipe.model_type, None)  # the others' classes stay the ones that people hold
     return recipe
 
 
@@ -99,9 +100,10 @@ def find(model_type: str) -> Recipe:
     )
 
 
-@cache
 def config_class(model_type: str) -> type[PretrainedConfig]:
     """The config class of a model_type, `GPT2Config` and its like."""
+    if model_type in _CONFIGS:
+        return _CONFIGS[model_type]
     recipe = find(model_type)
     attributes = {
         "model_type": recipe.model_type,
@@ -111,4 +113,5 @@ def config_class(model_type: str) -> type[PretrainedConfig]:
         "__module__": "bearhug",
         "__doc__": f"The config of {recipe.name} checkpoints, with the reference's names and defaults.",
     }
-    return type(f"{recipe.name}Config", (PretrainedConfig,), attributes)
+    _CONFIGS[model_type] = type(f"{recipe.name}Config", (PretrainedConfig,), attributes)
+    return _CONFIGS[model_type]
