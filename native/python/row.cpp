@@ -78,6 +78,7 @@ PyObject* get_overflowing(PyObject* self, void*) {
         if (row == 0 || samples[row - 1] != sample)
             for (std::size_t other = row + 1; other < samples.size() && samples[other] == sample; ++other)
                 out.append(nb::steal(new_row(Py_TYPE(self), row_of(self)->encoded, other)));
+        if (out.size() == 0) PyObject_GC_UnTrack(out.ptr());  // as nearly all are
         return out.release().ptr();
     });
 }

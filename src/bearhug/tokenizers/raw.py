@@ -525,7 +525,7 @@ def _parsed(text: str | bytes) -> Json:
 
 def _apart(input: Sequence[Any], is_pretokenized: bool) -> tuple[list[Any], list[Any] | None]:
     """Texts and pairs -> (texts, second texts), as the core takes them."""
-    if not is_pretokenized and all(isinstance(one, str) for one in input):
+    if not is_pretokenized and (set(map(type, input)) <= {str} or all(isinstance(one, str) for one in input)):
         return list(input), None
     texts, pairs = [], []
     for i, one in enumerate(input):
