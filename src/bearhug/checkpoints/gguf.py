@@ -9,11 +9,14 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any
+
+from bearhug._lib.files import replacing
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -89,7 +92,9 @@ class GGUF:
         if size < 24:
             raise ValueError(f"{str(path)!r} is no GGUF file: it has {size} bytes.")
         with self.path.open("rb") as handle:
-            self._map = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            self._map = mmap.mmap(
+                handle.fileno(), 0, access=mmap.ACCESS_COPY
+            )  # what is changed is changed in memory only
         try:
             self.metadata, self.tensors = self._read()
         except ValueError as problem:
@@ -204,3 +209,63 @@ class _Bytes:
                 return list(self.numbers(f"{self.count(count, struct.calcsize(FORMATS[inner]))}{FORMATS[inner]}"))
             return [self.value(inner, depth + 1) for _ in range(self.count(count, 8))]
         raise ValueError(f"byte {self.at:,} begins a value of the type {kind}, which is not known")
+
+
+def write(path: str | os.PathLike, metadata: Mapping[str, Any], tensors: Mapping[str, tuple]) -> None:
+    """Write a file of version 3, all or nothing.
+
+    Args:
+        metadata: texts, numbers, truths, and lists of one of these.
+        tensors: name -> (type, shape in torch's order, a function that gives the bytes when their turn comes).
+    """
+    numbers = {kind: (number, values, size) for number, (kind, values, size) in TYPES.items()}
+    head = [MAGIC, struct.pack("<IQQ", VERSIONS[-1], len(tensors), len(metadata))]
+    head += [_text(key) + _value(value) for key, value in metadata.items()]
+    offset, makers = 0, []
+    for name, (kind, shape, make) in tensors.items():
+        number, values, size = numbers[kind]
+        head.append(_text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), number, offset))
+        size_bytes = prod(shape) // values * size
+        makers.append((name, make, size_bytes))
+        offset += -(-size_bytes // ALIGNMENT) * ALIGNMENT
+    with replacing(path) as file:
+        written = b"".join(head)
+        file.write(written + bytes(-len(written) % ALIGNMENT))
+        for name, make, size_bytes in makers:
+            data = make()
+            if len(data) != size_bytes:
+                raise ValueError(f"the tensor {name!r} has {len(data):,} bytes, expected {size_bytes:,}.")
+            file.write(data)
+            file.write(bytes(-size_bytes % ALIGNMENT))
+
+
+ALIGNMENT = 32
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def _kind(value: Any) -> int:
+    """The number of a value's type."""
+    if isinstance(value, str):
+        return TEXT
+    if isinstance(value, bool):
+        return 7
+    if isinstance(value, int):
+        return 4 if value >= 0 else 5
+    return 6 if isinstance(value, float) else LIST
+
+
+def _value(value: Any) -> bytes:
+    kind = _kind(value)
+    if kind == TEXT:
+        return struct.pack("<I", kind) + _text(value)
+    if kind != LIST:
+        return struct.pack(f"<I{FORMATS[kind]}", kind, value)
+    inner = max((_kind(item) for item in value), default=4)
+    head = struct.pack("<IIQ", LIST, inner, len(value))
+    return head + (
+        b"".join(map(_text, value)) if inner == TEXT else struct.pack(f"<{len(value)}{FORMATS[inner]}", *value)
+    )

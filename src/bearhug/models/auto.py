@@ -70,7 +70,7 @@ class _Auto:
         if isinstance(config, PretrainedConfig):
             model_type = config.model_type
         else:
-            place = {name: options[name] for name in WHERE if name in options}
+            place = {name: options[name] for name in (*WHERE, "gguf_file") if name in options}
             model_type = load_config(pretrained_model_name_or_path if config is None else config, **place).model_type
         return model_class(model_type, cls.task).from_pretrained(pretrained_model_name_or_path, **options)
 

@@ -11,6 +11,7 @@ from typing import Any
 from bearhug._lib.errors import near
 from bearhug.hub.client import Repo, open_repo
 from bearhug.models.config import COMMON, TOLERATED, PretrainedConfig
+from bearhug.models.gguf import is_gguf, read_config
 from bearhug.models.recipes import config_class
 
 log = logging.getLogger("bearhug")
@@ -29,7 +30,7 @@ class AutoConfig:
         Args:
             pretrained_model_name_or_path: where to look.
             options: revision, token, cache_dir, subfolder, local_files_only, force_download; any attribute of the
-                config; return_unused_kwargs=True gives (config, what was neither).
+                config; gguf_file, a file of the folder; return_unused_kwargs=True gives (config, what was neither).
         """
         return load_config(pretrained_model_name_or_path, **options)
 
@@ -69,12 +70,14 @@ def load_config(
     **options: Any,
 ) -> Any:
     """Read a config.json; the family's class comes from its model_type where `cls` is None."""
-    place = where(options)
-    if Path(name).is_file():
+    place, gguf_file = where(options), options.pop("gguf_file", None)
+    if is_gguf(name):
+        values, source = read_config(name), str(name)
+    elif Path(name).is_file():
         values, source = read_json(Path(name)), str(name)
     else:
         repo = open_repo(name, **place)
-        values, source = repo_config(repo), repo.name
+        values, source = repo_config(repo) if gguf_file is None else read_config(gguf_path(repo, gguf_file)), repo.name
     return config_from(values, source, cls, return_unused_kwargs, options)
 
 
@@ -109,6 +112,19 @@ def config_from(
     config = cls.from_dict(values, **overrides)
     config.name_or_path = source
     return (config, unused) if return_unused_kwargs else config
+
+
+def gguf_path(repo: Repo, name: str) -> Path:
+    """One GGUF file of a repository.
+
+    Raises:
+        OSError: it has none of this name.
+    """
+    path = repo.path(name)
+    if path is None:
+        others = [other for other in repo.files() if other.endswith(".gguf")]
+        raise OSError(f"{repo.name!r} has no file {name!r}.\nIts GGUF files: {', '.join(others) or 'none'}.")
+    return path
 
 
 def repo_config(repo: Repo) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bearhug.checkpoints.safetensors import Stored
-from bearhug.checkpoints.weight_map import Rule, constants, rules
+from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
 from bearhug.models.fresh import initialize, materialize
 
 if TYPE_CHECKING:
@@ -56,14 +56,16 @@ def fill(
     *,
     dtype: torch.dtype | None,
     device: torch.device | str | None,
+    table: Mapping[str, Ours] | None = None,
 ) -> Report:
     """Set a model's parameters from a checkpoint's tensors. Of several names for one parameter the table's last counts.
 
     Args:
         dtype: of all floating parameters; None keeps the stored ones.
         device: where they go; None leaves them where they are, on the CPU a view of the file's memory map.
+        table: their names and ours, where they are not the recipe's.
     """
-    table = model.recipe.table(model.task, model.config)
+    table = model.recipe.table(model.task, model.config) if table is None else table
     shapes = {name: parameter.shape for name, parameter in model.named_parameters(remove_duplicate=False)}
     known = rules(table, shapes)
     names = Names(model.recipe.prefix_of(model.task), _prefixes(model), known, constants(table))

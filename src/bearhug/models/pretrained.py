@@ -18,11 +18,12 @@ from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
 from bearhug.models.attention import EVERYTHING, Sight, Source
-from bearhug.models.auto_config import config_from, read_json, repo_config, where
+from bearhug.models.auto_config import config_from, gguf_path, read_json, repo_config, where
 from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.fresh import initialize, resize
+from bearhug.models.gguf import Weights, is_gguf, read_config, save, table_of
 from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned, Relative
@@ -272,6 +273,7 @@ class PreTrainedModel(nn.Module):
         variant: str | None = None,
         add_pooling_layer: bool = True,
         generation_config: Any = None,
+        gguf_file: str | None = None,
         **options: Any,
     ) -> Any:
         """Load a model from a folder, a bundled name, the cache or the hub; it is in evaluation mode.
@@ -292,6 +294,7 @@ class PreTrainedModel(nn.Module):
             state_dict: these weights instead of the checkpoint's.
             use_safetensors, variant: see `read_weights`.
             add_pooling_layer: False leaves BERT's pooler out.
+            gguf_file: load this file of the folder; the name may itself be that of a GGUF file.
             options: where to look (revision, token, cache_dir, subfolder, local_files_only, force_download); any
                 attribute of the config (num_labels, id2label, problem_type, ...).
 
@@ -307,12 +310,20 @@ class PreTrainedModel(nn.Module):
             if options.pop(name, None):
                 raise ValueError(f"{name} is not supported: load with dtype=torch.bfloat16 for half the memory.")
         weights: Mapping[str, Tensor] | None = state_dict
-        repo = None
+        repo, gguf = None, None
+        if is_gguf(pretrained_model_name_or_path):
+            gguf_file = Path(pretrained_model_name_or_path).name  # type: ignore[arg-type]
+            pretrained_model_name_or_path = Path(pretrained_model_name_or_path).parent  # type: ignore[arg-type]
         if pretrained_model_name_or_path is not None:
             repo = open_repo(pretrained_model_name_or_path, **place)
         elif config is None or state_dict is None:
             raise ValueError("without a name or folder, from_pretrained needs config= and state_dict=.")
-        config = _config(cls, config, repo, options, place)
+        if gguf_file is not None and repo is not None:
+            gguf = gguf_path(repo, gguf_file)
+        config = _config(cls, config, repo, options, place, gguf)
+        wanted = dtype if dtype is not None else torch_dtype
+        if weights is None and gguf is not None:
+            weights = Weights(gguf, config, None if wanted in (None, "auto") else named_dtype(wanted))
         if weights is None:
             assert repo is not None
             weights = read_weights(repo, use_safetensors=use_safetensors, variant=variant)
@@ -321,8 +332,9 @@ class PreTrainedModel(nn.Module):
         report = fill(
             model,
             weights,
-            dtype=wanted_dtype(dtype if dtype is not None else torch_dtype, config, weights),
+            dtype=wanted_dtype(wanted, config, weights),
             device=wanted_device(device_map),
+            table=table_of(model, weights.layout) if isinstance(weights, Weights) else None,
         )
         settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
         first = model.model.embed_tokens.weight
@@ -390,6 +402,18 @@ class PreTrainedModel(nn.Module):
                 self.generation_config.save_pretrained(folder)
         if push_to_hub:
             self.push_to_hub(push.pop("repo_id", folder.name), **push)
+
+    def save_gguf(self, path: str | os.PathLike, kind: str = "q8_0", tokenizer: Any = None) -> None:
+        """Write the model as one GGUF file, for llama.cpp and its like; `from_pretrained(path)` reads it again.
+
+        Args:
+            kind: of the matrices: "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k", "q5_0", "q5_1", "q4_k", "q4_0", "q4_1".
+            tokenizer: goes into the file too.
+
+        Raises:
+            ValueError: an unknown kind; an architecture or a setting that GGUF has no word for.
+        """
+        save(self, path, kind, tokenizer)
 
     def push_to_hub(
         self,
@@ -594,13 +618,19 @@ def _part(config: Config, head: Head | None) -> Config:
 
 
 def _config(
-    cls: type[PreTrainedModel], config: Any, repo: Any, options: dict[str, Any], place: dict[str, Any]
+    cls: type[PreTrainedModel],
+    config: Any,
+    repo: Any,
+    options: dict[str, Any],
+    place: dict[str, Any],
+    gguf: Path | None = None,
 ) -> PretrainedConfig:
     """The config to build from: given, or the repository's, with overrides from `options`."""
     if isinstance(config, str | os.PathLike):
         return cls.config_class.from_pretrained(config, **options, **place)
     if config is None:
-        return config_from(repo_config(repo), repo.name, cls.config_class, False, options)
+        values = repo_config(repo) if gguf is None else read_config(gguf)
+        return config_from(values, repo.name, cls.config_class, False, options)
     if repo is not None:
         config.name_or_path = repo.name
     for name, value in options.items():

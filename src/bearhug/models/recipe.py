@@ -81,7 +81,7 @@ def _only(part: str, weights: Mapping[str, Ours]) -> dict[str, Ours]:
         own = {theirs: ours for theirs, ours in weights.items() if theirs.startswith("decoder.")}
         return {"shared.weight": Also(WORDS), **own, "decoder.embed_tokens.weight": WORDS, "encoder.*": None}
     own = {theirs: ours for theirs, ours in weights.items() if not theirs.startswith("decoder.")}
-    return {**{theirs: _renamed(ours, lambda name: name.removeprefix("encoder.")) for theirs, ours in own.items()},
+    return {**{theirs: renamed(ours, lambda name: name.removeprefix("encoder.")) for theirs, ours in own.items()},
             "decoder.*": None}  # fmt: skip
 
 
@@ -90,10 +90,10 @@ WORDS = "embed_tokens.weight"
 
 def _inside(ours: Ours) -> Ours:
     """The same within a model with a head, where the transformer is called `model`."""
-    return _renamed(ours, "model.{}".format)
+    return renamed(ours, "model.{}".format)
 
 
-def _renamed(ours: Ours, change: Callable[[str], str]) -> Ours:
+def renamed(ours: Ours, change: Callable[[str], str]) -> Ours:
     """The same under another name."""
     if ours is None or isinstance(ours, str):
         return ours and change(ours)

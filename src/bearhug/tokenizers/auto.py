@@ -92,7 +92,7 @@ class AutoTokenizer:
         """Load a tokenizer from a folder, a bundled name, the cache or the hub.
 
         Args:
-            pretrained_model_name_or_path: a folder, a tokenizer.json, or a name, "owner/name".
+            pretrained_model_name_or_path: a folder, a tokenizer.json, a GGUF file, or a name, "owner/name".
             kwargs: where from: revision, token, subfolder, cache_dir, local_files_only, force_download; of what:
                 tokenizer_type ("bert"), or gguf_file, a file of the folder; and what goes before the files:
                 padding_side, truncation_side, model_max_length, special tokens (pad_token="[PAD]"), chat_template,

@@ -62,7 +62,9 @@ def load(cls: type[PreTrainedTokenizerFast], name: str | os.PathLike, **kwargs: 
     """
     for key in ("tokenizer_type", "config"):
         kwargs.pop(key, None)
-    if Path(name).is_file():
+    if Path(name).is_file() and Path(name).suffix == ".gguf":
+        name, kwargs = Path(name).parent, {**kwargs, "gguf_file": Path(name).name}
+    elif Path(name).is_file():
         return cls(tokenizer_file=name, name_or_path=os.fspath(name), **kwargs)
     repo = repo_of(name, kwargs)
     return read_gguf(cls, repo, kwargs) if kwargs.get("gguf_file") is not None else read(cls, repo, kwargs)

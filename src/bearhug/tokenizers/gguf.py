@@ -7,6 +7,7 @@ WordPiece), the tokens with their types, and by name how the text is cut.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from bearhug.tokenizers.classes.byte_level import QWEN3_5_SPLIT, split
 from bearhug.tokenizers.classes.kind import BYTE_LEVEL, replace, sequence
 from bearhug.tokenizers.file import Json
 
-CONTROL, USER_DEFINED = 3, 4
+CONTROL, USER_DEFINED, UNUSED, BYTE = 3, 4, 5, 6
 TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
@@ -214,3 +215,76 @@ def _bert(about: Mapping[str, Any], tokens: list[str], architecture: str) -> Jso
 
 
 KINDS = {"llama": _llama, "gpt2": _gpt2, "t5": _t5, "gemma4": _gemma4, "bert": _bert}
+
+
+def metadata_of(tokenizer: Any) -> Json:
+    """A tokenizer as GGUF's metadata, as `read` reads it.
+
+    Raises:
+        ValueError: its model is neither BPE nor WordPiece nor Unigram.
+    """
+    made = json.loads(tokenizer.backend_tokenizer.to_str())
+    model, added = made["model"], {token["id"]: token for token in made["added_tokens"]}
+    table = _ids(made) | {token["content"]: id for id, token in added.items()}
+    tokens = [f"[PAD{id}]" for id in range(max(table.values()) + 1)]
+    types = [UNUSED] * len(tokens)
+    for token, id in table.items():
+        tokens[id] = token
+        types[id] = 1 if id not in added else CONTROL if added[id]["special"] else USER_DEFINED
+    kind = _kind_of(model, made)
+    about: Json = {"model": kind, "tokens": tokens, "token_type": types}
+    if kind == "bert":
+        about["tokens"] = [_phantom(token, type) for token, type in zip(tokens, types, strict=True)]
+    elif kind == "t5":
+        scores = dict(model["vocab"])
+        about["scores"] = [float(scores.get(token, 0.0)) for token in tokens]
+    else:
+        about["merges"] = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    if kind == "llama":
+        ranks: dict[str, int] = {}
+        for rank, merge in enumerate(about["merges"]):
+            ranks.setdefault(merge.replace(" ", ""), rank)
+        about["scores"] = [-float(ranks.get(token, id)) for id, token in enumerate(tokens)]
+        about["token_type"] = [
+            BYTE if re.fullmatch(r"<0x[0-9A-F]{2}>", token) and type == 1 else type
+            for token, type in zip(tokens, types, strict=True)
+        ]
+    if kind == "gpt2":
+        about["pre"] = _pre(made)
+    for name, key in {**NAMED, "cls_token": "cls", "sep_token": "seperator", "mask_token": "mask"}.items():
+        id = table.get(getattr(tokenizer, name, None) or "")
+        if id is not None:
+            about[f"{key}_token_id"] = id
+    found = {f"tokenizer.ggml.{key}": value for key, value in about.items()}
+    bos = getattr(tokenizer, "bos_token_id", None)
+    if kind != "bert":
+        ids = tokenizer("a")["input_ids"]
+        found["tokenizer.ggml.add_bos_token"] = bool(bos is not None and ids[0] == bos)
+        eos = getattr(tokenizer, "eos_token_id", None)
+        found["tokenizer.ggml.add_eos_token"] = bool(eos is not None and len(ids) > 1 and ids[-1] == eos)
+    if isinstance(tokenizer.chat_template, str):
+        found["tokenizer.chat_template"] = tokenizer.chat_template
+    return found
+
+
+def _kind_of(model: Json, made: Json) -> str:
+    kind = {"WordPiece": "bert", "Unigram": "t5", "BPE": "llama"}.get(model["type"])
+    if kind is None:
+        raise ValueError(f"GGUF files have no kind of tokenizer for the model {model['type']}.")
+    return "gpt2" if kind == "llama" and "ByteLevel" in json.dumps(made["pre_tokenizer"]) else kind
+
+
+def _pre(made: Json) -> str:
+    """GGUF's name of the way in which text is cut."""
+    text = json.dumps(made["pre_tokenizer"])
+    for name, pattern in SPLITS.items():
+        if json.dumps(pattern) in text:
+            return name
+    return "gpt-2"
+
+
+def _phantom(token: str, type: int) -> str:
+    """A WordPiece as llama.cpp spells it: a word's first piece behind U+2581, the others without ##."""
+    if type != 1 or re.fullmatch(r"\[[^\]]+\]", token):
+        return token
+    return token[2:] if token.startswith("##") else f"▁{token}"
