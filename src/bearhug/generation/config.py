@@ -41,6 +41,21 @@ class Option:
     off: Any = None
 
 
+@dataclass
+class CompileConfig:
+    """What torch.compile would be told, in the reference's words. Accepted; nothing is compiled unasked."""
+
+    fullgraph: bool = False
+    dynamic: bool | None = None
+    backend: Any = "inductor"
+    mode: str | None = "reduce-overhead"
+    options: dict | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as a dict."""
+        return dict(vars(self))
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -87,7 +102,10 @@ PART = _number("a number above 0, at most 1", lambda value: 0 < value <= 1)
 CUTOFF = _number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 POSITIVE = _number("a number above 0", lambda value: value > 0)
 NOT_NEGATIVE = _number("a number of at least 0", lambda value: value >= 0)
-CACHES = ("dynamic", "dynamic_full", "static", "sliding_window", "hybrid", "hybrid_chunked", "hybrid_chunked_static")
+CACHES = (
+    *("dynamic", "dynamic_full", "static", "sliding_window", "hybrid", "hybrid_chunked", "hybrid_chunked_static"),
+    *("offloaded", "offloaded_static", "offloaded_hybrid", "offloaded_hybrid_chunked", "quantized"),
+)
 CACHE = Values(lambda value: value in CACHES, "one of " + ", ".join(map(repr, CACHES)))
 EARLY = Values(lambda value: value in (True, False, "never"), "True, False or 'never'")
 DECAY = Values(lambda value: len(value) == 2 and _is_whole(value[0]) and _is_real(value[1]), "a pair (start, factor)")
@@ -95,11 +113,37 @@ TEXTS = Values(_is_texts, "a text or a list of texts")
 WORDS = Values(_is_words, "a list of lists of token ids")
 BIAS = Values(_is_bias, "{(ids, ...): bias} or [[[ids, ...], bias], ...]")
 NUMBER = Values(_is_real, "a number")
+INNER = _number("a number between 0 and 1", lambda value: 0 < value < 1)
+LAYERS = Values(
+    lambda value: value in ("low", "high") or (_is_ids(value) and len(value) > 0 and min(value) >= 0),
+    "'low', 'high' or a list of layers",
+)
+SCHEDULES = ("constant", "heuristic", "heuristic_transient")
+SCHEDULE = Values(lambda value: value in SCHEDULES, "one of " + ", ".join(map(repr, SCHEDULES)))
+FORCED = Values(
+    lambda value: (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(_is_words(item) or (len(item) > 0 and _is_ids(item) and min(item) >= 0) for item in value)
+    ),
+    "a list of phrases (lists of token ids), or of lists of phrases of which one has to come",
+)
+WANTED = Values(
+    lambda value: len(value) > 0 and all(hasattr(item, "phrases") for item in value),
+    "a list of PhrasalConstraint and DisjunctiveConstraint",
+)
+MARK = Values(lambda value: hasattr(value, "processor"), "a WatermarkingConfig or SynthIDTextWatermarkingConfig")
+SETTINGS = Values(lambda value: isinstance(value, Mapping), "a dict")
+COMPILE = Values(lambda value: isinstance(value, CompileConfig), "a CompileConfig")
 
 SAMPLING = "do_sample=True"
 BEAMS = "num_beams=4"
 RESULTS = "return_dict_in_generate=True"
 ASSISTED = "assistant_model"
+GROUPS = "num_beam_groups=2"
+CONTRAST = "penalty_alpha=0.6"
+LOOKUP = "prompt_lookup_num_tokens=10"
+QUANTIZED = "cache_implementation='quantized'"
 
 OPTIONS: dict[str, Option] = {
     # how long
@@ -118,6 +162,7 @@ OPTIONS: dict[str, Option] = {
     "use_cache": Option(True, FLAG),
     "cache_implementation": Option(None, CACHE),
     "max_cache_len": Option(None, _whole(1)),
+    "cache_config": Option(None, SETTINGS, QUANTIZED),
     "prefill_chunk_size": Option(None, _whole(1)),
     # the scores
     "temperature": Option(1.0, NOT_NEGATIVE, SAMPLING),
@@ -153,42 +198,38 @@ OPTIONS: dict[str, Option] = {
     "bos_token_id": Option(None, TOKEN),
     "eos_token_id": Option(None, TOKENS),
     "decoder_start_token_id": Option(None, TOKENS),
-    # kept for the files that carry them
-    "is_assistant": Option(False, FLAG, ASSISTED),
-    "num_assistant_tokens": Option(20, None, ASSISTED),
-    "num_assistant_tokens_schedule": Option("constant", None, ASSISTED),
-    "assistant_confidence_threshold": Option(0.4, None, ASSISTED),
-    "assistant_lookbehind": Option(10, None, ASSISTED),
-    "target_lookbehind": Option(10, None, ASSISTED),
-    "max_matching_ngram_size": Option(None, None, "prompt_lookup_num_tokens"),
-    "assistant_ensemble_weight": Option(None, None, ASSISTED),
-    "disable_compile": Option(None),
+    # ways that guess or contrast
+    "penalty_alpha": Option(None, SHARE, off=0),
+    "low_memory": Option(None, FLAG, CONTRAST, off=False),
+    "dola_layers": Option(None, LAYERS),
+    "num_beam_groups": Option(1, _whole(1), BEAMS),
+    "diversity_penalty": Option(0.0, NUMBER, GROUPS),
+    "force_words_ids": Option(None, FORCED, BEAMS),
+    "constraints": Option(None, WANTED, BEAMS),
+    "guidance_scale": Option(None, NUMBER, off=1),
+    "watermarking_config": Option(None, MARK),
+    "token_healing": Option(None, FLAG, off=False),
+    # a draft that the model only checks
+    "prompt_lookup_num_tokens": Option(None, _whole(1)),
+    "max_matching_ngram_size": Option(None, _whole(1), LOOKUP),
+    "assistant_early_exit": Option(None, _whole(1)),
+    "is_assistant": Option(False, FLAG),
+    "num_assistant_tokens": Option(20, _whole(1), ASSISTED),
+    "num_assistant_tokens_schedule": Option("constant", SCHEDULE, ASSISTED),
+    "assistant_confidence_threshold": Option(0.4, SHARE, ASSISTED),
+    "assistant_lookbehind": Option(10, _whole(1), ASSISTED),
+    "target_lookbehind": Option(10, _whole(1), ASSISTED),
+    "assistant_ensemble_weight": Option(None, INNER, ASSISTED),
+    # accepted: nothing is compiled unasked, so that the result is the same
+    "compile_config": Option(None, COMPILE),
+    "disable_compile": Option(None, FLAG),
 }
 
-# What generate() does not do yet, each with the values that ask for nothing. The only place that names them.
-LATER: dict[str, tuple] = {
-    "assistant_early_exit": (),
-    "assistant_model": (),
-    "assistant_tokenizer": (),
-    "cache_config": (),
-    "compile_config": (),
-    "constraints": (),
-    "continuous_batching_config": (),
-    "custom_generate": (),
-    "diversity_penalty": (0,),
-    "dola_layers": (),
-    "force_words_ids": (),
-    "guidance_scale": (1,),
-    "low_memory": (False,),
-    "negative_prompt_attention_mask": (),
-    "negative_prompt_ids": (),
-    "num_beam_groups": (1,),
-    "penalty_alpha": (0,),
-    "prompt_lookup_num_tokens": (),
-    "speculation_type": (),
-    "token_healing": (False,),
-    "use_mtp": (False,),
-    "watermarking_config": (),
+# What generate() does not do: the values that ask for nothing, and what to do instead.
+REFUSED: dict[str, tuple[tuple, str]] = {
+    "continuous_batching_config": ((), "Batches that requests join and leave belong to serving, not to one call."),
+    "speculation_type": ((), "No model here is a draft of that kind; pass assistant_model= for speculation."),
+    "use_mtp": ((False,), "No model here has heads for several tokens; pass assistant_model= for speculation."),
 }
 ARGUMENTS = (  # of generate() itself, not of the config
     "assistant_model",
@@ -197,7 +238,7 @@ ARGUMENTS = (  # of generate() itself, not of the config
     "negative_prompt_attention_mask",
     "negative_prompt_ids",
 )
-NAMES = (*OPTIONS, *(name for name in LATER if name not in ARGUMENTS))
+NAMES = (*OPTIONS, *REFUSED)
 KEYWORDS = (*NAMES, *ARGUMENTS)
 METADATA = ("_from_model_config", "transformers_version")
 
@@ -206,9 +247,7 @@ class GenerationConfig:
     """The options of `generate`; None until they are set.
 
     `generate(ids, generation_config=config)` takes it as the base: keywords of that call go before it, the model's own
-    generation_config stands behind it, and the defaults named here behind that. Options that are no part of this list
-    (contrastive search, assisted decoding, ...) are accepted, so that files load, and refused when generate should use
-    them.
+    generation_config stands behind it, and the defaults named here behind that.
 
     Args:
         max_new_tokens: how many tokens to make; 20 where nothing says how long.
@@ -222,7 +261,9 @@ class GenerationConfig:
         num_beams: how many beginnings beam search keeps; 1 (the default) is no beam search.
         num_return_sequences: how many sequences each row gets.
         use_cache: keep keys and values (True, the default); False reads all tokens again for each new one.
-        cache_implementation: accepted for the names of caches that differ in speed alone; there is one kind.
+        cache_implementation: "quantized" keeps old keys and values in few bits, "offloaded" in the memory of the CPU;
+            the other names differ in speed alone, and are one kind here, allocated once.
+        cache_config: of the quantized cache: {"nbits": 4, "q_group_size": 64, "residual_length": 128}.
         max_cache_len: tokens to allocate the cache for.
         prefill_chunk_size: read the prompt in pieces of so many tokens, which takes less memory.
         temperature: above 1 flattens the probabilities, below 1 sharpens them; 0 is greedy.
@@ -247,9 +288,27 @@ class GenerationConfig:
         pad_token_id: what stands after a row's end; the first end token where there is none.
         bos_token_id: what a call without input starts from.
         eos_token_id: the id, or ids, that end a row.
-        decoder_start_token_id, is_assistant, num_assistant_tokens, num_assistant_tokens_schedule,
-            assistant_confidence_threshold, assistant_lookbehind, target_lookbehind, max_matching_ngram_size,
-            assistant_ensemble_weight, disable_compile: kept for the files that carry them.
+        decoder_start_token_id: what an encoder-decoder's output starts from.
+        guidance_scale: above 1 moves away from what the model says without the prompt, or with `negative_prompt_ids=`.
+        watermarking_config: a `WatermarkingConfig` or `SynthIDTextWatermarkingConfig`, whose detector finds the text.
+        token_healing: let the prompt's last token be said again, as a longer one; takes `tokenizer=`.
+        penalty_alpha: contrastive search among the top_k likeliest: how much a repeated state counts against a token.
+        low_memory: contrastive search reads its candidates one after the other.
+        dola_layers: take from the scores what this layer ("low", "high" or a list to choose from) says already.
+        num_beam_groups, diversity_penalty: groups of beams; what a token loses for each earlier group that took it.
+        force_words_ids, constraints: phrases that beams have to say.
+        prompt_lookup_num_tokens, max_matching_ngram_size: draft so many tokens from where the text's last ones (2)
+            stood before; the model checks them all at once.
+        assistant_early_exit: draft with the model's own first layers. `assistant_model=` drafts with another model.
+        num_assistant_tokens, num_assistant_tokens_schedule: how many to draft (20); "heuristic" and
+            "heuristic_transient" follow how many were right, the first from call to call.
+        assistant_confidence_threshold: a draft ends with a token less probable than this (0.4).
+        assistant_ensemble_weight: accept drafts by this mixture of both models; faster, and no longer the model's own.
+        assistant_lookbehind, target_lookbehind: accepted; texts of two vocabularies are compared as a whole.
+        is_assistant: stop below assistant_confidence_threshold; takes output_scores=True.
+        compile_config, disable_compile: accepted; nothing is compiled unasked.
+        use_mtp, speculation_type, continuous_batching_config: kept for the files that carry them; generate refuses
+            them.
 
     Raises:
         TypeError: an option that does not exist; the near ones are named.
@@ -275,7 +334,7 @@ class GenerationConfig:
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__ and name not in METADATA:
             raise AttributeError(f"GenerationConfig has no option {name!r}.{near(name, NAMES)}")
-        self.__dict__[name] = value
+        self.__dict__[name] = _watermark(value) if name == "watermarking_config" else value
         if value is None:
             self._given.discard(name)
         else:
@@ -297,6 +356,7 @@ class GenerationConfig:
         config.__dict__.update(
             {key: value for key, value in config_dict.items() if key not in ("_commit_hash", "_given")}
         )
+        config.__dict__["watermarking_config"] = _watermark(config.watermarking_config)
         unused = config.update(**kwargs) if kwargs else {}
         if return_unused:
             return config, unused
@@ -418,10 +478,22 @@ class GenerationConfig:
             _refuse_idle(self)
 
     def get_generation_mode(self, assistant_model: Any = None) -> str:
-        """`greedy_search`, `sample`, `beam_search` or `beam_sample`."""
+        """`greedy_search`, `sample`, `beam_search`, `beam_sample`, `group_beam_search`, `constrained_beam_search`,
+        `contrastive_search`, `dola_generation` or `assisted_generation`.
+        """
         samples = bool(self.do_sample) and self.temperature != 0
+        if self.constraints is not None or self.force_words_ids is not None:
+            return "constrained_beam_search"
         if (self.num_beams or 1) > 1:
+            if (self.num_beam_groups or 1) > 1:
+                return "group_beam_search"
             return "beam_sample" if samples else "beam_search"
+        if self.dola_layers is not None:
+            return "dola_generation"
+        if not samples and (self.penalty_alpha or 0) > 0 and (self.top_k or 0) > 1:
+            return "contrastive_search"
+        if assistant_model is not None or self.prompt_lookup_num_tokens or self.assistant_early_exit:
+            return "assisted_generation"
         return "sample" if samples else "greedy_search"
 
     # writing
@@ -441,7 +513,7 @@ class GenerationConfig:
             values = {name: value for name, value in values.items() if name not in METADATA}
         if isinstance(values.get("sequence_bias"), Mapping):  # JSON has no tuples as keys
             values["sequence_bias"] = [[list(ids), bias] for ids, bias in values["sequence_bias"].items()]
-        return json.dumps(values, indent=2, sort_keys=True, default=_plain) + "\n"
+        return json.dumps(values, indent=2, sort_keys=True, default=_jsonable) + "\n"
 
     def to_json_file(self, json_file_path: str | os.PathLike, use_diff: bool = True) -> None:
         """Write `to_json_string` to a file, all or nothing."""
@@ -500,7 +572,7 @@ def resolved(
     Order: the call's keywords (None turns an option off), then `config`, then the model's own, then the defaults.
 
     Raises:
-        ValueError: a wrong value, an option that changes nothing in the chosen mode, or one that is not built yet.
+        ValueError: a wrong value, an option that changes nothing in the chosen mode, or options that clash.
     """
     final = GenerationConfig()
     final.__dict__.update(config.to_dict() if config is not None else {})
@@ -511,7 +583,7 @@ def resolved(
                 final.__dict__[name] = value
                 if config is None and name in model_config._given:
                     final._given.add(name)
-    refuse_later(options)
+    refuse(options)
     for name in options.keys() - set(ARGUMENTS):
         value = options[name]
         setattr(final, name, OPTIONS[name].off if value is None and name in OPTIONS else value)
@@ -520,41 +592,129 @@ def resolved(
     unset = {name for name in OPTIONS if final.__dict__[name] is None}
     for name in unset:
         final.__dict__[name] = OPTIONS[name].unset
-    final.validate(strict=True)
-    refuse_later(final.__dict__)
+    final.validate()
+    refuse(final.__dict__)
+    _refuse_idle(final, options)
+    _refuse_mixed(final, options)
     if final.temperature == 0:  # the limit of ever colder sampling
         final.__dict__["do_sample"] = False
     return final, unset
 
 
-def refuse_later(values: Mapping[str, Any]) -> None:
-    """Raise for what generate does not do yet, unless its value asks for nothing."""
-    for name, idle in LATER.items():
+def refuse(values: Mapping[str, Any]) -> None:
+    """Raise for what generate does not do, unless its value asks for nothing."""
+    for name, (idle, instead) in REFUSED.items():
         value = values.get(name)
         if value is not None and not any(value is neutral or value == neutral for neutral in idle):
             raise ValueError(
-                f"{name}={value!r} was given, and generate() does not have it yet.\n"
+                f"{name}={value!r} was given, and generate() does not do that. {instead}\n"
                 f"Leave it out, or pass {name}=None where the model's generation_config sets it."
             )
 
 
-def _refuse_idle(config: GenerationConfig) -> None:
-    """Raise for an option that a person set and that changes nothing, unless they turned its mode off themselves."""
+def _refuse_idle(config: GenerationConfig, arguments: Mapping[str, Any] | None = None) -> None:
+    """Raise for an option that a person set and that changes nothing, unless they turned its mode off themselves.
+
+    Without a call's `arguments` nobody knows whether there will be an assistant.
+    """
+    way = config.get_generation_mode((arguments or {}).get("assistant_model"))
+    assisted = way == "assisted_generation" and not config.prompt_lookup_num_tokens
     modes = {
         SAMPLING: (config.do_sample, "do_sample" in config._given),
         BEAMS: ((config.num_beams or 1) > 1, "num_beams" in config._given),
         RESULTS: (config.return_dict_in_generate, "return_dict_in_generate" in config._given),
+        GROUPS: (way == "group_beam_search", "num_beam_groups" in config._given),
+        CONTRAST: (way == "contrastive_search", "penalty_alpha" in config._given),
+        LOOKUP: (config.prompt_lookup_num_tokens is not None, False),
+        QUANTIZED: (config.cache_implementation == "quantized", False),
+        ASSISTED: (assisted or arguments is None or bool(config.is_assistant), False),
     }
     for name in config._given:
         option = OPTIONS.get(name)
         if option is None or option.needs is None or config.__dict__[name] in (option.unset, option.off):
             continue
-        on, chosen = modes.get(option.needs, (False, False))
+        on, chosen = modes[option.needs]
+        on = on or (name == "top_k" and way == "contrastive_search")
+        if name in ("force_words_ids", "constraints"):
+            chosen = False
         if not on and not chosen and not (name == "temperature" and config.temperature == 0):
             raise ValueError(
                 f"{name}={config.__dict__[name]!r} was given, but it changes nothing without {option.needs}.\n"
                 f"Add {option.needs}, or leave {name} out."
             )
+
+
+def _refuse_mixed(config: GenerationConfig, arguments: Mapping[str, Any]) -> None:
+    """Raise for ways of choosing tokens that cannot be had together."""
+    samples, beams = bool(config.do_sample) and config.temperature != 0, config.num_beams
+    assistants = [name for name in ("assistant_early_exit", "prompt_lookup_num_tokens") if config.__dict__[name]]
+    if arguments.get("assistant_model") is not None:
+        assistants.insert(0, "assistant_model")
+    ways = {
+        **dict.fromkeys(assistants, True),
+        "dola_layers": config.dola_layers is not None,
+        "penalty_alpha": bool(config.penalty_alpha),
+        "constraints": config.constraints is not None,
+        "force_words_ids": config.force_words_ids is not None,
+        "num_beam_groups": config.num_beam_groups > 1,
+    }
+    on = [name for name, wanted in ways.items() if wanted]
+    given = {**config.__dict__, **arguments}
+
+    def said(name: str) -> str:
+        return name + "=" + (type(given[name]).__name__ if name == "assistant_model" else repr(given[name]))
+
+    def clash(first: str, second: str, mend: str) -> None:
+        if first in config._given or first in arguments or first in ("constraints", "force_words_ids"):
+            raise ValueError(f"{said(first)} and {second} do not go together.\n{mend}")
+
+    if len(on) > 1 and not {"constraints", "force_words_ids"}.issuperset(on):
+        clash(on[0], said(on[1]), f"Leave one of {' and '.join(on)} out.")
+    for name in on:
+        on_beams = name in ("constraints", "force_words_ids", "num_beam_groups")
+        if on_beams and beams == 1:
+            clash(name, f"num_beams={beams}", f"Pass num_beams={max(4, config.num_beam_groups)}.")
+        if not on_beams and beams > 1:
+            clash(name, f"num_beams={beams}", f"Pass num_beams=1, or leave {name} out.")
+        if samples and (on_beams or name == "penalty_alpha"):
+            clash(name, "do_sample=True", f"Pass do_sample=False, or leave {name} out.")
+        if name in assistants and config.num_return_sequences > 1:
+            clash(name, f"num_return_sequences={config.num_return_sequences}", "Pass num_return_sequences=1.")
+        if name in (*assistants, "penalty_alpha") and not config.use_cache:
+            clash(name, "use_cache=False", "Pass use_cache=True.")
+    if config.penalty_alpha and config.top_k <= 1 and beams == 1 and not samples:
+        clash("penalty_alpha", f"top_k={config.top_k}", "Pass top_k=4: contrastive search chooses among several.")
+    if "num_beam_groups" in on and beams > 1:
+        if beams % config.num_beam_groups:
+            raise ValueError(
+                f"num_beams={beams} cannot be divided into num_beam_groups={config.num_beam_groups}.\n"
+                f"Pass num_beams={config.num_beam_groups * 2}."
+            )
+        if config.diversity_penalty <= 0:
+            raise ValueError(
+                f"num_beam_groups={config.num_beam_groups} with diversity_penalty={config.diversity_penalty} finds the "
+                f"same beams in every group.\nPass diversity_penalty=1.0."
+            )
+    if config.assistant_ensemble_weight is not None and config.prompt_lookup_num_tokens:
+        clash("assistant_ensemble_weight", said("prompt_lookup_num_tokens"), "A draft from the prompt has no scores.")
+    for name in ("negative_prompt_ids", "negative_prompt_attention_mask"):
+        if arguments.get(name) is not None and config.guidance_scale in (None, 1):
+            raise ValueError(f"{name} was given, but it changes nothing without guidance_scale=1.5.\nAdd it.")
+    if arguments.get("assistant_tokenizer") is not None and arguments.get("assistant_model") is None:
+        raise ValueError("assistant_tokenizer was given, but it changes nothing without assistant_model=.\nAdd it.")
+
+
+def _watermark(value: Any) -> Any:
+    """A dict, as files hold it, as the config that it was."""
+    if not isinstance(value, Mapping):
+        return value
+    from bearhug.generation.watermark import SynthIDTextWatermarkingConfig, WatermarkingConfig
+
+    return (SynthIDTextWatermarkingConfig if "ngram_len" in value else WatermarkingConfig).from_dict(value)
+
+
+def _jsonable(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, "to_dict") else _plain(value)
 
 
 def _holds(values: Values, value: Any) -> bool:
