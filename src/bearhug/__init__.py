@@ -49,6 +49,12 @@ NAMES = {
     "StoppingCriteriaList": "bearhug.generation",
     "TextIteratorStreamer": "bearhug.generation",
     "TextStreamer": "bearhug.generation",
+    "CompileConfig": "bearhug.generation",
+    "DisjunctiveConstraint": "bearhug.generation",
+    "PhrasalConstraint": "bearhug.generation",
+    "SynthIDTextWatermarkingConfig": "bearhug.generation",
+    "WatermarkDetector": "bearhug.generation",
+    "WatermarkingConfig": "bearhug.generation",
     "set_seed": "bearhug.generation",
     # datasets
     "ClassLabel": "bearhug.datasets",

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from bearhug.generation import scores, stopping
+from bearhug.generation.guidance import Guidance
+from bearhug.generation.watermark import WatermarkingConfig
 
 
 def _ids(ids: Any) -> Tensor:
@@ -35,8 +37,30 @@ def _bad_words(bad_words_ids: list[list[int]], eos_token_id: Any = None) -> Call
     return _bias([(ids, -torch.inf) for ids in bad_words_ids if len(ids) > 1 or ids[0] not in ends])
 
 
+def _guidance(
+    guidance_scale: float,
+    model: Any,
+    unconditional_ids: Tensor | None = None,
+    unconditional_attention_mask: Tensor | None = None,
+    use_cache: bool = True,
+) -> Callable:
+    """Made at the first call, which tells the prompt's width."""
+    made: list[Callable] = []
+
+    def process(input_ids: Tensor, given: Tensor) -> Tensor:
+        if not made:
+            width = input_ids.shape[1]
+            made.append(
+                Guidance(model, guidance_scale, unconditional_ids, unconditional_attention_mask, width, use_cache)
+            )
+        return made[0](input_ids, given)
+
+    return process
+
+
 # name -> the reference's arguments -> a function of (input_ids, scores)
 PROCESSORS: dict[str, Callable[..., scores.Process]] = {
+    "ClassifierFreeGuidanceLogitsProcessor": lambda guidance_scale: partial(scores.halves_guided, scale=guidance_scale),
     "EncoderNoRepeatNGramLogitsProcessor": lambda encoder_ngram_size, encoder_input_ids: partial(
         scores.encoder_no_repeat_ngram, size=encoder_ngram_size, encoder_ids=encoder_input_ids
     ),
@@ -85,11 +109,18 @@ PROCESSORS: dict[str, Callable[..., scores.Process]] = {
     "TopHLogitsWarper": lambda top_h: partial(scores.top_h, h=top_h),
     "TopKLogitsWarper": lambda top_k, min_tokens_to_keep=1: partial(scores.top_k, k=max(top_k, min_tokens_to_keep)),
     "TopPLogitsWarper": lambda top_p, min_tokens_to_keep=1: partial(scores.top_p, p=top_p, keep=min_tokens_to_keep),
+    "UnbatchedClassifierFreeGuidanceLogitsProcessor": _guidance,
+    "WatermarkLogitsProcessor": lambda vocab_size, device, **settings: WatermarkingConfig(**settings).processor(
+        vocab_size, device
+    ),
     "TypicalLogitsWarper": lambda mass=0.9, min_tokens_to_keep=1: partial(
         scores.typical_p, p=mass, keep=min_tokens_to_keep
     ),
 }
 CRITERIA: dict[str, Callable[..., stopping.Ends]] = {
+    "ConfidenceCriteria": lambda assistant_confidence_threshold: partial(
+        stopping.unsure, threshold=assistant_confidence_threshold
+    ),
     "EosTokenCriteria": lambda eos_token_id: partial(stopping.ends_with_token, tokens=_ids(eos_token_id)),
     "MaxLengthCriteria": lambda max_length, max_position_embeddings=None: lambda ids, _: ids.shape[1] >= max_length,
     "MaxTimeCriteria": lambda max_time: partial(stopping.out_of_time, until=time.monotonic() + max_time),

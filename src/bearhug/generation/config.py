@@ -71,6 +71,12 @@ def _is_words(value: Any) -> bool:
     )
 
 
+def _is_forced(value: Any) -> bool:
+    """Phrases, or lists of phrases."""
+    nested = [item if isinstance(item[0], list | tuple) else [item] for item in value]
+    return isinstance(value, list | tuple) and len(value) > 0 and all(map(_is_words, nested))
+
+
 def _is_bias(value: Any) -> bool:
     """{(ids, ...): bias}, or the same as [[[ids, ...], bias], ...], which is how JSON can hold it."""
     pairs = value.items() if isinstance(value, Mapping) else value
@@ -120,14 +126,7 @@ LAYERS = Values(
 )
 SCHEDULES = ("constant", "heuristic", "heuristic_transient")
 SCHEDULE = Values(lambda value: value in SCHEDULES, "one of " + ", ".join(map(repr, SCHEDULES)))
-FORCED = Values(
-    lambda value: (
-        isinstance(value, list | tuple)
-        and len(value) > 0
-        and all(_is_words(item) or (len(item) > 0 and _is_ids(item) and min(item) >= 0) for item in value)
-    ),
-    "a list of phrases (lists of token ids), or of lists of phrases of which one has to come",
-)
+FORCED = Values(_is_forced, "a list of phrases (lists of token ids), or of lists of phrases of which one has to come")
 WANTED = Values(
     lambda value: len(value) > 0 and all(hasattr(item, "phrases") for item in value),
     "a list of PhrasalConstraint and DisjunctiveConstraint",
@@ -581,7 +580,7 @@ def resolved(
         for name, value in model_config.to_dict().items():
             if final.__dict__.get(name) is None:
                 final.__dict__[name] = value
-                if config is None and name in model_config._given:
+                if config is None and name in model_config._given and not _of_drafts(name):
                     final._given.add(name)
     refuse(options)
     for name in options.keys() - set(ARGUMENTS):
@@ -702,6 +701,11 @@ def _refuse_mixed(config: GenerationConfig, arguments: Mapping[str, Any]) -> Non
             raise ValueError(f"{name} was given, but it changes nothing without guidance_scale=1.5.\nAdd it.")
     if arguments.get("assistant_tokenizer") is not None and arguments.get("assistant_model") is None:
         raise ValueError("assistant_tokenizer was given, but it changes nothing without assistant_model=.\nAdd it.")
+
+
+def _of_drafts(name: str) -> bool:
+    """Whether it says how a model drafts for another; alone, it may hold that for later."""
+    return name in OPTIONS and OPTIONS[name].needs == ASSISTED
 
 
 def _watermark(value: Any) -> Any:

@@ -61,8 +61,8 @@ def guidance(
         ids = torch.as_tensor(ids, device=device).long()
         if ids.ndim != 2 or len(ids) not in (1, rows) or ids.shape[1] == 0:
             raise ValueError(
-                f"negative_prompt_ids has the shape {tuple(ids.shape)}, but the prompt has {rows} rows: give it as many "
-                f"rows, or one."
+                f"negative_prompt_ids has the shape {tuple(ids.shape)}, but the prompt has {rows} rows: give it as "
+                f"many rows, or one."
             )
     if mask is not None:
         mask = torch.as_tensor(mask, device=device)

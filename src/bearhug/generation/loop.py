@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bearhug.generation import beams
+from bearhug.generation import beams, groups
 from bearhug.generation.config import KEYWORDS, GenerationConfig, resolved
 from bearhug.generation.outputs import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from bearhug.generation.plan import Plan, planned
@@ -91,6 +91,7 @@ def generate(
             _prompt(model, inputs, config, kwargs),
             seed=seed,
             tokenizer=tokenizer,
+            given=options,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
             logits_processor=_listed(logits_processor),
             stopping_criteria=_listed(stopping_criteria),
@@ -98,7 +99,10 @@ def generate(
         if stream:
             return _streamed(model, plan, tokenizer)
         with torch.no_grad(), evaluating(model):
-            return beams.search(plan) if config.num_beams > 1 else _run(decode(plan), plan, streamer)
+            if config.num_beams == 1:
+                return _run(decode(plan), plan, streamer)
+            grouped = config.num_beam_groups > 1 or config.constraints is not None or config.force_words_ids is not None
+            return groups.search(plan) if grouped else beams.search(plan)
     finally:
         if streamer is not None:  # after an error too: whoever listens in another thread would wait for ever
             streamer.end()
@@ -115,7 +119,7 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
     """Greedy search, or sampling: yields the new ids (R,) of each step, and returns what generate returns."""
     config, reader, rows, width, end = plan.config, plan.reader, *plan.ids.shape, plan.end
     sampling, processors, criteria = config.do_sample, plan.processors, plan.criteria
-    streams = plan.streams
+    streams, choose = plan.streams, plan.choose
     draws = None if streams is None else streams.uniform(end - width, plan.ids.device)
     ids = torch.empty((rows, end), dtype=torch.long, device=plan.ids.device)
     ids[:, :width] = plan.ids
@@ -131,7 +135,9 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
             keep_logits.append(logits)
         if keep_scores is not None:
             keep_scores.append(scores)
-        if not sampling:
+        if choose is not None:
+            tokens = choose(ids[:, :length], scores)
+        elif not sampling:
             tokens = scores.argmax(-1)
         elif streams is None or draws is None:
             tokens = torch.multinomial(scores.softmax(-1), 1)[:, 0]

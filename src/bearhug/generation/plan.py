@@ -1,14 +1,20 @@
 """What one call of generate goes by: how long, which tokens, functions and randomness; made before the first step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from bearhug.generation import scores, stopping
+from bearhug.generation.assisted import assisted
 from bearhug.generation.config import GenerationConfig
+from bearhug.generation.contrastive import Contrast
+from bearhug.generation.diversity import Diversity
+from bearhug.generation.dola import Contrasted
+from bearhug.generation.guidance import guidance
 from bearhug.generation.prompt import Prompt
 from bearhug.generation.reader import Reader
 from bearhug.generation.seeds import Seed, Streams
@@ -20,7 +26,7 @@ class Plan:
 
     config: GenerationConfig
     prompt: Prompt
-    reader: Reader
+    reader: Any  # a Reader, or what reads in its way
     ids: Tensor  # (R, P) the prompt's rows, each repeated
     end: int  # E
     processors: list[scores.Process]
@@ -28,6 +34,9 @@ class Plan:
     eos: Tensor | None  # (number of them,)
     pad: int | None
     streams: Streams | None
+    vocabulary: int = 0  # V
+    choose: Callable[[Tensor, Tensor], Tensor] | None = None  # in place of the likeliest, or a drawn, token
+    diversity: Any = None  # of groups of beams
 
     def finished(self, ids: Tensor) -> Tensor:
         """The result: ids (R, T), padding as the caller had it and new tokens behind."""
@@ -46,6 +55,7 @@ def planned(
     *,
     seed: Seed | None = None,
     tokenizer: Any = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
     prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
     logits_processor: Sequence[scores.Process] = (),
     stopping_criteria: Sequence[stopping.Ends] = (),
@@ -54,6 +64,7 @@ def planned(
 
     Args:
         config, unset: from `resolved`.
+        given: the call's keywords, for those that are no options of a config (`assistant_model`, ...).
         logits_processor, stopping_criteria: the caller's functions.
 
     Raises:
@@ -71,10 +82,24 @@ def planned(
     if pad is None and eos is not None:
         pad = int(eos[0])
     sequences = config.num_return_sequences if config.num_beams == 1 else 1  # beams of a row draw together
-    return Plan(
+    way, v = config.get_generation_mode(given.get("assistant_model")), vocabulary(model)
+    tries = min(config.top_k, v) if way == "contrastive_search" and not config.low_memory else 1
+    reader = Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies * tries)
+    first, diverse = [], None
+    if config.guidance_scale not in (None, 1):
+        negative = given.get("negative_prompt_ids"), given.get("negative_prompt_attention_mask")
+        about = {"rows": prompt.given.shape[0], "prompt": width, "cached": config.use_cache, "device": ids.device}
+        first.append(guidance(model, config.guidance_scale, *negative, **about))
+    if way == "dola_generation":
+        first.append(Contrasted(model, reader, config.dola_layers))
+    if way == "group_beam_search":
+        diverse = Diversity(config.diversity_penalty, config.num_beams)
+    plan = Plan(
         config=config,
         prompt=prompt,
-        reader=Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies),
+        reader=reader,
+        vocabulary=v,
+        diversity=diverse,
         ids=ids,
         end=width + new,
         processors=scores.processors(
@@ -83,7 +108,9 @@ def planned(
             end=width + new,
             min_new=least_tokens(config, prompt, new),
             eos=eos,
-            vocab_size=vocabulary(model),
+            vocab_size=v,
+            first=first,
+            diverse=diverse,
             start=start,
             ids=ids if read_ids is None else read_ids.repeat_interleave(copies, 0),
             ids_start=start if read_ids is None else None,
@@ -95,6 +122,13 @@ def planned(
         pad=pad,
         streams=Streams(seed, prompt.given.shape[0], sequences) if seed is not None else None,
     )
+    if way == "contrastive_search":
+        plan.reader = contrast = Contrast(reader, config.penalty_alpha, config.top_k, start)
+        plan.choose = contrast.choose
+    if way == "assisted_generation":
+        plan.reader = drafting = assisted(plan, model, dict(given), tokenizer)
+        plan.choose, plan.processors = drafting.choose, [drafting.scored]
+    return plan
 
 
 def new_tokens(model: Any, config: GenerationConfig, unset: set[str], prompt: Prompt) -> int:

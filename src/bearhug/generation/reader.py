@@ -45,6 +45,16 @@ class Reader:
         self.plain = self.cache is not None and self.mask is None and not (self.extra or self.aligned or self.asked)
         if prompt.source is not None:
             self.plain = False
+        self.watched = False
+        self.last: Any = None  # what the model gave last, while it is watched
+
+    def watch_states(self) -> None:
+        """Keep the hidden states of what is read last, for `states`; the prompt is read in one piece."""
+        self.watched, self.plain, self.chunk = True, False, None
+
+    def states(self) -> tuple[Tensor, ...]:
+        """The hidden states of the columns read last: the embedding's, then each layer's (R, T, D)."""
+        return self.last["hidden_states" if self.encoder_outputs is None else "decoder_hidden_states"]
 
     def start(self) -> Tensor:
         """Read the prompt: the scores (B * copies, V) of the first new token."""
@@ -58,10 +68,10 @@ class Reader:
                 self.cache.crop(held)
             whole = whole[:, held:]
         step = self.chunk if self.chunk and self.cache is not None else whole.shape[1]
-        logits = whole
+        logits = whole[:, -1]
         for part in whole.split(step, 1):
             held += part.shape[1]
-            logits = self._read(part, held, embeds=prompt.embeds is not None)
+            logits = self._read(part, held, embeds=prompt.embeds is not None)[:, -1]
         if self.copies > 1:
             self._copy()
             logits = logits.repeat_interleave(self.copies, 0)
@@ -74,15 +84,30 @@ class Reader:
         for name, values in self.aligned.items():
             self.aligned[name] = torch.cat((values, values[:, -1:] + (name == "position_ids")), 1)
         if self.cache is None:
-            return self._read(ids, ids.shape[1])
-        return self._read(ids[:, -1:], self.cache.get_seq_length() + 1)
+            return self._read(ids, ids.shape[1])[:, -1]
+        return self._read(ids[:, -1:], self.cache.get_seq_length() + 1)[:, -1]
+
+    def columns(self, ids: Tensor, count: int) -> Tensor:
+        """Read the last `count` columns of ids (R, T): the scores (R, count, V) after each of them."""
+        total = self.cache.get_seq_length() + count
+        for name, values in self.aligned.items():
+            more = torch.arange(1, max(0, total - values.shape[1]) + 1, device=values.device)
+            self.aligned[name] = torch.cat((values, values[:, -1:] + more * (name == "position_ids")), 1)
+        return self._read(ids[:, -count:], total, keep=count)
+
+    def undo(self, count: int) -> None:
+        """Forget the last `count` columns, and what was captured when they were read."""
+        self.cache.crop(self.cache.get_seq_length() - count)
+        self.aligned = {name: values[:, :-count] for name, values in self.aligned.items()}
+        for read in (self.attentions, self.hidden_states, self.cross_attentions):
+            del read[-1:]
 
     def reorder(self, rows: Tensor) -> None:
         """Let row i go on from what row rows[i] has read."""
         if self.cache is not None:
             self.cache.reorder(rows)
 
-    def _read(self, new: Tensor, total: int, embeds: bool = False) -> Tensor:
+    def _read(self, new: Tensor, total: int, embeds: bool = False, keep: int = 1) -> Tensor:
         own = "" if self.encoder_outputs is None else "decoder_"
         arguments: dict[str, Any] = {
             own + ("inputs_embeds" if embeds else "input_ids"): new,
@@ -97,14 +122,17 @@ class Reader:
             arguments[name] = values[:, total - new.shape[1] : total] if values.shape[1] >= total else values
         if self.cache is not None:
             arguments["past_key_values"] = self.cache
-        output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=1, return_dict=True)
+        if self.watched:
+            arguments["output_hidden_states"] = True
+        output = self.model(**arguments, use_cache=self.cache is not None, logits_to_keep=keep, return_dict=True)
+        self.last = output if self.watched else None
         if "output_attentions" in self.asked:
             self.attentions.append(output[own + "attentions"])
             if own:
                 self.cross_attentions.append(output["cross_attentions"])
         if "output_hidden_states" in self.asked:
             self.hidden_states.append(output[own + "hidden_states"])
-        return output.logits[:, -1]
+        return output.logits[:, -keep:]
 
     def _encode(self, source: Prompt) -> None:
         """Let the encoder read its text, once."""

@@ -50,6 +50,8 @@ def processors(
     start: Tensor | None = None,
     ids_start: Tensor | None = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
+    first: Sequence[Process] = (),
+    diverse: Process | None = None,
     custom: Sequence[Process] = (),
 ) -> list[Process]:
     """The functions that a config asks for, in their order; empty for plain greedy search.
@@ -61,6 +63,8 @@ def processors(
         ids: (B, prompt) the prompt, or what an encoder has read.
         ids_start: (B, 1) the column of its first token in each row; None: no padding.
         start: (B, 1) the column of each row's first token; None: no padding.
+        first: what stands before them all (guidance, DoLa).
+        diverse: what beams of other groups take.
         custom: the caller's, which run before sampling cuts the scores.
     """
     on = ids.device
@@ -69,10 +73,12 @@ def processors(
         tokens = torch.as_tensor(tokens, dtype=torch.long, device=on).reshape(-1)
         return tokens[(tokens >= 0) & (tokens < vocab_size)]
 
-    steps: list[Process] = []
+    steps: list[Process] = list(first)
     if config.sequence_bias is not None:
         pairs = config.sequence_bias.items() if isinstance(config.sequence_bias, Mapping) else config.sequence_bias
         steps.append(biased("sequence_bias", {tuple(ids): bias for ids, bias in pairs}, vocab_size, start, on))
+    if diverse is not None:
+        steps.append(diverse)
     if config.encoder_repetition_penalty not in (None, 1):
         steps.append(
             partial(
@@ -108,17 +114,20 @@ def processors(
     if config.suppress_tokens is not None:
         steps.append(partial(suppress, tokens=known(config.suppress_tokens)))
     if config.begin_suppress_tokens is not None:
-        first = prompt if prompt > 1 or config.forced_bos_token_id is None else prompt + 1
-        steps.append(partial(suppress, tokens=known(config.begin_suppress_tokens), at=first))
+        begin = prompt if prompt > 1 or config.forced_bos_token_id is None else prompt + 1
+        steps.append(partial(suppress, tokens=known(config.begin_suppress_tokens), at=begin))
     steps.extend(custom)
     if config.do_sample:
-        steps.extend(_sampling(config, keep=1 if config.num_beams == 1 else 1 + (1 if eos is None else len(eos))))
+        steps.extend(sampling(config, keep=1 if config.num_beams == 1 else 1 + (1 if eos is None else len(eos))))
+    if config.watermarking_config is not None:
+        steps.append(config.watermarking_config.processor(vocab_size, on, prompt))
     if config.renormalize_logits:
         steps.append(normalize)
     return steps
 
 
-def _sampling(config: GenerationConfig, keep: int) -> list[Process]:
+def sampling(config: GenerationConfig, keep: int) -> list[Process]:
+    """The functions that cut the distribution a token is drawn from; they leave at least `keep` tokens."""
     steps: list[Process] = []
     if config.temperature not in (None, 1):
         steps.append(partial(temperature, temperature=config.temperature))
@@ -330,6 +339,12 @@ def eta_cutoff(input_ids: Tensor, scores: Tensor, *, epsilon: float, keep: int =
     """Like `epsilon_cutoff`, but lower where the distribution is flat (Hewitt et al. 2022, arXiv:2210.15191)."""
     eta = (epsilon**0.5 * (-_entropy(scores)).exp()).clamp(max=epsilon)
     return _cut(scores, scores.softmax(-1) < eta, keep)
+
+
+def halves_guided(input_ids: Tensor, scores: Tensor, *, scale: float) -> Tensor:
+    """Scores (2 B, V) of B prompts and then of B times nothing -> (B, V), moved away from the second half."""
+    prompted, blank = scores.chunk(2)
+    return blank + (prompted - blank) * scale
 
 
 def normalize(input_ids: Tensor, scores: Tensor) -> Tensor:

@@ -71,6 +71,8 @@ def criteria(
     if eos is not None:
         found.append(partial(ends_with_token, tokens=eos))
     found.extend(custom)
+    if config.is_assistant and config.assistant_confidence_threshold:
+        found.append(partial(unsure, threshold=config.assistant_confidence_threshold))
     return found
 
 
@@ -96,6 +98,20 @@ def ends_with_text(
         known = len(before.rstrip("\ufffd"))  # the rest may be half a character
         ended.append(any(whole.rfind(text) + len(text) > known for text in texts if text in whole))
     return torch.tensor(ended, device=input_ids.device)
+
+
+def unsure(input_ids: Tensor, scores: Any, *, threshold: float) -> Tensor:
+    """The last token was less probable than `threshold`, by the recorded scores.
+
+    Raises:
+        ValueError: no scores are recorded.
+    """
+    if not scores:
+        raise ValueError(
+            "a draft's confidence is read from its scores, and none are kept.\n"
+            "Add return_dict_in_generate=True and output_scores=True."
+        )
+    return scores[-1].softmax(-1).gather(1, input_ids[:, -1:])[:, 0] < threshold
 
 
 def out_of_time(input_ids: Tensor, scores: Any = None, *, until: float) -> Tensor:

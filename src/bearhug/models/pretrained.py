@@ -240,6 +240,13 @@ class PreTrainedModel(nn.Module):
         """An empty cache with room for `length` tokens of `batch` rows."""
         return self.model.new_cache(batch, length)
 
+    def first_layers(self, count: int) -> Any:
+        """This model without the layers behind the first `count`; the weights are shared."""
+        twin, inner = copy.copy(self), copy.copy(self.model)
+        inner.__dict__["_modules"] = {**inner._modules, "layers": self.model.layers[:count]}
+        twin.__dict__["_modules"] = {**twin._modules, "model": inner}
+        return twin
+
     @property
     def generation_config(self) -> Any:
         """The options that `generate` starts from: the checkpoint's generation_config.json, or what its config says."""
