@@ -113,8 +113,13 @@ def test_an_encoder_that_has_read_need_not_read_again(writers):
         assert torch.equal(model.generate(inputs_embeds=embeds, **options), expected)
 
 
+# The reference's state spaces take a bias for text where there is padding, and forget their limits while decoding.
+LEAKING = ("mamba-bias", "falcon_mamba-bias", "mamba2-bias")
 # decoders of an encoder's: the reference counts their positions over padding too
-@pytest.fixture(scope="module", params=[name for name in tiny.CAUSAL if name not in tiny.SEQ2SEQ])
+ALONE_ONLY = [name for name in tiny.CAUSAL if name in (*tiny.SEQ2SEQ, *LEAKING)]
+
+
+@pytest.fixture(scope="module", params=[name for name in tiny.CAUSAL if name not in ALONE_ONLY])
 def pair(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     theirs = tiny.reference_model(request.param, "causal-lm", folder)
@@ -137,12 +142,14 @@ def test_tokens_are_the_references(pair, lengths, options):
     assert ours.tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("recipe", [name for name in tiny.CAUSAL if name in tiny.SEQ2SEQ])
+@pytest.mark.parametrize("recipe", ALONE_ONLY)
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS.keys())
 def test_a_decoder_alone_gives_the_references_tokens(recipe, options, tmp_path):
     """Each row as the reference continues it without padding; sampling in a batch without padding."""
-    theirs = tiny.reference_model(recipe, "causal-lm", tmp_path).double()
-    model = AutoModelForCausalLM.from_pretrained(tmp_path).double()
+    dtype = torch.float32 if recipe in LEAKING else torch.float64
+    theirs = tiny.reference_model(recipe, "causal-lm", tmp_path).to(dtype)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path).to(dtype)
+    cached = {"use_cache": False} if recipe in LEAKING else {}
     options = {"max_new_tokens": 14, "eos_token_id": [2, 20, 30, 40], "pad_token_id": 3, **options}
     batch = tiny.batch([6, 6] if options.get("do_sample") else [8, 3, 5], side="left")
 
@@ -150,11 +157,11 @@ def test_a_decoder_alone_gives_the_references_tokens(recipe, options, tmp_path):
     ours = model.generate(**batch, **options)
     torch.manual_seed(7)
     if options.get("do_sample"):
-        assert ours.tolist() == theirs.generate(**batch, **options).tolist()
+        assert ours.tolist() == theirs.generate(**batch, **(options | cached)).tolist()
         return
     each = options.get("num_return_sequences", 1)
     for row, mask in enumerate(batch["attention_mask"].bool()):
-        expected = theirs.generate(batch["input_ids"][row, mask][None], **options)
+        expected = theirs.generate(batch["input_ids"][row, mask][None], **(options | cached))
         got = ours[row * each : (row + 1) * each, int((~mask).sum()) :]
 
         assert got[:, : expected.shape[1]].tolist() == expected.tolist()

@@ -27,11 +27,11 @@ class Sight(NamedTuple):
     mask: Tensor | None = None  # (B or 1, 1, T or 1, S): True where a token may look, or numbers added to the scores
     causal: bool = False  # only itself and what stands before it (T == S)
     last: int = 0  # only this many at the end; 0: all
-    real: Tensor | None = None  # (B, S): False for padding, for mixers that read a text in order; None: all are real
+    real: Tensor | None = None  # (B, T): False for padding, for mixers that read a text in order; None: all are real
 
 
 EVERYTHING = Sight()
-LOOKING = ("attention", "turned_first")  # mixers of transformer.MIXERS that ask which tokens are in sight
+LOOKING = ("attention", "gated", "turned_first")  # mixers of transformer.MIXERS that ask which tokens are in sight
 
 
 def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
@@ -47,7 +47,7 @@ def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, 
     (padding) gets zeros from `sdpa` and `eager`, never NaN.
     """
     if config.kind(kind).mixer not in LOOKING:
-        return EVERYTHING if real is None else Sight(real=real)
+        return EVERYTHING if real is None or real[:, start:].all() else Sight(real=real[:, start:])
     total = start + new
     window = config.kind(kind).window
     if window is not None and window >= total:
@@ -248,6 +248,33 @@ class TurnedFirst(Attention):
             return self.late_q_norm(q), self.late_k_norm(k)
 
         return super().forward(x, turn, sight, cache, seen)
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
+class Gated(Attention):
+    """A token says how much of what it saw is let through (arXiv:2505.06708)."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        self.gate_proj = nn.Linear(config.hidden_size, self.q_proj.out_features, bias=config.qkv_bias)
+        self.out_proj = self.o_proj
+        del self.o_proj
+        self.o_proj = _as_it_is
+
+    def forward(
+        self,
+        x: Tensor,
+        rotate: Rotate | None,
+        sight: Sight,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        """As in `Attention`."""
+        y = super().forward(x, rotate, sight, cache, seen)
+        return self.out_proj(y * torch.sigmoid(self.gate_proj(x)))
 
 
 class CrossAttention(Attention):

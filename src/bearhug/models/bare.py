@@ -8,6 +8,7 @@ each prompt and lives with its cache; parts that are swapped between two tokens 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,10 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 
 from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _linear(module: nn.Linear) -> Callable:
@@ -59,6 +64,8 @@ def bare(module: nn.Module) -> Callable:
     twin = object.__new__(type(module))
     twin.__dict__.update(module.__dict__)
     twin.__dict__.update(module._parameters)
+    for name in getattr(module, "constants", ()):  # methods whose results are the same as long as the parameters are
+        twin.__dict__[name] = partial(_same, getattr(module, name)())
     for name, part in module._modules.items():
         if isinstance(part, nn.ModuleList):
             twin.__dict__[name] = [bare(one) for one in part]

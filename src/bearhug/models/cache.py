@@ -53,6 +53,15 @@ class LayerCache:
             new.narrow(2, 0, old.shape[2]).copy_(old.detach())
             setattr(self, name, new)
 
+    @property
+    def rows(self) -> int | None:
+        """B, once there are keys or room for them."""
+        return None if self.keys is None else self.keys.shape[0]
+
+    def crop(self, length: int) -> None:
+        """Keep the first `length` tokens."""
+        self.length = length
+
     def take(self, rows: Tensor) -> None:
         """Row i becomes what row rows[i] was (B',); the room for more tokens stays."""
         for name in ("keys", "values"):
@@ -67,6 +76,31 @@ class LayerCache:
             self.source = (self.source[0].index_select(0, rows), self.source[1].index_select(0, rows))
 
 
+class StateCache:
+    """What a layer that reads in order keeps: its last few inputs, and a state that is as large after any text."""
+
+    __slots__ = ("state", "window")
+
+    def __init__(self):
+        self.window: Tensor | None = None  # (B, kernel - 1, channels)
+        self.state: Tensor | None = None  # (B, ...)
+
+    @property
+    def rows(self) -> int | None:
+        """B, once there are tokens."""
+        return None if self.window is None else self.window.shape[0]
+
+    def take(self, rows: Tensor) -> None:
+        """Row i becomes what row rows[i] was (B',)."""
+        if self.window is not None and self.state is not None:
+            self.window, self.state = self.window.index_select(0, rows), self.state.index_select(0, rows)
+
+    def crop(self, length: int) -> None:
+        """Forget everything; a part cannot be forgotten, see `KVCache.crop`."""
+        if length == 0:
+            self.window = self.state = None
+
+
 class KVCache:
     """Keys and values of every layer. `cache[i]` is layer i's; `length` tokens are held.
 
@@ -76,8 +110,8 @@ class KVCache:
 
     __slots__ = ("bare", "layers", "length")
 
-    def __init__(self, layers: int | list[LayerCache]):
-        self.layers = [LayerCache() for _ in range(layers)] if isinstance(layers, int) else layers
+    def __init__(self, layers: int | list[LayerCache] | list[LayerCache | StateCache]):
+        self.layers: list[Any] = [LayerCache() for _ in range(layers)] if isinstance(layers, int) else layers
         self.length = 0
         self.bare: Any = None  # the model's computation for one token at a time, made at the prompt (bare.py)
 
@@ -85,7 +119,7 @@ class KVCache:
         """A copy, or a pickle, holds tokens and no model."""
         return None, {"layers": self.layers, "length": self.length, "bare": None}
 
-    def __getitem__(self, layer: int) -> LayerCache:
+    def __getitem__(self, layer: int) -> Any:
         return self.layers[layer]
 
     def __len__(self) -> int:
@@ -103,18 +137,30 @@ class KVCache:
     def repeat(self, n: int) -> None:
         """Every row n times, side by side: B -> B * n."""
         for layer in self.layers:
-            if layer.keys is not None:
-                rows = torch.arange(layer.keys.shape[0], device=layer.keys.device)
-                layer.take(rows.repeat_interleave(n))
+            held = layer.window if isinstance(layer, StateCache) else layer.keys
+            if held is not None:
+                layer.take(torch.arange(held.shape[0], device=held.device).repeat_interleave(n))
 
     def crop(self, length: int) -> None:
-        """Keep the first `length` tokens; negative: drop that many at the end."""
+        """Keep the first `length` tokens; negative: drop that many at the end.
+
+        Raises:
+            ValueError: a layer that reads in order would have to go back to what it no longer has.
+        """
         length = max(0, self.length + length) if length < 0 else min(length, self.length)
+        if 0 < length < self.length and any(isinstance(layer, StateCache) for layer in self.layers):
+            raise ValueError(
+                f"the cache holds {self.length} tokens and cannot go back to {length}: some layers keep one state of "
+                "all that was read, not of each token.\n"
+                "Keep a copy where you may want to go on from: kept = copy.deepcopy(cache)."
+            )
         self.length = length
         for layer in self.layers:
-            layer.length = length
+            layer.crop(length)
 
     def __repr__(self) -> str:
-        first = self.layers[0].keys if self.layers else None
-        rows = "" if first is None else f", rows={first.shape[0]}, capacity={first.shape[2]}"
+        first = next((layer for layer in self.layers if isinstance(layer, LayerCache)), *self.layers[:1])
+        rows = "" if first is None or first.rows is None else f", rows={first.rows}"
+        if isinstance(first, LayerCache) and first.keys is not None:
+            rows += f", capacity={first.keys.shape[2]}"
         return f"KVCache(layers={len(self.layers)}, length={self.length}{rows})"

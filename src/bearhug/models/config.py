@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -29,6 +30,26 @@ class Kind:
     rope: Mapping[str, Any] | None = None  # by these parameters instead of `Config.rope`
     mixer: str = "attention"  # transformer.MIXERS: how tokens learn of one another
     mlp: str | None = None  # mlp.MLPS, instead of `Config.mlp`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence:
+    """The sizes of mixers that read a text in order; in `mamba` and `delta` they are explained."""
+
+    heads: int  # of values
+    head_dim: int = 1
+    groups: int = 1  # of heads that share what is read and written; the delta rule's key heads
+    state: int  # numbers for each channel; the delta rule's size of a key
+    kernel: int = 4  # tokens that the convolution before it looks at
+    rank: int = 0  # of Mamba's steps
+    bias: bool = False
+    conv_bias: bool = True
+    norm: str | None = None  # mlp.NORMS, of what Mamba's tokens say of step, input and output
+    norm_eps: float = 1e-6
+    norm_groups: int = 1  # of the norm behind Mamba-2
+    step_limit: tuple[float, float] | None = None
+    step_range: tuple[float, float, float] = (0.001, 0.1, 1e-4)  # of new models: from, to, at the least
+    step_scale: float = 1.0
 
 
 FULL = "full_attention"  # the kind of all layers where a config names none
@@ -87,6 +108,9 @@ class Config:
     score_softcap: float | None = None  # attention's scores are squeezed by tanh to below this
     attention_scale: float | None = None  # None: head_dim ** -0.5
     scale_by_layer: bool = False  # and divided by the layer's number
+    recurrence: Recurrence | None = None
+    wide_residual: bool = False  # the residual stream is in float32 whatever the weights are
+    unnormed_states: bool = False  # hidden_states are the layers' results and the end, without the embeddings
     layer_types: tuple[str, ...] = ()  # each layer's kind, a key of `kinds`; (): all are "full_attention"
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     residual_scale: float = 1.0  # what a branch adds is multiplied by it
@@ -317,7 +341,8 @@ class PretrainedConfig:
 
     def to_json_string(self, use_diff: bool = True) -> str:
         """The text of a config.json: sorted, indented by two, one newline at the end."""
-        return json.dumps(self.to_diff_dict() if use_diff else self.to_dict(), indent=2, sort_keys=True) + "\n"
+        values = _to_json(self.to_diff_dict() if use_diff else self.to_dict())
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     def to_json_file(self, json_file_path: str | os.PathLike, use_diff: bool = True) -> None:
         """Write `to_json_string` to a file, all or nothing."""
@@ -347,7 +372,7 @@ class PretrainedConfig:
     def from_dict(cls, config_dict: Mapping[str, Any], **overrides: Any) -> PretrainedConfig:
         """From a config.json's content; unlike construction, unknown names are kept as they are."""
         config = cls.__new__(cls)
-        config._fill({**_without_overridden_labels(config_dict, overrides), **overrides})
+        config._fill({**_from_json(_without_overridden_labels(config_dict, overrides)), **overrides})
         return config
 
     @classmethod
@@ -366,6 +391,26 @@ class PretrainedConfig:
         from bearhug.models.auto_config import load_config
 
         return load_config(pretrained_model_name_or_path, cls, **options)
+
+
+def _to_json(value: Any) -> Any:
+    """Numbers that JSON lacks as the reference writes them: {"__float__": "Infinity"}."""
+    if isinstance(value, dict):
+        return {name: _to_json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"__float__": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    """And back."""
+    if isinstance(value, dict):
+        if value.keys() == {"__float__"}:
+            return float(value["__float__"])
+        return {name: _from_json(one) for name, one in value.items()}
+    return [_from_json(one) for one in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,16 @@ def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> Non
             padding = getattr(module, "padding_idx", None)
             if padding is not None:
                 parameter[padding].zero_()
+    _drawn(model, wanted)
+
+
+def _drawn(model: nn.Module, wanted: set[str] | None) -> None:
+    """The fresh values of modules that have a way of their own."""
+    for path, module in model.named_modules():
+        draw: Any = getattr(module, "draw", tuple)
+        for name, value in draw():
+            if wanted is None or f"{path}.{name}" in wanted:
+                module.get_parameter(name).copy_(value)
 
 
 def materialize(model: nn.Module, names: Iterable[str]) -> None:

@@ -242,4 +242,4 @@ class GatedMLP(nn.Module):
         return self.down_proj(self.activation(self.gate_proj(x)) * self.up_proj(x))
 
 
-MLPS: dict[str, Callable[[Config], nn.Module]] = {"plain": PlainMLP, "gated": GatedMLP}
+MLPS: dict[str, Callable[[Config], nn.Module]] = {"none": nn.Identity, "plain": PlainMLP, "gated": GatedMLP}

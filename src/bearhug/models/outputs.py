@@ -3,6 +3,7 @@
 hidden_states are L + 1 tensors (B, T, D): the embeddings, then each layer's result, the last one after the final norm.
 attentions are L tensors (B, H, T, S). Both are there only when asked for. cross_attentions are those over another text,
 an encoder's; of a model with an encoder the others are called decoder_... and encoder_....
+Some architectures call their cache cache_params.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class BaseModelOutput(ModelOutput):
     last_hidden_state: Tensor
     pooler_output: Tensor | None
     past_key_values: KVCache | None
+    cache_params: KVCache | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
     cross_attentions: tuple[Tensor, ...] | None
@@ -30,6 +32,7 @@ class CausalLMOutput(ModelOutput):
     loss: Tensor | None
     logits: Tensor
     past_key_values: KVCache | None
+    cache_params: KVCache | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
     cross_attentions: tuple[Tensor, ...] | None

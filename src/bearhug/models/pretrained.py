@@ -110,6 +110,7 @@ class PreTrainedModel(nn.Module):
         cache_position: Tensor | None = None,
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
+        cache_params: KVCache | None = None,
     ) -> Any:
         """Run the model. B rows, T new tokens, S all tokens (held in the cache, then the new ones), D width.
 
@@ -132,13 +133,18 @@ class PreTrainedModel(nn.Module):
             cache_position: accepted; the cache knows.
             encoder_hidden_states: (B, S, D), what cross attention looks at, of decoders that have it.
             encoder_attention_mask: (B, S), 1 for its tokens and 0 for its padding.
+            cache_params: past_key_values, of architectures that call it so; they give it back by this name.
 
         Raises:
             IndexError: an id, type or label is out of range.
             ValueError: a wrong shape; more tokens than positions.
             TypeError: text or a dictionary as input_ids; labels of another task.
         """
-        config = self.config
+        config, cache_name = self.config, self.recipe.cache_name
+        if cache_params is not None:
+            if cache_name != "cache_params":
+                raise unexpected_keyword(type(self).__name__, "cache_params", ("past_key_values",))
+            past_key_values = cache_params
         if use_cache is None:
             use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
         run, head = self._computation(past_key_values, input_ids)
@@ -177,6 +183,8 @@ class PreTrainedModel(nn.Module):
         else:
             attention_mask = None
         output = self.answer(head, base, attention_mask, **options)
+        if cache_name != "past_key_values":
+            output = type(output)(**{cache_name if n == "past_key_values" else n: v for n, v in output.items()})
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     def _computation(self, cache: KVCache | None, input_ids: Tensor | None) -> tuple[Any, Any]:

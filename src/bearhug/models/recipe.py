@@ -45,6 +45,7 @@ class Recipe:
         defaults: its config's names with the reference's defaults.
         names: the reference's common names -> its config's names, where they differ.
         settle: fills in what of a config follows from the rest.
+        cache_name: what its models call past_key_values.
     """
 
     model_type: str
@@ -56,6 +57,7 @@ class Recipe:
     defaults: Mapping[str, Any]
     names: Mapping[str, str] = field(default_factory=dict)
     settle: Callable[[PretrainedConfig], None] | None = None
+    cache_name: str = "past_key_values"
 
     def table(self, task: str, config: PretrainedConfig) -> dict[str, Ours]:
         """All names for one task: the transformer's behind its prefix (none without a head), then the head's."""

@@ -13,15 +13,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from bearhug.models.attention import ATTEND, Attention, CrossAttention, Sight, Source, TurnedFirst, biased, sight
+from bearhug.models.attention import (
+    ATTEND,
+    Attention,
+    CrossAttention,
+    Gated,
+    Sight,
+    Source,
+    TurnedFirst,
+    biased,
+    sight,
+)
 from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
+from bearhug.models.delta import GatedDelta
+from bearhug.models.mamba import Mamba, Mamba2
 from bearhug.models.mlp import MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.parts import part
 from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
 
-MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {"attention": Attention, "turned_first": TurnedFirst}
+MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {
+    "attention": Attention,
+    "gated": Gated,
+    "gated_delta": GatedDelta,
+    "state_space": Mamba,
+    "state_space_heads": Mamba2,
+    "turned_first": TurnedFirst,
+}
 
 
 class Block(nn.Module):
@@ -60,6 +79,32 @@ class PreNorm(Block):
         """X (B, T, D) -> (B, T, D)."""
         x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen), self.attention_drop)
         return x + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
+
+
+class Single(Block):
+    """Norm first, and nothing behind the mixer (Mamba)."""
+
+    norms = ("attention_norm",)
+    constants: ClassVar[tuple[str, ...]] = ("narrow",)
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        self.wide = config.wide_residual
+
+    def narrow(self) -> torch.dtype:
+        """The weights' dtype."""
+        return next(self.attention.parameters()).dtype
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D)."""
+        if self.wide:
+            y = self.attention_norm(x.to(self.narrow()))
+            x = x.float() if x.dtype.itemsize < 4 else x
+        else:
+            y = self.attention_norm(x)
+        return x + self.drop(self.attention(y, rotate, sight, cache, seen), self.attention_drop)
 
 
 class PostNorm(Block):
@@ -192,6 +237,7 @@ BLOCKS: dict[str, Callable[[Config, int], Block]] = {
     "post_norm": PostNorm,
     "pre_norm": PreNorm,
     "sandwich": Sandwich,
+    "single": Single,
 }
 CROSS_BLOCKS: dict[str, Callable[[Config, int], Block]] = {"post_norm": CrossPostNorm, "pre_norm": CrossPreNorm}
 
@@ -301,6 +347,8 @@ class Transformer(nn.Module):
                 states.append(x)
         if cache is not None:
             cache.length = start + new
+        if self.config.wide_residual:
+            x = x.to(self.embed_tokens.weight.dtype)
         if self.norm is not None:
             x = self.norm(x)
         if self.project_out is not None:
@@ -308,12 +356,12 @@ class Transformer(nn.Module):
         if self.training and self.config.final_dropout:
             x = F.dropout(x, self.config.final_dropout)
         if states is not None:
-            states[-1] = x
+            states = [*states[1:], x] if self.config.unnormed_states else [*states[:-1], x]
         return BaseModelOutput(
             last_hidden_state=x,
             past_key_values=cache if use_cache and self.causal else None,
             hidden_states=tuple(states) if states is not None else None,
-            attentions=tuple(seen) if seen is not None else None,
+            attentions=tuple(seen) if seen else None,
             cross_attentions=tuple(source.seen) if source is not None and source.seen is not None else None,
         )
 
