@@ -29,6 +29,8 @@ class Contrast:
         """Read the prompt: the scores (B, V) of the first new token."""
         logits = self.reader.start()[:: self.reader.copies]
         self.states = _unit(self.reader.states()[-1])
+        for read in (self.reader.attentions, self.reader.hidden_states, self.reader.cross_attentions):
+            read[:] = [tuple(layer[:: self.reader.copies] for layer in layers) for layers in read]
         return logits
 
     def next(self, ids: Tensor) -> Tensor:
