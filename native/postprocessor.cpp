@@ -48,7 +48,8 @@ void set_layouts(PostProcessor& processor) {
             Groups groups = {{{Item::first, 0, 0, {}, {}, 0, 0}}};
             if (is_pair) groups.push_back({{Item::second, 1, 1, {}, {}, 1, 1}});
             for (const auto& step : processor.steps) step(groups, special);
-            processor.layouts[is_pair][special].items = joined(groups);
+            auto& items = processor.layouts[is_pair][special].items = joined(groups);
+            processor.trims |= std::ranges::any_of(items, [](const Item& item) { return !item.trims.empty(); });
         }
     }
 }
@@ -58,6 +59,12 @@ std::shared_ptr<PostProcessor> made_of(PostProcessor::Step step) {
     if (step) made->steps.push_back(std::move(step));
     set_layouts(*made);
     return made;
+}
+
+void trim(Groups& groups, bool add_prefix_space) {
+    for (auto& group : groups)
+        for (auto& item : group)
+            if (item.kind != Item::special) item.trims.push_back({add_prefix_space, &item == &group.front()});
 }
 
 // The tokens around what is a group already; what was special in it is no longer marked.
@@ -128,7 +135,8 @@ std::shared_ptr<PostProcessor> bert(const Special& sep, const Special& cls) {
 
 std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, bool trim_offsets,
                                        bool add_prefix_space) {
-    auto made = made_of([sep, cls](Groups& groups, bool with_special) {
+    auto made = made_of([=](Groups& groups, bool with_special) {
+        if (trim_offsets) trim(groups, add_prefix_space);
         for (std::size_t i = 0; i < groups.size(); ++i) {
             for (auto& item : groups[i]) {
                 item.type = 0;
@@ -138,25 +146,22 @@ std::shared_ptr<PostProcessor> roberta(const Special& sep, const Special& cls, b
         }
     });
     made->added = {2, 4};
-    if (trim_offsets) made->trims.push_back(add_prefix_space);
     return made;
 }
 
 std::shared_ptr<PostProcessor> byte_level(bool trim_offsets, bool add_prefix_space) {
-    auto made = made_of([](Groups& groups, bool) {
+    return made_of([=](Groups& groups, bool) {
+        if (trim_offsets) trim(groups, add_prefix_space);
         for (std::size_t i = 0; i < groups.size(); ++i)
             for (auto& item : groups[i])
                 if (item.sequence < 0) item.sequence = static_cast<std::int8_t>(std::min<std::size_t>(i, 127));
     });
-    if (trim_offsets) made->trims.push_back(add_prefix_space);
-    return made;
 }
 
 std::shared_ptr<PostProcessor> sequence(const std::vector<PostProcessorPointer>& parts) {
     auto made = std::make_shared<PostProcessor>();
     for (const auto& part : parts) {
         made->steps.insert(made->steps.end(), part->steps.begin(), part->steps.end());
-        made->trims.insert(made->trims.end(), part->trims.begin(), part->trims.end());
         for (const bool is_pair : {false, true}) made->added[is_pair] += part->added[is_pair];
     }
     set_layouts(*made);

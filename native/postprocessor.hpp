@@ -9,6 +9,12 @@
 
 namespace bearhug {
 
+// White space at tokens' ends is taken out of their offsets.
+struct Trim {
+    bool add_prefix_space;  // the first space is one that was added
+    bool leads;             // the sequence is the first thing there: no special token stands before it yet
+};
+
 // One part of a row: a sequence, or special tokens.
 struct Item {
     enum Kind : std::uint8_t { first, second, special } kind;
@@ -19,6 +25,7 @@ struct Item {
     // The number of the sequence that its tokens are counted to, and those that truncation cut off; -1: none.
     std::int8_t sequence = -1, overflow_sequence = -1;
     bool masked = true;      // whether special tokens are marked as such
+    std::vector<Trim> trims = {};  // of a sequence, one after another
     std::size_t leader = 0;  // the item of the layout whose window says whether this one overflows
 };
 
@@ -39,9 +46,7 @@ struct PostProcessor {
     // Of a single sequence and of a pair; with special tokens and without.
     std::array<std::array<Layout, 2>, 2> layouts;
     std::array<std::size_t, 2> added{};  // special tokens of a single sequence and of a pair
-    // One entry for each time that white space at tokens' ends is taken out of their offsets: is the first space one
-    // that was added (add_prefix_space)?
-    std::vector<bool> trims;
+    bool trims = false;                  // whether any item has trims
 
     const Layout& layout(bool is_pair, bool special) const { return layouts[is_pair][special]; }
 };

@@ -544,7 +544,7 @@ class Assembler {
           options_(options),
           post_(parts.post_processor ? *parts.post_processor : post_processors::none()) {
         out_.tracked = options.tracking;
-        if (options.tracking && !post_.trims.empty()) sizes_ = parts.token_sizes(parts.model->reads_bytes(), 0);
+        if (options.tracking && post_.trims) sizes_ = parts.token_sizes(parts.model->reads_bytes(), 0);
     }
 
     void add(std::size_t sample, const Sequences& sequences, bool is_pair, const Stream& stream) {
@@ -618,7 +618,7 @@ class Assembler {
             }
             const std::size_t window = choice ? (*choice)[i] : 0;
             const Extent extent = (item.kind == Item::first ? firsts_ : seconds_)[window];
-            put_tokens(extent, stream);
+            put_tokens(extent, item.trims, stream);
             size += extent.size();
             const std::int8_t sequence = window == 0 ? item.sequence : item.overflow_sequence;
             out_.runs.push_back({Run::text, unmarked ? std::int8_t{0} : sequence,
@@ -645,7 +645,7 @@ class Assembler {
         out_.runs.push_back({kind_of(item), sequence, item.type, static_cast<std::uint32_t>(item.ids.size())});
     }
 
-    void put_tokens(Extent extent, const Stream& stream) {
+    void put_tokens(Extent extent, const std::vector<Trim>& trims, const Stream& stream) {
         const auto begin = static_cast<std::ptrdiff_t>(extent.begin), end = static_cast<std::ptrdiff_t>(extent.end);
         const std::size_t before = out_.ids.size();
         out_.ids.insert(out_.ids.end(), stream.tokens.ids.begin() + begin, stream.tokens.ids.begin() + end);
@@ -656,19 +656,19 @@ class Assembler {
                                      [](const auto& entry, std::size_t at) { return entry.first < at; });
         for (; text != stream.texts.end() && text->first < extent.end; ++text)
             out_.texts[before + text->first - extent.begin] = text->second;
-        for (const bool add_prefix_space : post_.trims) {
+        for (const auto& [add_prefix_space, leads] : trims) {
             for (std::size_t i = 0; i < extent.size(); ++i) {
                 const std::uint32_t id = out_.ids[before + i];
                 Span& offsets = out_.offsets[before + i];
                 if (sizes_ && out_.texts.empty() && id < sizes_->size() && (*sizes_)[id].leading < 255) {
                     const TokenSize& size = (*sizes_)[id];
-                    trim(offsets, size.leading, size.trailing, i == 0, add_prefix_space);
+                    trim(offsets, size.leading, size.trailing, leads && i == 0, add_prefix_space);
                     continue;
                 }
                 const auto own = out_.texts.find(before + i);
                 const auto [leading, trailing] =
                     blanks(own != out_.texts.end() ? std::string_view(own->second) : parts_.token(id).value_or(""));
-                trim(offsets, leading, trailing, i == 0, add_prefix_space);
+                trim(offsets, leading, trailing, leads && i == 0, add_prefix_space);
             }
         }
     }

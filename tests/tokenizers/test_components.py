@@ -228,3 +228,52 @@ def test_every_code_point_is_cut_as_in_the_reference(description):
     """In every context, with the offsets."""
     theirs = part_of("pre_tokenizer", description)
     assert_all_equal(file.pre_tokenizer(description).split, theirs.pre_tokenize_str)
+
+
+ENDS = {"cls": ["[CLS]", 1], "sep": ["[SEP]", 2]}
+BERT = {"type": "BertProcessing", **ENDS}
+ROBERTA = {"type": "RobertaProcessing", **ENDS, "trim_offsets": True, "add_prefix_space": True}
+TEMPLATE = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "B", "type_id": 1}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}},
+}
+
+
+@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize("prefix", [True, False])
+@pytest.mark.parametrize("around", [BERT, ROBERTA, ROBERTA | {"trim_offsets": False}, TEMPLATE], ids=lambda p: p["type"])
+@pytest.mark.parametrize("order", ["before", "behind", "both"])
+def test_offsets_are_trimmed_before_or_behind_the_special_tokens(around, order, prefix, special):
+    """A row's first blank is one that was added only where no special token stands before it yet."""
+    from tokenizers import Tokenizer
+
+    from bearhug.tokenizers.raw import Tokenizer as Raw
+
+    trim = {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True, "use_regex": True}
+    description = {
+        "version": "1.0",
+        "model": {"type": "BPE", "vocab": {"Ġ": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "Ġa": 4}, "merges": [["Ġ", "a"]]},
+        "pre_tokenizer": trim | {"add_prefix_space": False},
+        "post_processor": {
+            "type": "Sequence",
+            "processors": {"before": [trim, around], "behind": [around, trim], "both": [trim, around, trim]}[order],
+        },
+    }
+    made = [library.from_str(json.dumps(description)) for library in (Tokenizer, Raw)]
+    plain = [library.from_str(json.dumps(description | {"post_processor": None})) for library in (Tokenizer, Raw)]
+    found = []
+    for tokenizer, bare in zip(made, plain, strict=True):
+        rows = []
+        for options in ({"max_length": 6}, {"max_length": 7, "direction": "left"}):
+            tokenizer.enable_truncation(**options)
+            for pair in ((" a  a a a a",), ("a a a a", " a a  a a")):
+                for row in (
+                    tokenizer.encode(*pair, add_special_tokens=special),
+                    tokenizer.post_process(*[bare.encode(text) for text in pair], add_special_tokens=special),
+                ):
+                    rows.append([one.offsets for one in [row, *row.overflowing]])
+        found.append(rows)
+
+    assert found[1] == found[0]

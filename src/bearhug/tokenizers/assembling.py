@@ -33,11 +33,14 @@ def process(processor: Json | None, first: Encoding, second: Encoding | None, sp
             one.set_sequence_id(i)
         sequence._own["type_ids"] = [i] * len(sequence)
     layout: list[Json] | None = None
+    led: set[int] = set()  # the sequences that a special token stands before already
     for part in _flat(processor):
         if part["type"] in ("ByteLevel", "RobertaProcessing") and part.get("trim_offsets", True):
-            for sequence in sequences:
+            for i, sequence in enumerate(sequences):
                 for one in [sequence, *sequence._own["overflowing"]]:
-                    _trim(one, part.get("add_prefix_space", True))
+                    _trim(one, part.get("add_prefix_space", True), i not in led)
+        if special and part["type"] in ("BertProcessing", "RobertaProcessing"):
+            led |= {0} if part["type"] == "BertProcessing" else {0, 1}
         layout = _layout(part, len(sequences) == 2) or layout
     if layout is None:
         return Encoding.merge(sequences, growing_offsets=False)
@@ -82,14 +85,14 @@ def _layout(part: Json, is_pair: bool) -> list[Json] | None:
     return items
 
 
-def _trim(encoding: Encoding, add_prefix_space: bool) -> None:
-    """Take the white space at tokens' ends out of their offsets."""
+def _trim(encoding: Encoding, add_prefix_space: bool, leads: bool) -> None:
+    """Take the white space at tokens' ends out of their offsets; leads: nothing stands before the encoding."""
     own = encoding._own
     trimmed = []
     for i, (token, (start, end)) in enumerate(zip(own["tokens"], own["offsets"], strict=True)):
         leading = len(token) - len(token.lstrip(BLANKS))
         trailing = len(token) - len(token.rstrip(BLANKS))
-        if add_prefix_space and leading == 1 and (i == 0 or start == 0):
+        if add_prefix_space and leading == 1 and ((leads and i == 0) or start == 0):
             leading = 0  # this blank was added, it takes no room in the text
         start = min(start + leading, end)
         trimmed.append((start, max(end - trailing, start) if end >= trailing else end))
