@@ -127,5 +127,6 @@ void bind_tokenizer_file(nb::module_& m);
 void bind_tokenizer(nb::module_& m);
 void bind_training(nb::module_& m);
 void bind_aligned(nb::module_& m);
+void bind_linear(nb::module_& m);
 
 }  // namespace bearhug::python

@@ -20,6 +20,7 @@ NB_MODULE(_native, m) {
     bind_tokenizer(m);
     bind_training(m);
     bind_aligned(m);
+    bind_linear(m);
     m.def(
         "clean_up_tokenization",
         [](std::string text) {

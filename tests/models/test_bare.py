@@ -21,7 +21,9 @@ def model(request, tmp_path):
 def test_the_bare_computation_is_the_modules(model):
     ids = tiny.ids(2, 9)
 
-    assert torch.equal(bare(model.model)(ids).last_hidden_state, model.model(ids).last_hidden_state)
+    bared, whole = bare(model.model)(ids).last_hidden_state, model.model(ids).last_hidden_state
+
+    torch.testing.assert_close(bared, whole, atol=1e-5, rtol=1e-5)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from bearhug.models.kernels import few_rows
 from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
 
 
@@ -24,6 +25,9 @@ def _same(value: Any) -> Any:
 
 
 def _linear(module: nn.Linear) -> Callable:
+    product = few_rows(module)
+    if product is not None:
+        return product
     weight, bias, linear = module.weight, module.bias, F.linear
     return lambda x: linear(x, weight, bias)
 

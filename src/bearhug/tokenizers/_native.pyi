@@ -746,3 +746,28 @@ def train_bpe(
 
 def clean_up_tokenization(text: str) -> str:
     """Spaces before punctuation and contractions removed (`clean_up_tokenization_spaces`)."""
+
+class Matrix:
+    """A matrix (out, inner) elsewhere in memory, by whose transpose rows are multiplied (native/linear.hpp)."""
+
+    def __init__(
+        self,
+        weights: int,
+        scales: int,
+        bias: int,
+        out: int,
+        inner: int,
+        kind: int,
+        rows_kind: int,
+        turned: bool = False,
+    ) -> None:
+        """Addresses, 0 for none; the kinds are numbers of the enumeration there; turned: it lies as (inner, out)."""
+
+    def multiply(self, x: int, rows: int, y: int, threads: int) -> None:
+        """Numbers at x (rows, inner) -> numbers at y (rows, out)."""
+
+def can_multiply() -> bool:
+    """Whether there is a kernel for this processor."""
+
+def multiply_in_threads_of(address: int) -> None:
+    """The address of libgomp's GOMP_parallel, whose threads share the work from now on."""

@@ -1,0 +1,40 @@
+// Products of a few rows with a matrix that lies as torch keeps it (out, in), or with 8 or 4 bits a weight: what decoding
+// does. Every number is read once, so that memory is the limit; a row's result does not depend on the rows beside it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace bearhug::linear {
+
+enum class Kind : std::uint8_t { float32, bfloat16, float16, int8, int4 };
+
+inline constexpr std::size_t group = 64;  // weights of 4 bits that share a scale
+
+struct Matrix {
+    const void* weights = nullptr;
+    // int8: (out,) float32. int4: (out, in / group) bfloat16, and 16 bits hold weights l, 16 + l, 32 + l and 48 + l of a
+    // group, each as its value + 8, the first lowest.
+    const void* scales = nullptr;
+    const void* bias = nullptr;  // (out,) of the rows' kind, or none
+    std::size_t out = 0, in = 0;
+    Kind kind = Kind::float32;
+    Kind rows_kind = Kind::float32;  // of what comes in and goes out: a float
+    bool turned = false;             // the floats lie as (in, out), GPT-2's way; out is a multiple of 16
+};
+
+// The outputs [first, last) of y (rows, out) = x (rows, in) * matrix^T + bias; x as float32.
+using Part = void (*)(const Matrix&, const float* x, std::size_t rows, void* y, std::size_t first, std::size_t last);
+
+Part avx2_part();    // linear_avx2.cpp
+Part avx512_part();  // linear_avx512.cpp
+
+// What this processor computes it with; none: it has no kernel here.
+Part part();
+
+// Runs a function once in each of so many threads; as libgomp's GOMP_parallel, of the pool that torch has anyway.
+using Parallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
+
+// y = x * matrix^T + bias, x and y of matrix.rows_kind; in is a multiple of 16, for 4 bits of a group.
+void multiply(const Matrix& matrix, const void* x, std::size_t rows, void* y, Parallel parallel, unsigned threads);
+
+}  // namespace bearhug::linear

@@ -1,0 +1,118 @@
+"""The core's products of a few rows: right, independent of the rows beside them, and torch's where it cannot."""
+
+import pytest
+import torch
+from torch import nn
+
+from bearhug.models import kernels
+
+BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
+needs_core = pytest.mark.skipif(not kernels.available(), reason="the core has no kernel for this processor")
+
+
+def layer(out, inner, dtype, bias=True, turned=False):
+    torch.manual_seed(out + inner)
+    module = nn.Linear(inner, out, bias=bias).to(dtype)
+    if turned:
+        module.weight = nn.Parameter(module.weight.detach().T.contiguous().T)
+    return module.requires_grad_(False)
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize(("out", "inner"), [(1, 16), (37, 48), (100, 64), (768, 320)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_are_right_for_every_number_of_rows(out, inner, dtype, bias):
+    check(layer(out, inner, dtype, bias))
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize(("out", "inner"), [(16, 16), (560, 48), (768, 320)])
+def test_products_with_turned_matrices_are_right(out, inner, dtype):
+    check(layer(out, inner, dtype, turned=True))
+
+
+def check(module):
+    dtype, inner, bias = module.weight.dtype, module.in_features, module.bias is not None
+    product, rows = kernels.few_rows(module), torch.randn(40, inner, dtype=dtype)
+    exact = nn.functional.linear(rows.double(), module.weight.double(), module.bias.double() if bias else None)
+
+    for count in range(1, 41):
+        assert product is not None
+        torch.testing.assert_close(
+            product(rows[:count]).double(), exact[:count], atol=BOUNDS[dtype], rtol=BOUNDS[dtype]
+        )
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_row_is_the_same_alone_and_in_any_batch(dtype, turned):
+    product, rows = kernels.few_rows(layer(176, 128, dtype, turned=turned)), torch.randn(24, 128, dtype=dtype)
+
+    assert product is not None
+    alone = torch.cat([product(row[None]) for row in rows])
+    for count in range(1, kernels.limits()[dtype] + 1):
+        assert torch.equal(product(rows[:count]), alone[:count])
+
+
+@needs_core
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_threads_give_the_same_bits(turned):
+    module, x = layer(3008, 512, torch.float32, turned=turned), torch.randn(2, 3, 512)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            product = kernels.few_rows(module)
+            assert product is not None
+            results.append(product(x))
+    finally:
+        torch.set_num_threads(before)
+
+    assert torch.equal(*results)
+
+
+@needs_core
+def test_what_is_not_finite_stays_so():
+    module = layer(16, 16, torch.bfloat16)
+    product, x = kernels.few_rows(module), torch.zeros(3, 16, dtype=torch.bfloat16)
+    x[0], x[1, 3] = float("nan"), float("inf")
+
+    assert product is not None
+    assert torch.equal(product(x).isfinite(), module(x).isfinite())
+    assert product(x)[0].isnan().all()
+
+
+@needs_core
+def test_rows_that_do_not_lie_side_by_side():
+    module, x = layer(24, 32, torch.float32), torch.randn(32, 5).T
+    product = kernels.few_rows(module)
+
+    assert product is not None
+    torch.testing.assert_close(product(x), module(x), atol=1e-5, rtol=1e-5)
+
+
+def test_torch_computes_what_the_core_cannot():
+    assert kernels.few_rows(layer(8, 24, torch.float32)) is None  # no multiple of 16
+    assert kernels.few_rows(layer(8, 32, torch.float64)) is None
+    assert kernels.few_rows(nn.Linear(32, 8, device="meta")) is None
+    assert kernels.few_rows(layer(24, 32, torch.float32, turned=True)) is None
+    part = layer(32, 64, torch.float32)
+    part.weight = nn.Parameter(part.weight[:, :32])
+    assert kernels.few_rows(part) is None
+
+
+def test_many_rows_are_torchs():
+    module = layer(8, 32, torch.float32)
+    product, x = kernels.few_rows(module), torch.randn(kernels.limits()[torch.float32] + 1, 32)
+
+    assert product is None or torch.equal(product(x), module(x))
+
+
+def test_without_a_kernel_decoding_is_torchs(monkeypatch):
+    monkeypatch.setattr(kernels, "available", lambda: False)
+
+    assert kernels.few_rows(layer(8, 32, torch.float32)) is None
