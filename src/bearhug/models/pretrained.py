@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
@@ -475,6 +476,22 @@ class PreTrainedModel(nn.Module):
                 revision=revision,
                 create_pr=create_pr,
             )
+
+    def study(self, path: str | os.PathLike | None = None) -> str:
+        """The one plain file of torch that this model's recipe stands for; written to `path` where one is given.
+
+        It reads the checkpoint's safetensors by itself, needs no bearhug, and gives the same numbers for a text.
+
+        Raises:
+            ValueError: there is no plain file for the task.
+        """
+        from bearhug.models.study import study
+
+        text = study(self)
+        if path is not None:
+            with replacing(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return text
 
     # Parts
 
