@@ -15,8 +15,9 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import nn
@@ -135,8 +136,13 @@ class Fold(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """A known number of the sight in place of it."""
-        if isinstance(node.value, ast.Name) and node.value.id in FIELDS and (value := self.value(node)) is not UNKNOWN:
-            return ast.Constant(value)
+        given = isinstance(node.value, ast.Name) and node.value.id in FIELDS
+        if given or (isinstance(node.value, ast.Attribute) and isinstance(node.ctx, ast.Load)):
+            value = self.value(node)  # a field of what is given, or of what an object holds
+            if _is_number(value) or isinstance(value, str):
+                return ast.Constant(value)
+            if isinstance(value, tuple) and all(_is_number(one) for one in value):
+                return ast.Tuple([ast.Constant(one) for one in value], ast.Load())
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
@@ -146,7 +152,7 @@ class Fold(ast.NodeTransformer):
         method = node.func
         if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name) and method.value.id == "self":
             found = getattr(self.own, method.attr, None)
-            if inspect.ismethod(found) and not isinstance(found.__self__, type):
+            if inspect.ismethod(found) and found.__func__.__code__.co_argcount > 1 and node.args:
                 body = fold(type(self.own), method.attr, self.own, self.known).body
                 body = [one for one in body if not _is_docstring(one)]
                 first = found.__func__.__code__.co_varnames[1]
@@ -171,6 +177,10 @@ class Fold(ast.NodeTransformer):
         for name in [one.arg for one in node.args.args if self.known.get(one.arg, THERE) is not THERE]:
             _without(node.args, name)
         node.body = self.body(node.body) or [ast.Pass()]
+        match node.body:
+            case [*first, ast.Assign(targets=[ast.Name(id=name)]) as last, ast.Return(value=ast.Name(id=given))]:
+                if name == given:
+                    node.body = [*first, ast.Return(last.value)]
         return node
 
     def body(self, statements: list[ast.stmt]) -> Any:
@@ -229,7 +239,6 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 HEADER = '''\
 """{title}
-
 {how}
 """
 
@@ -242,9 +251,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-Sight = namedtuple("Sight", "mask real")  # who sees whom: (B, 1 or H, T, S), True or numbers added to the scores; the real
+Sight = namedtuple("Sight", "mask real")  # (B, 1 or H, T, S), who sees whom; (B, S), the real tokens
 '''
-IMPORTS = {"math": "import math", "sys": "import sys", "partial": "from functools import partial"}
+IMPORTS = {
+    "math": "import math",
+    "sys": "import sys",
+    "SimpleNamespace": "from types import SimpleNamespace",
+    "partial": "from functools import partial",
+}
 SIGHT_CODE = {  # causal, with windows ->
     (True, True): '''
 def sight(real, window=None):
@@ -368,9 +382,8 @@ EMBEDS = {  # positions.POSITIONS -> what `forward` does with x before the layer
 SINES = '''
 def sines(rows, width):
     """Sines, then cosines, of the places by a geometric row of speeds."""
-    half = width // 2
+    half, table = width // 2, torch.zeros(rows, width, dtype=torch.float64)
     angles = torch.arange(rows, dtype=torch.float64)[:, None] * 10000.0 ** -(torch.arange(half) / (half - 1)).double()
-    table = torch.zeros(rows, width, dtype=torch.float64)
     table[:, :half], table[:, half : 2 * half] = angles.sin(), angles.cos()
     {padding}return table.float()
 '''
@@ -517,6 +530,8 @@ class Writer:
             case partial():
                 words = [f"{name}={one!r}" for name, one in value.keywords.items()]
                 return f"partial({', '.join([self.expression(value.func), *map(repr, value.args), *words])})"
+        if is_dataclass(value):
+            return f"SimpleNamespace({', '.join(f'{name}={one!r}' for name, one in vars(value).items())})"
         if _module(value) == "bearhug.models.attention" and getattr(value, "__name__", "") in ("sdpa", "eager"):
             return self.attention(None)
         for space, word in ((nn.functional, "F"), (torch, "torch"), (math, "math")):
@@ -625,11 +640,13 @@ class Writer:
                 f"states = self.encoder(input_ids, attention_mask{shared})  # (B, S, D)",
                 "given = torch.ones_like(input_ids) if attention_mask is None else attention_mask",
                 "source = Source(states, Sight(given.bool()[:, None, None, :], given.bool()))",
-                "input_ids, attention_mask = decoder_input_ids, None",
+                "input_ids, real = decoder_input_ids, torch.ones_like(decoder_input_ids, dtype=torch.bool)",
             ]
             self.parts.setdefault("Source", SOURCE)
+        else:
+            real = "torch.ones_like(input_ids, dtype=torch.bool)"
+            lines.append(f"real = {real} if attention_mask is None else attention_mask.bool()")
         lines += [
-            "real = torch.ones_like(input_ids, dtype=torch.bool) if attention_mask is None else attention_mask.bool()",
             "places = counted(real)  # (B, T)",
             "x = self.embed_tokens(input_ids)",
         ]
@@ -827,7 +844,7 @@ def _padding(config: Any) -> str:
     return "return places.clamp(min=0)"
 
 
-def _is_own(node: ast.AST) -> bool:
+def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
 
 
