@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bearhug.generation import beams, groups
 from bearhug.generation.config import KEYWORDS, GenerationConfig, resolved
+from bearhug.generation.constrained import constraint
 from bearhug.generation.outputs import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from bearhug.generation.plan import Plan, planned
 from bearhug.generation.prompt import Prompt, read, read_pair
@@ -33,6 +34,9 @@ def generate(
     tokenizer: Any = None,
     seed: Seed | None = None,
     stream: bool = False,
+    schema: Any = None,
+    regex: str | None = None,
+    grammar: str | None = None,
     trust_remote_code: bool | None = None,
     **kwargs: Any,
 ) -> Any:
@@ -56,6 +60,10 @@ def generate(
             one draw a step for the batch.
         stream: return an iterator of each step's new ids (B,); with a tokenizer of new text, or a list of texts for
             several rows.
+        schema: a JSON schema (a dictionary, a text) or a pydantic model: the new text is JSON that fits it. Takes
+            `tokenizer`, as the next two do.
+        regex: the new text matches all of it.
+        grammar: the new text is a sentence of it; in Lark's syntax (from the rule `start`) or GBNF (`root`).
         synced_gpus, trust_remote_code: accepted; on one machine they do nothing.
         kwargs: options, and further arguments of the model's forward.
 
@@ -68,6 +76,7 @@ def generate(
         TypeError: text where ids are expected; a model that cannot generate.
         ValueError: a wrong option or combination of them, an unknown keyword, an empty prompt, more tokens than the
             model has positions.
+        Incomplete: a ValueError; a text ended, for want of tokens, before it had the form of schema, regex or grammar.
         IndexError: an id outside of the vocabulary.
     """
     if not getattr(model, "can_generate", lambda: True)():
@@ -84,6 +93,14 @@ def generate(
             )
         if stream and streamer is not None:
             raise ValueError("streamer and stream=True are two ways to the same tokens: leave one of them out.")
+        form = constraint(
+            schema=schema,
+            regex=regex,
+            grammar=grammar,
+            tokenizer=tokenizer,
+            eos=config.eos_token_id,
+            alone=bool(getattr(model.config, "is_encoder_decoder", False)),
+        )
         plan = planned(
             model,
             config,
@@ -93,9 +110,11 @@ def generate(
             tokenizer=tokenizer,
             given=options,
             prefix_allowed_tokens_fn=prefix_allowed_tokens_fn,
-            logits_processor=_listed(logits_processor),
+            logits_processor=[*_listed(logits_processor), *([] if form is None else [form])],
             stopping_criteria=_listed(stopping_criteria),
         )
+        if form is not None:
+            plan.check = form.check
         if stream:
             return _streamed(model, plan, tokenizer)
         with torch.no_grad(), evaluating(model):

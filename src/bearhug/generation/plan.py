@@ -37,10 +37,13 @@ class Plan:
     vocabulary: int = 0  # V
     choose: Callable[[Tensor, Tensor], Tensor] | None = None  # in place of the likeliest, or a drawn, token
     diversity: Any = None  # of groups of beams
+    check: Callable[[Tensor], None] | None = None  # of the new ids (R, N), when all rows have ended
 
     def finished(self, ids: Tensor) -> Tensor:
         """The result: ids (R, T), padding as the caller had it and new tokens behind."""
         given = self.prompt.given
+        if self.check is not None:
+            self.check(ids[:, self.prompt.ids.shape[1] :])
         if self.prompt.ids is given:
             return ids.clone(memory_format=torch.contiguous_format)  # without the room that was not used
         given = given.repeat_interleave(ids.shape[0] // given.shape[0], 0)

@@ -15,7 +15,8 @@ from bearhug.pipelines.tokens import decode
 
 # Where neither the caller nor the model's generation_config says otherwise.
 DEFAULTS = {"max_new_tokens": 256, "do_sample": True, "temperature": 0.7}
-FUNCTIONS = ("logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "synced_gpus", "streamer")
+FORMS = ("schema", "regex", "grammar")
+FUNCTIONS = (*FORMS, "logits_processor", "stopping_criteria", "prefix_allowed_tokens_fn", "synced_gpus", "streamer")
 
 
 class ReturnType(Enum):
@@ -34,7 +35,8 @@ class TextGenerationPipeline(Pipeline):
     `handle_long_generation="hole"` cuts the prompt's left end to make room; `tools`, `documents` and
     `continue_final_message` are for conversations. All else is `generate`'s: `max_new_tokens` (256), `do_sample`
     (True), `temperature` (0.7), ..., and beyond the reference `seed=`, which gives each row a random stream of its own,
-    and `stream=True`, which gives an iterator of pieces of text.
+    `stream=True`, which gives an iterator of pieces of text, and `schema=`, `regex=` or `grammar=`, the form that the
+    new text has.
 
     Example:
         >>> from bearhug import pipeline
@@ -241,7 +243,7 @@ class TextGenerationPipeline(Pipeline):
             options["seed"] = [(seed, row) for row in rows]
         before = len(self.tokenizer(prefix, add_special_tokens=add_special_tokens)["input_ids"]) if prefix else 0
         options = self._fitting(inputs, options, bool(truncation), before)
-        if options.get("stop_strings") is not None:
+        if any(options.get(name) is not None for name in ("stop_strings", *FORMS)):
             options["tokenizer"] = self.tokenizer
         return self.model.generate(
             input_ids=inputs["input_ids"], attention_mask=inputs.get("attention_mask"), **options
@@ -373,9 +375,13 @@ class TextGenerationPipeline(Pipeline):
         forward.pop("prefix", None)
         ahead = len(self.tokenizer(prefix, add_special_tokens=special)["input_ids"]) if prefix else 0
         forward = self._fitting(part, forward, bool(forward.pop("truncation", None)), ahead)
+        if hasattr(forward.get("schema"), "model_json_schema"):
+            forward["schema"] = forward["schema"].model_json_schema()
         if (config := forward.pop("generation_config", None)) is not None:
             forward = {**{name: value for name, value in config.to_diff_dict().items() if value is not None}, **forward}
-        tokenizer = ", tokenizer=tokenizer" if forward.get("stop_strings") is not None else ""
+        tokenizer = ""
+        if any(forward.get(name) is not None for name in ("stop_strings", *FORMS)):
+            tokenizer = ", tokenizer=tokenizer"
         decode = {"skip_special_tokens": after.get("skip_special_tokens") is not False}
         if after.get("clean_up_tokenization_spaces") is not None:
             decode["clean_up_tokenization_spaces"] = after["clean_up_tokenization_spaces"]
