@@ -22,6 +22,10 @@ TASKS = {  # our task: the reference's Auto class
     "sequence-classification": "AutoModelForSequenceClassification",
     "token-classification": "AutoModelForTokenClassification",
     "question-answering": "AutoModelForQuestionAnswering",
+    "next-sentence": "AutoModelForNextSentencePrediction",
+    "pretraining": "AutoModelForPreTraining",
+    "sentence-order": "AutoModelForPreTraining",
+    "replaced-tokens": "AutoModelForPreTraining",
 }
 ROPES: dict[str, dict[str, Any]] = {  # every scaling of rotary positions, for a model trained on 32 positions
     "linear": {"rope_type": "linear", "factor": 3.0},

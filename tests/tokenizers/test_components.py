@@ -247,9 +247,8 @@ TEMPLATE = {
 @pytest.mark.parametrize("order", ["before", "behind", "both"])
 def test_offsets_are_trimmed_before_or_behind_the_special_tokens(around, order, prefix, special):
     """A row's first blank is one that was added only where no special token stands before it yet."""
-    from tokenizers import Tokenizer
-
     from bearhug.tokenizers.raw import Tokenizer as Raw
+    from tokenizers import Tokenizer
 
     trim = {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True, "use_regex": True}
     description = {

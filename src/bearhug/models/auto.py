@@ -23,7 +23,17 @@ SUFFIXES = {
     "sequence-classification": "ForSequenceClassification",
     "token-classification": "ForTokenClassification",
     "question-answering": "ForQuestionAnswering",
+    "multiple-choice": "ForMultipleChoice",
+    "next-sentence": "ForNextSentencePrediction",
+    "pretraining": "ForPreTraining",
+    "sentence-order": "ForPreTraining",
+    "replaced-tokens": "ForPreTraining",
+    "double-heads": "DoubleHeadsModel",
 }
+
+
+# What a family is trained by from nothing: the first of these that it has a head for.
+LEARNED = ("pretraining", "sentence-order", "replaced-tokens", "seq2seq-lm", "masked-lm", "causal-lm")
 
 
 @cache
@@ -34,8 +44,10 @@ def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
         ValueError: the architecture has no head for the task.
     """
     recipe = find(model_type)
+    if task == "pretraining" and (learned := next((one for one in LEARNED if one in recipe.heads), task)) != task:
+        return model_class(model_type, learned)
     if task == "text-encoding" and task not in recipe.heads:
-        task = "base"
+        return model_class(model_type, "base")
     if task != "base" and task not in recipe.heads:
         has = ", ".join(f"AutoModel{SUFFIXES[name]}" for name in recipe.heads if name != "base")
         raise ValueError(f"{recipe.name} has no head for {task}. Load it with AutoModel, {has}.")
@@ -127,3 +139,21 @@ class AutoModelForQuestionAnswering(_Auto):
     """A model that marks answers in a text."""
 
     task = "question-answering"
+
+
+class AutoModelForMultipleChoice(_Auto):
+    """A model that picks one of several texts."""
+
+    task = "multiple-choice"
+
+
+class AutoModelForNextSentencePrediction(_Auto):
+    """A model that tells whether a text follows another."""
+
+    task = "next-sentence"
+
+
+class AutoModelForPreTraining(_Auto):
+    """A model with the head, or heads, that its family is trained by from nothing."""
+
+    task = "pretraining"

@@ -86,6 +86,8 @@ class Config:
     input_scale: float = 1.0  # and what goes into the model, given vectors too
     scale_given: bool = True  # False: but not given vectors
     word_size: int | None = None  # the words' vectors have another width, and are projected in and out
+    narrow_embeddings: bool = False  # so have positions, types and their norm; nothing is projected out
+    task_types: int = 0  # rows of a table of tasks, of which the first is added
     own_table: bool = True  # False, of an encoder: it looks its words up in the decoder's table
     # layers
     encoder: Config | None = None  # reads a text first, whose vectors the layers look at
@@ -94,10 +96,12 @@ class Config:
     shift_inputs: bool = False  # a decoder that is given nothing reads the encoder's text
     starts_with_last: bool = False  # a decoder's text starts with its last token, not with one of the config's
     causal: bool
+    layer_order: tuple[int, ...] = ()  # which of the layers runs, each time; (): each once
     block: str = "pre_norm"  # transformer.BLOCKS
     norm: str  # mlp.NORMS: "layer", "rms", ...
     norm_eps: float
     final_norm: bool = True
+    first_norm: bool = True  # False: the first layer's attention has none, after that of the embeddings
     mlp: str  # mlp.MLPS: "plain", "gated"
     activation: str  # mlp.ACTIVATIONS
     mlp_bias: bool = True
@@ -128,6 +132,11 @@ class Config:
     initializer_ranges: Mapping[str, float] = field(default_factory=dict)  # of the parts with these names
     scaled_residual_init: bool = False  # the layers' last matrices start smaller by sqrt(2 * layers)
     tie_word_embeddings: bool = False
+
+    @property
+    def embed_size(self) -> int:
+        """The width of what is added to the words' vectors."""
+        return (self.word_size or self.hidden_size) if self.narrow_embeddings else self.hidden_size
 
     def layer_type(self, layer: int) -> str:
         """The name of a layer's kind."""

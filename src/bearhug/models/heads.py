@@ -8,12 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.outputs import ModelOutput
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.mlp import ACTIVATIONS, NORMS
 from bearhug.models.outputs import (
+    AlbertForPreTrainingOutput,
     BaseModelOutput,
+    BertForPreTrainingOutput,
     CausalLMOutput,
+    ElectraForPreTrainingOutput,
+    GPT2DoubleHeadsModelOutput,
     MaskedLMOutput,
+    MultipleChoiceModelOutput,
+    NextSentencePredictorOutput,
     QuestionAnsweringModelOutput,
     SequenceClassifierOutput,
     TokenClassifierOutput,
@@ -30,11 +37,14 @@ class Output(nn.Module):
 
     def __init__(self, head: Head, hf: PretrainedConfig, config: Config, size: int | None = None):
         super().__init__()
-        width = config.word_size or config.hidden_size
-        self.dense = nn.Linear(width, width) if head.dense else None
-        self.activation = part(ACTIVATIONS, _activation(head, config), "activation")
+        self.words = size is None
+        given = config.hidden_size if config.narrow_embeddings else config.word_size or config.hidden_size
+        width = config.embed_size if self.words and config.narrow_embeddings else given
+        self.dense = nn.Linear(given, width, bias=said(hf, head.dense_bias)) if head.dense else None
+        activation = config.activation if head.dense == "same" else said(hf, head.dense)
+        self.activation = part(ACTIVATIONS, activation or "linear", "activation")
         self.norm = part(NORMS, config.norm, "norm")(width, config.norm_eps) if head.norm else None
-        self.out = nn.Linear(width, config.vocab_size if size is None else size, bias=head.bias)
+        self.out = nn.Linear(width, config.vocab_size if size is None else size, bias=said(hf, head.bias))
         if head.constant_bias:
             self.out.bias.requires_grad_(False)
         self.scale, self.cap = (config.logit_scale, config.logit_softcap) if size is None else (1.0, None)
@@ -57,9 +67,9 @@ class Output(nn.Module):
         return x if self.cap is None else torch.tanh(x / self.cap) * self.cap
 
 
-def _activation(head: Head, config: Config) -> str:
-    """The recipe's activation; "same": the transformer's."""
-    return config.activation if head.dense == "same" else head.dense or "linear"
+def said(hf: PretrainedConfig, value: Any) -> Any:
+    """The value, or the config's of that name."""
+    return getattr(hf, value) if isinstance(value, str) and value in hf.__dict__ else value
 
 
 class Pooler(nn.Module):
@@ -184,7 +194,7 @@ class SequenceClassification(PreTrainedModel):
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> N."""
         assert head is not None
-        self.pick = head.pick
+        self.pick, self.soft_labels = said(self.config, head.pick), head.soft_labels
         return Output(head, self.config, self.model.config, self.config.num_labels)
 
     def answer(
@@ -196,13 +206,14 @@ class SequenceClassification(PreTrainedModel):
         num_items_in_batch: Any = None,
     ) -> SequenceClassifierOutput:
         """logits (B, N); loss: by config.problem_type, which is set at the first labels where it is not yet."""
-        x = base.last_hidden_state
-        if self.pick == "first":
-            x = first_real(x, mask)
-        else:
-            x = last_real(x, mask)
-        logits = head(x)
-        loss = None if labels is None else text_loss(logits, labels, self.config, num_items_in_batch)
+        logits = picked(head, base.last_hidden_state, mask, self.pick)
+        loss = None
+        if labels is not None:
+            soft = self.soft_labels and self.config.problem_type is None and labels.ndim > 1 and labels.shape[-1] > 1
+            if soft and self.config.num_labels > 1:
+                loss = F.cross_entropy(logits, labels.to(logits))
+            else:
+                loss = text_loss(logits, labels, self.config, num_items_in_batch)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, past_key_values=base.past_key_values, **_captured(base)
         )
@@ -263,10 +274,261 @@ class QuestionAnswering(PreTrainedModel):
         )
 
 
+class MultipleChoice(PreTrainedModel):
+    """Scores of several texts, of which one is right: input_ids (B, C, T), and all that goes with them."""
+
+    task = "multiple-choice"
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> 1."""
+        assert head is not None
+        self.pick = said(self.config, head.pick)
+        return Output(head, self.config, self.model.config, 1)
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        *,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
+        return_dict: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """logits (B, C); loss: cross entropy with the number (B,) of the right choice. C choices for each of B rows.
+
+        Raises:
+            ValueError: the inputs have no dimension of choices.
+        """
+        rows = grouped(input_ids, inputs_embeds)
+        flat: list[Any] = [
+            flattened(one) for one in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        ]
+        output = super().forward(*flat, return_dict=True, **options)
+        logits = output["logits"].view(rows)
+        loss = None
+        if labels is not None:
+            loss = cross_entropy(logits, matching(labels.reshape(-1), logits.shape[:1], "labels"), num_items_in_batch)
+        output = MultipleChoiceModelOutput(**{**output, "loss": loss, "logits": logits})
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None) -> MultipleChoiceModelOutput:
+        """logits (B * C, 1)."""
+        logits = picked(head, base.last_hidden_state, mask, self.pick)
+        return MultipleChoiceModelOutput(logits=logits, **_captured(base))
+
+
+class NextSentence(PreTrainedModel):
+    """Whether a second text follows the first: 0, or not: 1."""
+
+    task = "next-sentence"
+    takes = ("labels", "num_items_in_batch")
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> 2."""
+        assert head is not None
+        return Output(head, self.config, self.model.config, 2)
+
+    def answer(
+        self,
+        head: Any,
+        base: BaseModelOutput,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        num_items_in_batch: Any = None,
+    ) -> NextSentencePredictorOutput:
+        """logits (B, 2); loss: cross entropy with labels (B,)."""
+        logits = head(first_real(base.last_hidden_state, mask))
+        loss = None
+        if labels is not None:
+            loss = cross_entropy(logits, matching(labels.reshape(-1), logits.shape[:1], "labels"), num_items_in_batch)
+        return NextSentencePredictorOutput(loss=loss, logits=logits, **_captured(base))
+
+
+class WordsAndText(Output):
+    """Two heads: over the words at each place, and over the text as a whole."""
+
+    def __init__(self, head: Head, hf: PretrainedConfig, config: Config, size: int):
+        super().__init__(head, hf, config)
+        self.pooler = nn.Linear(config.hidden_size, config.hidden_size)
+        self.second = nn.Linear(config.hidden_size, size)
+        self.drop_text, self.drop_last = head.dropout(hf), 0.0
+
+    def of_text(self, x: Tensor) -> Tensor:
+        """X (B, D) -> (B, size)."""
+        x = torch.tanh(self.pooler(x))
+        return self.second(F.dropout(x, self.drop_text, self.training))
+
+
+class PreTraining(PreTrainedModel):
+    """What BERT learned from: scores of the masked words, and whether the second text follows the first."""
+
+    task = "pretraining"
+    takes = ("labels", "next_sentence_label")
+    output: type[ModelOutput] = BertForPreTrainingOutput
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> V and D -> 2."""
+        assert head is not None
+        return WordsAndText(head, self.config, self.model.config, self.sizes())
+
+    def sizes(self) -> int:
+        """How many answers about the text there are."""
+        return 2
+
+    def answer(
+        self,
+        head: Any,
+        base: BaseModelOutput,
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        **second: Tensor,
+    ) -> ModelOutput:
+        """prediction_logits (B, T, V), logits of the text (B, 2); loss: both cross entropies, where both are given."""
+        words, text = head(base.last_hidden_state), head.of_text(first_real(base.last_hidden_state, mask))
+        loss = None
+        if labels is not None and second:
+            (name, answers), *_ = second.items()
+            loss = cross_entropy(words, matching(labels, words.shape[:2], "labels"))
+            loss = loss + cross_entropy(text, matching(answers.reshape(-1), text.shape[:1], name))
+        return self.output(loss, words, text, **_captured(base))
+
+
+class SentenceOrder(PreTraining):
+    """What ALBERT learned from: scores of the masked words, and whether two texts are in their order."""
+
+    task = "sentence-order"
+    takes = ("labels", "sentence_order_label")
+    output = AlbertForPreTrainingOutput
+
+    def sizes(self) -> int:
+        """As many as the config has labels."""
+        return self.config.num_labels
+
+
+class ReplacedTokens(PreTrainedModel):
+    """What ELECTRA learned from: whether each token was replaced."""
+
+    task = "replaced-tokens"
+    takes = ("labels",)
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> 1."""
+        assert head is not None
+        return Output(head, self.config, self.model.config, 1)
+
+    def answer(
+        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None
+    ) -> ElectraForPreTrainingOutput:
+        """logits (B, T); loss: binary cross entropy with labels (B, T) over the real tokens."""
+        logits, loss = head(base.last_hidden_state).squeeze(-1), None
+        if labels is not None:
+            labels = matching(labels, logits.shape, "labels").to(logits)
+            real = slice(None) if mask is None else mask.bool()
+            loss = F.binary_cross_entropy_with_logits(logits[real], labels[real])
+        return ElectraForPreTrainingOutput(loss=loss, logits=logits, **_captured(base))
+
+
+class WordsAndChoice(Output):
+    """Two heads: over the words at each place, and a number for the text that ends at one of them."""
+
+    def __init__(self, head: Head, hf: PretrainedConfig, config: Config):
+        super().__init__(head, hf, config)
+        size = 1 if hf.summary_proj_to_labels else config.hidden_size
+        self.choice = nn.Linear(config.hidden_size, size) if hf.summary_use_proj else nn.Identity()
+        self.choice_activation = part(ACTIVATIONS, hf.summary_activation or "linear", "summary_activation")
+        self.choice_drop, self.drop_last = hf.summary_first_dropout, 0.0
+
+    def of_text(self, x: Tensor) -> Tensor:
+        """X (..., D) -> (...)."""
+        return self.choice_activation(self.choice(F.dropout(x, self.choice_drop, self.training))).squeeze(-1)
+
+
+class DoubleHeads(PreTrainedModel):
+    """Scores of the next token, and of several texts, of which one is right: input_ids (B, C, T), or (B, T)."""
+
+    task = "double-heads"
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> V and D -> 1."""
+        assert head is not None
+        return WordsAndChoice(head, self.config, self.model.config)
+
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        past_key_values: Any = None,
+        *,
+        mc_token_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        mc_labels: Tensor | None = None,
+        return_dict: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """logits (B, C, T, V) and mc_logits (B, C); loss of the next tokens, mc_loss of the choices (B,).
+
+        Args:
+            mc_token_ids: (B, C), the place by which a text is judged; None: its last real token.
+        """
+        given = input_ids if input_ids is not None else inputs_embeds
+        shape = () if given is None else given.shape[:-1] if input_ids is not None else given.shape[:-2]
+        flat: list[Any] = [
+            flattened(one) for one in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
+        ]
+        places = {} if mc_token_ids is None else {"places": mc_token_ids.reshape(-1)}
+        output = super().forward(*flat, past_key_values=past_key_values, return_dict=True, **places, **options)
+        logits, choices = output["logits"].unflatten(0, shape), output["mc_logits"].unflatten(0, shape)
+        loss = mc_loss = None
+        if labels is not None:
+            labels = matching(labels, logits.shape[:-1], "labels").flatten(0, -2)
+            loss = cross_entropy(output["logits"], F.pad(labels, (0, 1), value=IGNORED)[:, 1:])
+        if mc_labels is not None:
+            mc_loss = cross_entropy(choices.view(-1, choices.shape[-1]), mc_labels)
+        changed = {"loss": loss, "mc_loss": mc_loss, "logits": logits, "mc_logits": choices}
+        output = GPT2DoubleHeadsModelOutput(**{**output, **changed})
+        return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    takes = ("places",)
+
+    def answer(
+        self, head: Any, base: BaseModelOutput, mask: Tensor | None, places: Tensor | None = None
+    ) -> GPT2DoubleHeadsModelOutput:
+        """logits (B * C, T, V), mc_logits (B * C,)."""
+        x = base["last_hidden_state"]
+        text = last_real(x, mask) if places is None else x[torch.arange(len(x), device=x.device), places]
+        captured = {name: base.get(name) for name in ("past_key_values", "hidden_states", "attentions")}
+        return GPT2DoubleHeadsModelOutput(logits=head(x), mc_logits=head.of_text(text), **captured)
+
+
+def grouped(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[int, int]:
+    """(B, C) of input_ids (B, C, T) or inputs_embeds (B, C, T, D)."""
+    given, size, form = (input_ids, 3, "") if inputs_embeds is None else (inputs_embeds, 4, ", D")
+    if given is None or given.ndim != size:
+        had = "nothing" if given is None else f"the shape {tuple(given.shape)}"
+        raise ValueError(
+            f"a model for multiple choice reads (rows, choices, tokens{form}), and was given {had}.\n"
+            "For one row, tokenize each choice with its question, padded, and unsqueeze(0) what comes back."
+        )
+    return given.shape[0], given.shape[1]
+
+
+def flattened(x: Tensor | None) -> Tensor | None:
+    """Rows and choices as rows: (B, C, T, ...) -> (B * C, T, ...)."""
+    return x.flatten(0, 1) if x is not None and x.ndim > 2 else x
+
+
 TASKS: dict[str, type[PreTrainedModel]] = {
     kind.task: kind
     for kind in (
         BaseModel, TextEncoding, CausalLM, MaskedLM, SequenceClassification, TokenClassification, QuestionAnswering,
+        MultipleChoice, NextSentence, PreTraining, SentenceOrder, ReplacedTokens, DoubleHeads,
     )
 }  # fmt: skip
 
@@ -288,6 +550,23 @@ def first_real(x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return x[:, 0]
     return x[torch.arange(x.shape[0], device=x.device), mask.bool().int().argmax(-1)]
+
+
+def mean_real(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The mean of each row's real tokens: x (B, T, D), mask (B, T) -> (B, D)."""
+    if mask is None:
+        return x.mean(1)
+    return (x * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+PICKS = {"bos": first_real, "cls": first_real, "first": first_real, "last": last_real, "mean": mean_real}
+
+
+def picked(head: nn.Module, x: Tensor, mask: Tensor | None, pick: str) -> Tensor:
+    """What a head says of a text, by PICKS: x (B, T, D) -> (B, N); "late": the mean of what it says of the tokens."""
+    if pick == "late":
+        return mean_real(head(x), mask)
+    return head(part(PICKS, pick, "pick")(x, mask))
 
 
 def matching(labels: Tensor, shape: torch.Size, name: str) -> Tensor:

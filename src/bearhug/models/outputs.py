@@ -130,3 +130,62 @@ class Seq2SeqQuestionAnsweringModelOutput(ModelOutput):
     encoder_last_hidden_state: Tensor | None
     encoder_hidden_states: tuple[Tensor, ...] | None
     encoder_attentions: tuple[Tensor, ...] | None
+
+
+class MultipleChoiceModelOutput(ModelOutput):
+    """logits (B, C), a score for each of C choices."""
+
+    loss: Tensor | None
+    logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class NextSentencePredictorOutput(ModelOutput):
+    """logits (B, 2): the second text follows, or not."""
+
+    loss: Tensor | None
+    logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class BertForPreTrainingOutput(ModelOutput):
+    """prediction_logits (B, T, V), seq_relationship_logits (B, 2)."""
+
+    loss: Tensor | None
+    prediction_logits: Tensor
+    seq_relationship_logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class AlbertForPreTrainingOutput(ModelOutput):
+    """prediction_logits (B, T, V), sop_logits (B, labels)."""
+
+    loss: Tensor | None
+    prediction_logits: Tensor
+    sop_logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class ElectraForPreTrainingOutput(ModelOutput):
+    """logits (B, T): whether each token was replaced."""
+
+    loss: Tensor | None
+    logits: Tensor
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class GPT2DoubleHeadsModelOutput(ModelOutput):
+    """logits (B, C, T, V), mc_logits (B, C)."""
+
+    loss: Tensor | None
+    mc_loss: Tensor | None
+    logits: Tensor
+    mc_logits: Tensor
+    past_key_values: KVCache | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None

@@ -66,7 +66,7 @@ class Learned(Positions):
     def __init__(self, config: Config):
         super().__init__(config)
         rows = config.max_position_embeddings + config.position_skip
-        self.weight = nn.Parameter(torch.empty(rows, config.hidden_size))
+        self.weight = nn.Parameter(torch.empty(rows, config.embed_size))
         self.offset = config.position_offset + config.position_skip
         self.padding_idx = config.position_offset - 1 if config.position_offset else None
 
@@ -396,9 +396,24 @@ SCALINGS: dict[str, Callable[[Mapping[str, Any], int, int, int | None], tuple[Te
     "longrope": longrope,
     "yarn": yarn,
 }
+
+
+class LearnedRelative(Learned):
+    """Both: a vector for each position, and a bias for each distance (MPNet)."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.relative = Relative(config)
+
+    def bias(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Tensor:
+        """What is added to the scores, (B or 1, H, T, S)."""
+        return self.relative.bias(start, length, positions, real, like)
+
+
 POSITIONS: dict[str, Callable[[Config], Positions]] = {
     "alibi": Alibi,
     "learned": Learned,
+    "learned_relative": LearnedRelative,
     "none": Positions,
     "relative": Relative,
     "relative_by_layer": RelativeByLayer,

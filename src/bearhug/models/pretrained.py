@@ -112,6 +112,7 @@ class PreTrainedModel(nn.Module):
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
         cache_params: KVCache | None = None,
+        **others: Any,
     ) -> Any:
         """Run the model. B rows, T new tokens, S all tokens (held in the cache, then the new ones), D width.
 
@@ -135,11 +136,12 @@ class PreTrainedModel(nn.Module):
             encoder_hidden_states: (B, S, D), what cross attention looks at, of decoders that have it.
             encoder_attention_mask: (B, S), 1 for its tokens and 0 for its padding.
             cache_params: past_key_values, of architectures that call it so; they give it back by this name.
+            others: what the task's class takes besides: next_sentence_label, mc_labels, ...
 
         Raises:
             IndexError: an id, type or label is out of range.
             ValueError: a wrong shape; more tokens than positions.
-            TypeError: text or a dictionary as input_ids; labels of another task.
+            TypeError: text or a dictionary as input_ids; labels of another task; an unknown keyword.
         """
         config, cache_name = self.config, self.recipe.cache_name
         if cache_params is not None:
@@ -165,7 +167,7 @@ class PreTrainedModel(nn.Module):
                 else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)
             ),
         )
-        options: dict[str, Any] = {}
+        options = others
         if labels is not None:
             options["labels"] = labels
         if start_positions is not None or end_positions is not None:
@@ -575,7 +577,7 @@ class PreTrainedModel(nn.Module):
 
     def get_output_embeddings(self) -> nn.Linear | None:
         """The matrix from the width to the vocabulary, for language models."""
-        return self.head.out if self.task in ("causal-lm", "masked-lm", "seq2seq-lm") else None  # type: ignore[union-attr,return-value]
+        return self.head.out if getattr(self.head, "words", False) else None  # type: ignore[union-attr,return-value]
 
     def set_output_embeddings(self, value: nn.Linear) -> None:
         """Replace the output matrix."""

@@ -15,11 +15,14 @@ class Head:
     """What stands on the transformer for one task: its parts, and their names in a checkpoint."""
 
     weights: Mapping[str, Ours]  # whole names; "{base}." stands for the transformer's prefix
-    dense: str = ""  # an extra layer before the output, and its activation; "": none
+    # Where these are names of the config's, it says the value.
+    dense: str = ""  # an extra layer before the output, and its activation; "": none; "same": the transformer's
+    dense_bias: bool | str = True
     norm: bool = False  # and a norm after it
-    bias: bool = True  # of the output
+    bias: bool | str = True  # of the output
     tied: bool = False  # the output's matrix is the table of words (where the config ties them)
-    pick: str = "first"  # which token stands for the text: "first", "last" (the last real one)
+    pick: str = "first"  # what stands for the text, heads.PICKS: "first", "last" (the last real one), "mean", "late"
+    soft_labels: bool = False  # labels (B, N) are chances, where config.problem_type leaves it open
     dropout: Callable[[PretrainedConfig], float] = lambda config: 0.0
     drop_first: bool = True  # dropout before the extra layer
     drop_last: bool = True  # dropout before the output

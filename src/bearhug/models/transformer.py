@@ -57,6 +57,8 @@ class Block(nn.Module):
         norm = part(NORMS, config.norm, "norm")
         for name in self.norms:
             setattr(self, name, norm(config.hidden_size, config.norm_eps))
+        if layer == 0 and not config.first_norm:
+            self.attention_norm = nn.Identity()
         kind = config.kind(config.layer_type(layer))
         self.attention = part(MIXERS, kind.mixer, "mixer")(config, layer)
         self.mlp = part(MLPS, kind.mlp or config.mlp, "mlp")(config)
@@ -264,15 +266,20 @@ class Transformer(nn.Module):
         norm = part(NORMS, config.norm, "norm")
         width, inner = config.word_size or config.hidden_size, config.hidden_size
         self.embed_tokens = table(config.vocab_size, width, config.padding_index, config.embed_scale)
-        self.project_in = nn.Linear(width, inner, bias=False) if width != inner else None
-        self.project_out = nn.Linear(inner, width, bias=False) if width != inner else None
+        narrow = config.narrow_embeddings
+        self.project_in = nn.Linear(width, inner, bias=narrow) if width != inner else None
+        self.project_out = nn.Linear(inner, width, bias=False) if width != inner and not narrow else None
+        self.project_late = narrow and self.project_in is not None
         self.input_scale = config.input_scale
         self.positions = part(POSITIONS, config.positions, "positions")(config)
-        self.embed_types = table(config.type_vocab_size, config.hidden_size) if config.token_types == "own" else None
-        self.embed_norm = norm(config.hidden_size, config.norm_eps) if config.embed_norm else None
+        self.embed_types = table(config.type_vocab_size, config.embed_size) if config.token_types == "own" else None
+        self.embed_tasks = table(config.task_types, config.embed_size) if config.task_types else None
+        self.embed_norm = norm(config.embed_size, config.norm_eps) if config.embed_norm else None
         self.causal = config.causal
         block = part(CROSS_BLOCKS if config.cross_attention else BLOCKS, config.block, "block")
-        self.layers = nn.ModuleList([block(config, layer) for layer in range(config.num_hidden_layers)])
+        self.order = config.layer_order
+        count = max(self.order) + 1 if self.order else config.num_hidden_layers
+        self.layers = nn.ModuleList([block(config, layer) for layer in range(count)])
         self.norm = norm(config.hidden_size, config.norm_eps) if config.final_norm else None
         self.kinds = [config.layer_type(layer) for layer in range(config.num_hidden_layers)]
         self.rotaries = {name: Rotary(config, kind.rope) for name, kind in config.kinds.items() if kind.rope}
@@ -314,13 +321,15 @@ class Transformer(nn.Module):
             positions = position_ids - offset if offset else position_ids
         if self.input_scale != 1.0 and (inputs_embeds is None or self.config.scale_given):
             x = x * self.input_scale
-        if self.project_in is not None:
+        if self.project_in is not None and not self.project_late:
             x = self.project_in(x)
         x = self.positions.embed(self._typed(x, token_type_ids), start, positions)
         if self.embed_norm is not None:
             x = self.embed_norm(x)
         if self.training and self.config.embed_dropout:
             x = F.dropout(x, self.config.embed_dropout)
+        if self.project_late:
+            x = self.project_in(x)  # type: ignore[misc]
         place = (start, new, positions, real, x)
         bias = self.positions.bias(*place)
         rotate, turns, sights = self.positions.rotation(*place), {}, {}
@@ -334,7 +343,7 @@ class Transformer(nn.Module):
         states: list[Tensor] | None = [x] if output_hidden_states else None
         seen: list[Tensor] | None = [] if output_attentions else None
         more = (seen,) if source is None else (seen, source)
-        layers = enumerate(self.layers)
+        layers = enumerate([self.layers[place] for place in self.order] if self.order else self.layers)
         if self.training and self.config.layer_dropout:
             layers = [pair for pair in layers if float(torch.rand([])) >= self.config.layer_dropout]
         for number, layer in layers:
@@ -372,6 +381,8 @@ class Transformer(nn.Module):
 
     def _typed(self, x: Tensor, token_type_ids: Tensor | None) -> Tensor:
         """Add the vectors of the token types, where the architecture has them."""
+        if self.embed_tasks is not None:
+            x = x + self.embed_tasks.weight[0]
         if self.embed_types is not None:
             if token_type_ids is None:
                 return x + self.embed_types.weight[0]

@@ -11,16 +11,20 @@ from bearhug.models.recipe import Recipe
 
 # model_type: (what its class names begin with, the file of its recipe)
 RECIPES: dict[str, tuple[str, str]] = {
+    "albert": ("Albert", "albert"),
     "arcee": ("Arcee", "llama"),
     "bart": ("Bart", "bart"),
     "bert": ("Bert", "bert"),
     "biogpt": ("BioGpt", "opt"),
     "bloom": ("Bloom", "megatron"),
+    "camembert": ("Camembert", "bert"),
     "codegen": ("CodeGen", "gptj"),
     "cohere": ("Cohere", "cohere"),
     "cohere2": ("Cohere2", "cohere"),
     "cwm": ("Cwm", "llama"),
     "distilbert": ("DistilBert", "distilbert"),
+    "electra": ("Electra", "electra"),
+    "ernie": ("Ernie", "bert"),
     "ernie4_5": ("Ernie4_5", "llama"),
     "exaone4": ("Exaone4", "olmo"),
     "falcon": ("Falcon", "megatron"),
@@ -46,8 +50,10 @@ RECIPES: dict[str, tuple[str, str]] = {
     "mamba2": ("Mamba2", "mamba"),
     "marian": ("Marian", "bart"),
     "mbart": ("MBart", "bart"),
+    "megatron-bert": ("MegatronBert", "bert"),
     "ministral": ("Ministral", "llama"),
     "mistral": ("Mistral", "llama"),
+    "mpnet": ("MPNet", "mpnet"),
     "mpt": ("Mpt", "mpt"),
     "mt5": ("MT5", "t5"),
     "nemotron": ("Nemotron", "starcoder2"),
@@ -62,6 +68,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "qwen2": ("Qwen2", "llama"),
     "qwen3": ("Qwen3", "llama"),
     "roberta": ("Roberta", "bert"),
+    "roberta-prelayernorm": ("RobertaPreLayerNorm", "bert"),
     "seed_oss": ("SeedOss", "llama"),
     "smollm3": ("SmolLM3", "llama"),
     "stablelm": ("StableLm", "starcoder2"),
@@ -69,6 +76,8 @@ RECIPES: dict[str, tuple[str, str]] = {
     "t5": ("T5", "t5"),
     "umt5": ("UMT5", "t5"),
     "vaultgemma": ("VaultGemma", "gemma"),
+    "xlm-roberta": ("XLMRoberta", "bert"),
+    "xlm-roberta-xl": ("XLMRobertaXL", "bert"),
 }
 _REGISTERED: dict[str, Recipe] = {}
 _CONFIGS: dict[str, type[PretrainedConfig]] = {}

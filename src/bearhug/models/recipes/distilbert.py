@@ -36,11 +36,11 @@ LANGUAGE = {
     "vocab_layer_norm.*": "head.norm.*",
 }
 CLASSIFIER = {"pre_classifier.*": "head.dense.*", "classifier.*": "head.out.*"}
+OF_TEXT = Head(weights=CLASSIFIER, dense="relu", drop_first=False, dropout=lambda hf: hf.seq_classif_dropout)
 HEADS = {
     "masked-lm": Head(weights=LANGUAGE, dense="same", norm=True, tied=True),
-    "sequence-classification": Head(
-        weights=CLASSIFIER, dense="relu", drop_first=False, dropout=lambda hf: hf.seq_classif_dropout
-    ),
+    "sequence-classification": OF_TEXT,
+    "multiple-choice": OF_TEXT,
     "token-classification": Head(weights={"classifier.*": "head.out.*"}, dropout=lambda hf: hf.dropout),
     "question-answering": Head(weights={"qa_outputs.*": "head.out.*"}, dropout=lambda hf: hf.qa_dropout),
 }

@@ -57,6 +57,11 @@ HEADS = {
     "causal-lm": Head(
         weights={"lm_head.weight": "head.out.weight"}, bias=False, tied=True, class_name="GPT2LMHeadModel"
     ),
+    "double-heads": Head(
+        weights={"lm_head.weight": "head.out.weight", "multiple_choice_head.summary.*": "head.choice.*"},
+        bias=False,
+        tied=True,
+    ),
     "sequence-classification": Head(weights={"score.weight": "head.out.weight"}, bias=False, pick="last"),
     "token-classification": Head(
         weights={"classifier.*": "head.out.*"}, dropout=lambda hf: getattr(hf, "classifier_dropout", None) or 0.1
@@ -94,6 +99,7 @@ def _settle_bigcode(hf: PretrainedConfig) -> None:
     hf.num_key_value_heads = 1 if hf.multi_query else hf.n_head
 
 
+_SHARED = ("causal-lm", "sequence-classification", "token-classification")
 _OTHER = ("summary", "scale_attn_by", "reorder")
 _BIGCODE = {name: value for name, value in DEFAULTS.items() if not name.startswith(_OTHER)} | {
     "activation_function": "gelu_pytorch_tanh", "attention_softmax_in_fp32": True,
@@ -102,5 +108,5 @@ _BIGCODE = {name: value for name, value in DEFAULTS.items() if not name.startswi
 GPT_BIGCODE = replace(
     GPT2, model_type="gpt_bigcode", name="GPTBigCode", config=bigcode, weights=_weights_bigcode,
     settle=_settle_bigcode, defaults=_BIGCODE,
-    heads={task: replace(head, class_name="") for task, head in HEADS.items() if task != "question-answering"},
+    heads={task: replace(HEADS[task], class_name="") for task in _SHARED},
 )  # fmt: skip
