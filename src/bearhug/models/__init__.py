@@ -16,6 +16,9 @@ NAMES: dict[str, str] = {
     "AutoModelForTextEncoding": "bearhug.models.auto",
     "AutoModelForTokenClassification": "bearhug.models.auto",
     "KVCache": "bearhug.models.cache",
+    "LoraConfig": "bearhug.models.adapters",
+    "PeftModel": "bearhug.models.adapters",
+    "get_peft_model": "bearhug.models.adapters",
     "PreTrainedModel": "bearhug.models.pretrained",
     "PretrainedConfig": "bearhug.models.config",
 }

@@ -6,6 +6,7 @@ import os
 from functools import cache
 from typing import Any, ClassVar
 
+from bearhug.models.adapters import base_of
 from bearhug.models.auto_config import WHERE, load_config
 from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS
@@ -79,6 +80,11 @@ class _Auto:
     def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **options: Any) -> Any:
         """Load a model with this task's head; `PreTrainedModel.from_pretrained` lists every option."""
         config = options.get("config")
+        place = {name: options[name] for name in WHERE if name in options}
+        if config is None and (base := base_of(pretrained_model_name_or_path, place)) is not None:
+            model = cls.from_pretrained(base, **{name: options[name] for name in options if name not in WHERE})
+            (model[0] if isinstance(model, tuple) else model).load_adapter(pretrained_model_name_or_path, **place)
+            return model
         if isinstance(config, PretrainedConfig):
             model_type = config.model_type
         else:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bearhug.checkpoints.safetensors import Stored
 from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
+from bearhug.models.adapters import is_own
 from bearhug.models.fresh import initialize, materialize
 
 if TYPE_CHECKING:
@@ -149,8 +150,10 @@ def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) ->
     Tied weights are written once. Where several of their names mean one weight, the first is written; all of them where
     the output is not tied, because the reference then reads each.
     """
-    names = [name for name, _ in model.named_parameters()]
-    ours = dict(model.named_parameters()) if state is None else {name: state[name] for name in names}
+    names = [name for name, _ in model.named_parameters() if not is_own(name)]
+    ours = (
+        {name: model.get_parameter(name) for name in names} if state is None else {name: state[name] for name in names}
+    )
     output = model.get_output_embeddings()
     config = model.model.config
     if output is None:

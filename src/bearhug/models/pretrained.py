@@ -18,6 +18,7 @@ from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.models.adapters import Adapters
 from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_path, read_json, repo_config, where
 from bearhug.models.bare import bare
@@ -38,7 +39,7 @@ NEEDLESS = (
 )  # fmt: skip
 
 
-class PreTrainedModel(nn.Module):
+class PreTrainedModel(Adapters, nn.Module):
     """A transformer and a head.
 
     The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made from a recipe and a task;
@@ -66,6 +67,7 @@ class PreTrainedModel(nn.Module):
             config.is_encoder_decoder, config.is_decoder = False, head.part == "decoder"
         self.config = config
         self.name_or_path = config.name_or_path
+        self.peft_config = {}
         self.fresh_weights: list[str] = []  # parameters that no checkpoint gave
         device = torch.get_default_device()
         with torch.device("meta"):
@@ -408,6 +410,8 @@ class PreTrainedModel(nn.Module):
             if name not in ("save_function", "save_peft_format", "save_original_format"):
                 raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
         folder = Path(save_directory)
+        if self.peft_config and not folder.is_file():
+            return self._save_adapter(folder, is_main_process)
         if folder.is_file():
             raise NotADirectoryError(f"{str(folder)!r} is a file; save_pretrained writes a folder.")
         if is_main_process:
@@ -420,6 +424,15 @@ class PreTrainedModel(nn.Module):
                 self.generation_config.save_pretrained(folder)
         if push_to_hub:
             self.push_to_hub(push.pop("repo_id", folder.name), **push)
+
+    def _save_adapter(self, folder: Path, is_main_process: bool) -> None:
+        if len(self.active_adapters()) > 1:
+            raise ValueError(
+                f"the adapters {', '.join(self.active_adapters())} are active, and a folder holds one.\n"
+                "Choose one, model.set_adapter(name), or merge them: model.merge_and_unload()."
+            )
+        if is_main_process:
+            self.save_adapter(folder)
 
     def save_gguf(self, path: str | os.PathLike, kind: str = "q8_0", tokenizer: Any = None) -> None:
         """Write the model as one GGUF file, for llama.cpp and its like; `from_pretrained(path)` reads it again.
