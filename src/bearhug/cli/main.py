@@ -5,6 +5,7 @@ import typer
 from bearhug import __version__
 from bearhug.cli.docs import docs
 from bearhug.cli.hub import hub
+from bearhug.cli.inspect import inspect
 from bearhug.cli.login import auth, login, logout, whoami
 from bearhug.cli.tokenize import tokenize
 from bearhug.cli.tutorial import tutorial
@@ -32,7 +33,7 @@ def start(
     """
 
 
-for command in (tutorial, docs, tokenize, hub, login, logout, whoami):
+for command in (tutorial, docs, tokenize, inspect, hub, login, logout, whoami):
     app.command()(command)
 app.add_typer(auth, name="auth")
 
