@@ -376,6 +376,7 @@ if __name__ == "__main__":
 '''
 EMBEDS = {  # positions.POSITIONS -> what `forward` does with x before the layers
     "learned": "x = x + F.embedding(places + {offset}, self.positions.weight)",
+    "learned_relative": "x = x + F.embedding(places + {offset}, self.positions.weight)",
     "sinusoidal_table": "x = x + F.embedding(places + {offset}, self.positions.weight)",
     "sinusoidal": "x = x + sines({rows}, {width})[places + {offset}].to(x.dtype)",
 }
@@ -609,7 +610,13 @@ class Writer:
                 every = f"{{kind: {bias} for kind in {list(config.kinds)}}}"
                 start.append(f"self.positions = nn.ModuleDict({{'layers': nn.ModuleDict({every})}})")
             else:
-                start.append(f"self.positions = nn.ParameterDict({{'weight': nn.Parameter(torch.empty({shape}))}})")
+                weight = f"'weight': nn.Parameter(torch.empty({shape}))"
+                start.append(f"self.positions = nn.ParameterDict({{{weight}}})")
+                if config.positions == "learned_relative":
+                    other = ", ".join(map(str, positions[1].shape))
+                    start.append(
+                        f"self.positions.relative = nn.ParameterDict({{'weight': nn.Parameter(torch.empty({other}))}})"
+                    )
         lines = self.forward(stack, name)
         source = ""
         if stack.encoder is not None:
@@ -652,8 +659,10 @@ class Writer:
         ]
         if config.input_scale != 1.0:
             lines.append(f"x = x * {config.input_scale!r}")
-        if stack.project_in is not None:
+        if stack.project_in is not None and not stack.project_late:
             lines.append("x = self.project_in(x)")
+        if stack.embed_tasks is not None:
+            lines.append("x = x + self.embed_tasks.weight[0]")
         if stack.embed_types is not None:
             lines.append("token_type_ids = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids")
             lines.append("x = x + self.embed_types(token_type_ids)")
@@ -667,6 +676,8 @@ class Writer:
                 self.parts.setdefault("sines", SINES.format(padding=padding))
         if stack.embed_norm is not None:
             lines.append("x = self.embed_norm(x)")
+        if stack.project_late:
+            lines.append("x = self.project_in(x)")
         return [*lines, *self.layers(stack), *(["x = self.norm(x)"] if stack.norm is not None else []),
                 *(["x = self.project_out(x)"] if stack.project_out is not None else [])]  # fmt: skip
 
@@ -684,12 +695,13 @@ class Writer:
             else:
                 name = "rotation" if len(kinds) == 1 else f"rotation_{kind}"
                 turns[kind] = f"{self.rotation(stack.rotaries.get(kind) or stack.positions, name)}(places, real, x)"
-        if config.positions in ("relative", "relative_by_layer"):
+        if "relative" in config.positions:
             code = RELATIVE.format(buckets=config.relative_buckets, furthest=config.relative_distance)
             self.parts.setdefault("bucket", code)
             self.parts.setdefault("biased", BIASED)
             each = "by_layer" in config.positions
             table = "self.positions['layers'][{kind!r}]['weight']" if each else "self.positions.weight"
+            table = "self.positions.relative.weight" if config.positions == "learned_relative" else table
             distance = f"bucket(places[:, None, :] - places[:, :, None], {config.causal})"
             for kind in kinds:
                 bias = f"{table.format(kind=kind)}[{distance}].movedim(-1, 1).to(x.dtype)"
@@ -704,7 +716,8 @@ class Writer:
         names = "rotate, look" if turning else "look"
         each = {kind: f"{turns[kind]}, {sights[kind]}" if turning else sights[kind] for kind in kinds}
         if len(kinds) == 1:
-            lines += [f"{names} = {each[kinds[0]]}", "for layer in self.layers:"]
+            order = f"[self.layers[place] for place in {stack.order}]" if stack.order else "self.layers"
+            lines += [f"{names} = {each[kinds[0]]}", f"for layer in {order}:"]
         else:
             lines += ["kinds = {", *(f"    {kind!r}: ({one})," for kind, one in each.items()), "}"]
             lines += [f"for layer, kind in zip(self.layers, {stack.kinds}, strict=True):", f"    {names} = kinds[kind]"]
@@ -764,7 +777,7 @@ class Writer:
 SOURCE = """
 Source = namedtuple("Source", "states sight")  # the other text: its vectors (B, S, D), and which of them are real
 """
-STACK = ("embed_tokens", "project_in", "project_out", "embed_types", "embed_norm", "norm", "layers")
+STACK = ("embed_tokens", "project_in", "project_out", "embed_types", "embed_tasks", "embed_norm", "norm", "layers")
 FIRST = "real.int().argmax(-1)"
 LAST = "(torch.arange(real.shape[1]) * real).argmax(-1)"
 ANSWERS = {  # task -> what `forward` ends with
