@@ -208,3 +208,13 @@ def test_between_steps_gradients_work_and_afterwards_training_goes_on(folder, pr
     assert not model.training
     steps.close()
     assert model.training
+
+
+@pytest.mark.parametrize("stop", [["STOP"], ["zzz", "STOP", "OPS"], "S"])
+def test_a_stop_string_is_not_shown_nor_its_beginning(writer, letters, speaker, stop):
+    for text, shown in (("abc STOP def", "abc "), ("abc ST. STO", None), ("STOP", "")):
+        options = {"max_new_tokens": 11, "logits_processor": speaker(text, prompt=1), "tokenizer": letters}
+        pieces = list(writer.generate(torch.tensor([[70]]), stop_strings=stop, stream=True, **options))
+        if stop == "S":
+            shown = text[: text.index("S")]
+        assert "".join(pieces) == (text if shown is None else shown)

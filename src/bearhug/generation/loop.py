@@ -14,10 +14,12 @@ from torch import Tensor
 from bearhug.generation import beams, groups
 from bearhug.generation.config import KEYWORDS, GenerationConfig, resolved
 from bearhug.generation.constrained import constraint
+from bearhug.generation.healing import healed
 from bearhug.generation.outputs import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from bearhug.generation.plan import Plan, planned
 from bearhug.generation.prompt import Prompt, read, read_pair
 from bearhug.generation.seeds import Seed
+from bearhug.generation.streaming import UntilStop
 from bearhug.tokenizers.stream import TextPieces
 
 
@@ -54,7 +56,8 @@ def generate(
         prefix_allowed_tokens_fn: (row, ids (T,)) -> the ids that may come next.
         streamer: gets the prompt and then each step's ids: `put(ids)`, `end()`.
         tokenizer: needed by `stop_strings`, and by `stream=True` to give text. A row ends with the token that completes
-            a stop string: its ids, and maybe a few characters of that token after it, are in the result.
+            a stop string: its ids, and maybe a few characters of that token after it, are in the result. Streamed text
+            ends before the stop string, and nothing of it is shown.
         seed: a number, or one a row: each row draws from a stream of its own, which depends on (seed, row) alone, so
             that sampling gives a row the same tokens in any batch. Without it, torch's global random numbers are used,
             one draw a step for the batch.
@@ -91,6 +94,8 @@ def generate(
             raise ValueError(
                 f"num_beams={config.num_beams} cannot stream: beams are chosen at the end.\nPass num_beams=1."
             )
+        if config.token_healing:
+            inputs, kwargs = _healed(model, inputs, config, tokenizer, kwargs), {}
         if stream and streamer is not None:
             raise ValueError("streamer and stream=True are two ways to the same tokens: leave one of them out.")
         form = constraint(
@@ -101,6 +106,11 @@ def generate(
             eos=config.eos_token_id,
             alone=bool(getattr(model.config, "is_encoder_decoder", False)),
         )
+        if options.get("cache_implementation") is not None and kwargs.get("past_key_values") is not None:
+            raise ValueError(
+                f"cache_implementation={config.cache_implementation!r} asks for a new cache, and past_key_values is "
+                f"one.\nLeave one of them out."
+            )
         plan = planned(
             model,
             config,
@@ -125,6 +135,22 @@ def generate(
     finally:
         if streamer is not None:  # after an error too: whoever listens in another thread would wait for ever
             streamer.end()
+
+
+def _healed(
+    model: Any, inputs: Any, config: GenerationConfig, tokenizer: Any, arguments: dict[str, Any]
+) -> dict[str, Tensor]:
+    """The prompt with each last token said anew."""
+    prompt = _prompt(model, inputs, config, dict(arguments))
+    if prompt.source is not None or prompt.embeds is not None or prompt.cache is not None:
+        raise ValueError("token_healing=True reads the prompt's text again: pass input_ids, and nothing read before.")
+
+    def one_more(ids: Tensor, **options: Any) -> Tensor:
+        mask = (ids != tokenizer.pad_token_id).long()
+        return generate(model, ids, attention_mask=mask, max_length=None, token_healing=None, **options)
+
+    ids = healed(one_more, prompt.given, tokenizer)
+    return {"input_ids": ids, "attention_mask": (ids != tokenizer.pad_token_id).long()}
 
 
 def _prompt(model: Any, inputs: Any, config: GenerationConfig, arguments: dict[str, Any]) -> Prompt:
@@ -199,7 +225,8 @@ def _run(steps: Generator[Tensor, None, Any], plan: Plan, streamer: Any) -> Any:
 def _streamed(model: Any, plan: Plan, tokenizer: Any) -> Iterator[Any]:
     """Each step's new ids (R,), or the text that they complete; nothing is computed before it is asked for."""
     steps, rows = decode(plan), plan.ids.shape[0]
-    pieces = []
+    pieces, stops = [], plan.config.stop_strings
+    cuts = [UntilStop([stops] if isinstance(stops, str) else list(stops)) for _ in range(rows)] if stops else []
     if tokenizer is not None:  # the prompt's end, because a first token may say its space only after another one
         pieces = [TextPieces(tokenizer, after, skip_special_tokens=True) for after in plan.ids[:, -8:].tolist()]
     with evaluating(model):
@@ -212,9 +239,13 @@ def _streamed(model: Any, plan: Plan, tokenizer: Any) -> Iterator[Any]:
                 yield tokens
                 continue
             texts = [own.piece([token]) for own, token in zip(pieces, tokens.tolist(), strict=True)]
+            if cuts:
+                texts = [cut.piece(text) for cut, text in zip(cuts, texts, strict=True)]
             if any(texts):
                 yield texts[0] if rows == 1 else texts
         texts = [own.rest() for own in pieces]
+        if cuts:
+            texts = [cut.rest(text) for cut, text in zip(cuts, texts, strict=True)]
         if any(texts):
             yield texts[0] if rows == 1 else texts
 

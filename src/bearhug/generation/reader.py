@@ -26,7 +26,12 @@ class Reader:
         self.cache = prompt.cache
         cached = bool(config.use_cache) or prompt.embeds is not None  # embeddings are read once, then ids
         if cached and self.cache is None:
-            self.cache = model.new_cache(prompt.ids.shape[0], max(end - 1, config.max_cache_len or 0))
+            kind = (config.cache_implementation or "").split("_")[0]
+            size = prompt.ids.shape[0], max(end - 1, config.max_cache_len or 0)
+            if kind in ("quantized", "offloaded"):
+                self.cache = model.new_cache(*size, kind, config.cache_config)
+            else:
+                self.cache = model.new_cache(*size)
         self.mask = None
         if prompt.mask is not None:
             rows, columns = prompt.mask.shape

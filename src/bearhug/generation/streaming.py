@@ -20,6 +20,34 @@ class BaseStreamer(ABC):
         """No more ids come."""
 
 
+class UntilStop:
+    """Pieces of a text up to a stop string, of which nothing is shown: what may be its beginning waits."""
+
+    def __init__(self, stops: list[str]):
+        self.stops, self.held, self.over = stops, "", False
+
+    def piece(self, text: str) -> str:
+        """What is safe to show with this text added."""
+        if self.over:
+            return ""
+        self.held += text
+        places = [place for stop in self.stops if (place := self.held.find(stop)) >= 0]
+        if places:
+            self.over = True
+            return self.held[: min(places)]
+        waits = max(
+            (n for stop in self.stops for n in range(1, len(stop)) if self.held.endswith(stop[:n])),
+            default=0,
+        )
+        shown = len(self.held) - waits
+        text, self.held = self.held[:shown], self.held[shown:]
+        return text
+
+    def rest(self, text: str) -> str:
+        """The end of the text, where no stop string came."""
+        return "" if self.over else self.piece(text) + ("" if self.over else self.held)
+
+
 class TextStreamer(BaseStreamer):
     """Prints the text of one sequence word by word while it is generated.
 

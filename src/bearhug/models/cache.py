@@ -138,8 +138,9 @@ class KVCache:
         """Every row n times, side by side: B -> B * n."""
         for layer in self.layers:
             held = layer.window if isinstance(layer, StateCache) else layer.keys
-            if held is not None:
-                layer.take(torch.arange(held.shape[0], device=held.device).repeat_interleave(n))
+            if layer.rows is not None:
+                device = None if held is None else held.device
+                layer.take(torch.arange(layer.rows, device=device).repeat_interleave(n))
 
     def crop(self, length: int) -> None:
         """Keep the first `length` tokens; negative: drop that many at the end.

@@ -23,6 +23,7 @@ from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_path, read_json, repo_config, where
 from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
+from bearhug.models.cache_kinds import kept
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.fresh import initialize, resize
 from bearhug.models.gguf import Weights, is_gguf, read_config, save, table_of
@@ -249,9 +250,18 @@ class PreTrainedModel(Adapters, nn.Module):
             else None
         )
 
-    def new_cache(self, batch: int, length: int) -> KVCache:
-        """An empty cache with room for `length` tokens of `batch` rows."""
-        return self.model.new_cache(batch, length)
+    def new_cache(
+        self, batch: int, length: int, kind: str | None = None, settings: Mapping[str, Any] | None = None
+    ) -> KVCache:
+        """An empty cache with room for `length` tokens of `batch` rows.
+
+        Args:
+            kind: "quantized" or "offloaded": see `cache_kinds.py`; they take room as they need it.
+            settings: of the quantized one.
+        """
+        if kind is None:
+            return self.model.new_cache(batch, length)
+        return kept(self.model.new_cache(batch, 0), kind, settings or {})
 
     def first_layers(self, count: int) -> Any:
         """This model without the layers behind the first `count`; the weights are shared."""
