@@ -260,7 +260,7 @@ class Gated(Attention):
     def __init__(self, config: Config, layer: int):
         super().__init__(config, layer)
         self.gate_proj = nn.Linear(config.hidden_size, self.q_proj.out_features, bias=config.qkv_bias)
-        self.out_proj = self.o_proj
+        self.last_proj = self.o_proj
         del self.o_proj
         self.o_proj = _as_it_is
 
@@ -274,7 +274,7 @@ class Gated(Attention):
     ) -> Tensor:
         """As in `Attention`."""
         y = super().forward(x, rotate, sight, cache, seen)
-        return self.out_proj(y * torch.sigmoid(self.gate_proj(x)))
+        return self.last_proj(y * torch.sigmoid(self.gate_proj(x)))
 
 
 class CrossAttention(Attention):

@@ -28,8 +28,8 @@ class GatedDelta(Recurrent):
         self.groups, self.size = sizes.groups, sizes.head_dim
         keys, values, width = sizes.groups * sizes.state, sizes.heads * sizes.head_dim, config.hidden_size
         self.split = (keys, keys, values)
-        self.q_proj, self.k_proj = (nn.Linear(width, keys, bias=sizes.bias) for _ in "qk")
-        self.v_proj, self.z_proj = (nn.Linear(width, values, bias=sizes.bias) for _ in "vz")
+        self.query_proj, self.key_proj = (nn.Linear(width, keys, bias=sizes.bias) for _ in "qk")
+        self.value_proj, self.z_proj = (nn.Linear(width, values, bias=sizes.bias) for _ in "vz")
         self.b_proj, self.a_proj = (nn.Linear(width, sizes.heads, bias=sizes.bias) for _ in "ba")
         self.conv = ShortConv(sum(self.split), sizes.kernel, sizes.conv_bias)
         self.dt_bias = nn.Parameter(torch.empty(sizes.heads))
@@ -50,7 +50,7 @@ class GatedDelta(Recurrent):
     def read(self, x: Tensor, cache: StateCache | None, text: Tensor | None) -> Tensor:
         """As in `Recurrent`."""
         dtype, groups = x.dtype, self.groups
-        mixed = torch.cat((self.q_proj(x), self.k_proj(x), self.v_proj(x)), -1)
+        mixed = torch.cat((self.query_proj(x), self.key_proj(x), self.value_proj(x)), -1)
         q, k, v = wide(self.activation(self.conv(mixed, cache, text))).split(self.split, -1)
         q, k = (_unit(part.unflatten(-1, (groups, -1)).transpose(1, 2)) for part in (q, k))  # (B, G, T, K)
         v = v.unflatten(-1, (groups, -1, self.size)).permute(0, 2, 3, 1, 4)  # (B, G, R, T, V)

@@ -58,6 +58,7 @@ class StateSpace(Recurrent):
         yield "A_log", rates.float().log().expand_as(self.A_log)
         yield "D", torch.ones_like(self.D)
         yield "dt_bias", steps_before_softplus(self.dt_bias, self.sizes)
+        yield "conv.weight", uniform(self.conv.weight, self.sizes.kernel**-0.5)
         yield "out_proj.weight", uniform(self.out_proj.weight, self.inner**-0.5) * self.shrink
 
 

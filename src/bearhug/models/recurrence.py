@@ -68,10 +68,6 @@ class ShortConv(nn.Module):
         """The weights by distance (kernel, width)."""
         return self.weight[:, 0].t().contiguous()
 
-    def draw(self) -> Iterator[tuple[str, Tensor]]:
-        """Uniform, as torch's convolutions start."""
-        yield "weight", uniform(self.weight, self.weight.shape[2] ** -0.5)
-
     def forward(self, x: Tensor, cache: StateCache | None, text: Tensor | None) -> Tensor:
         """X (B, T, width) -> (B, T, width). The cache's window holds the last inputs, (B, kernel - 1, width)."""
         taps, new = self.taps(), x.shape[1]

@@ -67,6 +67,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "phi3": ("Phi3", "phi"),
     "qwen2": ("Qwen2", "llama"),
     "qwen3": ("Qwen3", "llama"),
+    "qwen3_5_text": ("Qwen3_5Text", "qwen3_next"),
     "roberta": ("Roberta", "bert"),
     "roberta-prelayernorm": ("RobertaPreLayerNorm", "bert"),
     "seed_oss": ("SeedOss", "llama"),
