@@ -29,7 +29,7 @@ def studied(model, folder):
 
 @pytest.mark.parametrize(("recipe", "task"), FIRST)
 def test_the_plain_file_gives_the_same_numbers(recipe, task, tmp_path):
-    """In a padded batch; at most 300 lines, and nothing of bearhug's."""
+    """In a padded batch; at most 300 lines, half as many again where layers read in two ways; nothing of bearhug's."""
     model = load(recipe, task, tmp_path)
     plain = studied(model, tmp_path)
     batch = tiny.batch([9, 4])
@@ -40,9 +40,10 @@ def test_the_plain_file_gives_the_same_numbers(recipe, task, tmp_path):
     real = slice(None) if "decoder_input_ids" in batch else batch["attention_mask"].bool()
     text = (tmp_path / "study.py").read_text()
     imported = {node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
+    mixers = {type(layer.attention) for layer in model.model.layers}
 
     torch.testing.assert_close(got[real], expected[real], atol=2e-5, rtol=1e-5)
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= (300 if len(mixers) == 1 else 450)
     assert "import bearhug" not in text
     assert not any(name.startswith("bearhug") for name in imported if name)
 
