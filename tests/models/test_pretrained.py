@@ -56,7 +56,8 @@ def test_without_one_the_checkpoints_dtype_is_kept(value, said, model, tmp_path)
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype=value).dtype == torch.float16
 
 
-@pytest.mark.parametrize("place", [None, "cpu", "auto", torch.device("cpu"), {"": "cpu"}, "meta"], ids=str)
+@pytest.mark.parametrize("place", [None, "cpu", "auto", torch.device("cpu"), {"": "cpu"},
+                                   {"lm_head": "cpu", "transformer": "disk"}, "meta"], ids=str)  # fmt: skip
 def test_a_device_can_be_asked_for(place, folder):
     model = AutoModelForCausalLM.from_pretrained(folder, device_map=place)
 

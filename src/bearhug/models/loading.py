@@ -281,7 +281,8 @@ def wanted_device(device_map: Any) -> torch.device | None:
     if device_map is None:
         device_map = torch.get_default_device()
     if isinstance(device_map, Mapping):
-        places = set(device_map.values())
+        # "disk": weights are a map of the file, and a page is read when it is used, which is how they load anyway
+        places = {"cpu" if place == "disk" else place for place in device_map.values()}
         if len(places) > 1:
             raise ValueError(
                 f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."

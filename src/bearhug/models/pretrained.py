@@ -17,6 +17,7 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
+from bearhug.checkpoints.quantized import Unpacked
 from bearhug.hub.client import open_repo
 from bearhug.models.adapters import Adapters
 from bearhug.models.attention import EVERYTHING, Sight, Source
@@ -315,7 +316,8 @@ class PreTrainedModel(Adapters, nn.Module):
             config: instead of the checkpoint's own.
             dtype: of the weights, `torch.bfloat16` or "bfloat16"; None or "auto": as the checkpoint says.
             torch_dtype: version 4's name of dtype.
-            device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device}.
+            device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device};
+                of several parts some may be on "cpu" and others on "disk", where they stay until they are used.
             attn_implementation: "sdpa" (torch's fused kernels) or "eager".
             new_head: allow a head that the checkpoint has no weights for, or has of another size; it starts from random
                 values, to be trained.
@@ -357,6 +359,10 @@ class PreTrainedModel(Adapters, nn.Module):
         if weights is None:
             assert repo is not None
             weights = read_weights(repo, use_safetensors=use_safetensors, variant=variant)
+        about = config.__dict__.pop("quantization_config", None)  # what is loaded is plain
+        if about is not None and not isinstance(weights, Weights):
+            weights = Unpacked(weights, about)
+            wanted = wanted if wanted not in (None, "auto") else config.dtype or weights.dtype()
         with torch.device("meta"):
             model = cls(config, attn_implementation=attn_implementation, pooler=add_pooling_layer)
         report = fill(
