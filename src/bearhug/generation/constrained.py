@@ -180,8 +180,8 @@ class Constraint:
         left = allowed & (known > -torch.inf)
         if not bool(left.any()):
             text = self.vocabulary.tokenizer.decode(list(key), skip_special_tokens=True)
-            special = self.special[: len(known)].to(scores.device)
-            if not bool(((known > -torch.inf) & ~special).any()):
+            special, open_ = self.special[: len(known)].to(scores.device), known > -torch.inf
+            if bool(open_.any()) and not bool((open_ & ~special).any()):
                 return  # another option forces a token that is no text
             why = _first_lines(state.get_error()) or (
                 "another option forbids what may come (min_new_tokens, suppress_tokens, bad_words_ids), "
