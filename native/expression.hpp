@@ -47,6 +47,8 @@ class Expression {
     Expression() = default;
     void build(const ExpressionNode& tree);
     std::uint32_t start_behind(const char* begin, const char* p) const;
+    class Marks;
+    const char* match_marked(std::uint32_t state, const char* p, const char* end, Marks& marks) const;
 
     std::uint32_t class_of(char32_t point) const {
         return class_in_block_[block_of_[point / block_size] + point % block_size];

@@ -243,7 +243,9 @@ TEMPLATE = {
 
 @pytest.mark.parametrize("special", [True, False])
 @pytest.mark.parametrize("prefix", [True, False])
-@pytest.mark.parametrize("around", [BERT, ROBERTA, ROBERTA | {"trim_offsets": False}, TEMPLATE], ids=lambda p: p["type"])
+@pytest.mark.parametrize(
+    "around", [BERT, ROBERTA, ROBERTA | {"trim_offsets": False}, TEMPLATE], ids=lambda p: p["type"]
+)
 @pytest.mark.parametrize("order", ["before", "behind", "both"])
 def test_offsets_are_trimmed_before_or_behind_the_special_tokens(around, order, prefix, special):
     """A row's first blank is one that was added only where no special token stands before it yet."""

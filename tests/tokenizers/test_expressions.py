@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -178,6 +179,33 @@ def test_random_expressions_find_what_they_find_in_the_reference(expression, tex
         found = table.find(text)
         spans = list(zip(found[::2], found[1::2], strict=True))
         assert spans == [span for _, span in theirs.pre_tokenize_str(text)], (expression, text)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("expression", [r"\d+(?=x)", r"(?:\d\d)+(?=x)", r"(?:\d{3})+x|(?<=7)\d", r"\p{L}+?\d*(?=x)|8"])
+def test_searches_that_read_far_for_nothing_find_what_they_find_in_the_reference(expression):
+    tokenizers = pytest.importorskip("tokenizers")
+    table = Expression.compile(expression)
+    assert table
+    theirs = tokenizers.pre_tokenizers.Split(tokenizers.Regex(expression), "removed", invert=True)
+    for text in (
+        "1" * 500,
+        "1" * 500 + "x",
+        "é" * 300 + "1" * 300 + "8x",
+        "2" * 200 + "7" * 201 + " " + "3" * 100 + "x8",
+    ):
+        found = table.find(text)
+        spans = list(zip(found[::2], found[1::2], strict=True))
+        assert spans == [span for _, span in theirs.pre_tokenize_str(text)], text
+
+
+def test_searches_that_read_far_for_nothing_take_time_by_the_length():
+    """Each digit of a number could start a match that only its end rules out."""
+    table = Expression.compile(r"\d+(?=x)|(?:\d\d)+y")
+    assert table
+    start = time.process_time()
+    assert not len(table.find("1" * 200_000))
+    assert time.process_time() - start < 10  # one search for each digit: 40 seconds
 
 
 @pytest.mark.parametrize(
