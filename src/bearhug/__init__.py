@@ -46,6 +46,7 @@ NAMES = {
     "AutoModelForTokenClassification": "bearhug.models",
     "PreTrainedModel": "bearhug.models",
     "PretrainedConfig": "bearhug.models",
+    "quantize": "bearhug.models",
     # generation
     "AsyncTextIteratorStreamer": "bearhug.generation",
     "GenerationConfig": "bearhug.generation",

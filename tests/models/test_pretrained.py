@@ -144,7 +144,7 @@ def test_generation_options_are_the_checkpoints(model, folder):
         ({"dtype": "float17"}, ValueError, "dtype='float17' is none; write torch.bfloat16"),
         ({"attn_implementation": "flash"}, ValueError, "'flash' is not known.*eager, flash_attention_2, sdpa"),
         ({"device_map": {"a": "cpu", "b": "meta"}}, ValueError, "names 2 devices"),
-        ({"load_in_8bit": True}, ValueError, "load_in_8bit is not supported: load with dtype"),
+        ({"quantization_config": {"bits": 3}}, ValueError, "is none that can be computed"),
         ({"variant": "fp16"}, OSError, r"neither model\.fp16\.safetensors nor pytorch_model\.fp16\.bin"),
     ],
 )

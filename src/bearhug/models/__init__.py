@@ -21,6 +21,7 @@ NAMES: dict[str, str] = {
     "get_peft_model": "bearhug.models.adapters",
     "PreTrainedModel": "bearhug.models.pretrained",
     "PretrainedConfig": "bearhug.models.config",
+    "quantize": "bearhug.models.quantized",
 }
 __getattr__, __dir__ = attach(__name__, NAMES)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -18,6 +18,7 @@ from torch.nn.modules import module as torch_module
 
 from bearhug.models.kernels import few_rows
 from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
+from bearhug.models.quantized import QuantizedLinear, bare_quantized
 
 
 def _same(value: Any) -> Any:
@@ -53,6 +54,7 @@ LEAVES: dict[type[nn.Module], Callable[[Any], Callable]] = {
     nn.Linear: _linear,
     nn.LayerNorm: _layer_norm,
     PlusOneRMSNorm: _plus_one_rms_norm,
+    QuantizedLinear: bare_quantized,
     RMSNorm: _rms_norm,
 }
 

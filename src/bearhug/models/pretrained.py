@@ -31,6 +31,7 @@ from bearhug.models.gguf import Weights, is_gguf, read_config, save, table_of
 from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned, Relative
+from bearhug.models.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
 
@@ -328,7 +329,8 @@ class PreTrainedModel(Adapters, nn.Module):
             add_pooling_layer: False leaves BERT's pooler out.
             gguf_file: load this file of the folder; the name may itself be that of a GGUF file.
             options: where to look (revision, token, cache_dir, subfolder, local_files_only, force_download); any
-                attribute of the config (num_labels, id2label, problem_type, ...).
+                attribute of the config (num_labels, id2label, problem_type, ...); load_in_8bit=True, load_in_4bit=True
+                or quantization_config={"bits": 8}, which round the matrices, see `quantize`.
 
         Raises:
             OSError: the name cannot be found, or a file is missing or cut short.
@@ -338,9 +340,7 @@ class PreTrainedModel(Adapters, nn.Module):
         place = where(options)
         for name in NEEDLESS:
             options.pop(name, None)
-        for name in ("quantization_config", "load_in_8bit", "load_in_4bit"):
-            if options.pop(name, None):
-                raise ValueError(f"{name} is not supported: load with dtype=torch.bfloat16 for half the memory.")
+        bits = wanted_bits(options)
         weights: Mapping[str, Tensor] | None = state_dict
         repo, gguf = None, None
         if is_gguf(pretrained_model_name_or_path):
@@ -376,6 +376,8 @@ class PreTrainedModel(Adapters, nn.Module):
         first = model.model.embed_tokens.weight
         config.dtype = first.dtype
         model.eval()
+        if bits is not None:
+            quantize(model, bits)
         if generation_config is not None:
             model.generation_config = generation_config
         elif repo is not None and model.can_generate():
@@ -425,6 +427,11 @@ class PreTrainedModel(Adapters, nn.Module):
         for name in options:
             if name not in ("save_function", "save_peft_format", "save_original_format"):
                 raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
+        if is_quantized(self):
+            raise ValueError(
+                f"this {type(self).__name__} has rounded matrices, and a checkpoint holds whole ones.\n"
+                "Save the model without load_in_8bit, load_in_4bit and quantize(); round it again after loading."
+            )
         folder = Path(save_directory)
         if self.peft_config and not folder.is_file():
             return self._save_adapter(folder, is_main_process)
@@ -592,7 +599,8 @@ class PreTrainedModel(Adapters, nn.Module):
 
     def get_memory_footprint(self, return_buffers: bool = True) -> int:
         """The bytes of the weights."""
-        return sum(parameter.numel() * parameter.element_size() for parameter in self.parameters())
+        held = [*self.parameters(), *(self.buffers() if return_buffers else ())]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The table of words."""
