@@ -7,6 +7,7 @@ from bearhug.cli.docs import docs
 from bearhug.cli.hub import hub
 from bearhug.cli.inspect import inspect
 from bearhug.cli.login import auth, login, logout, whoami
+from bearhug.cli.serve import chat, serve
 from bearhug.cli.tokenize import tokenize
 from bearhug.cli.tutorial import tutorial
 
@@ -33,7 +34,7 @@ def start(
     """
 
 
-for command in (tutorial, docs, tokenize, inspect, hub, login, logout, whoami):
+for command in (tutorial, docs, tokenize, inspect, hub, login, logout, whoami, serve, chat):
     app.command()(command)
 app.add_typer(auth, name="auth")
 

@@ -3,6 +3,7 @@
 from bearhug._lib.lazy import attach
 
 NAMES = {
+    "create_app": "bearhug.serving.app",
     "Engine": "bearhug.serving.engine",
     "PrefixCache": "bearhug.serving.prefix",
     "Request": "bearhug.serving.engine",
