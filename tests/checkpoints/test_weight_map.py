@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bearhug.checkpoints.weight_map import Fused, Rule, Transposed, constants, rules
+from bearhug.checkpoints.weight_map import Fused, Rule, Stacked, Transposed, constants, rules
 
 TABLE = {
     "wte.weight": "embed.weight",
@@ -88,3 +88,43 @@ def test_blocks_hold_a_share_of_every_part():
     assert groups.tolist() == [0, 1, 10, 20, 2, 3, 11, 21]
     with pytest.raises(ValueError, match="does not hold 3 parts"):
         rule.split(torch.zeros(5), [3, 1, 1])
+
+
+PARTS = ("gate", "up", "down")
+NUMBERED = [f"layers.{i}.experts.{e}.{part}.weight" for i in (0, 3) for e in range(11) for part in PARTS]
+STACKS = {
+    "l.{i}.experts.{e}.*": "layers.{i}.experts.{e}.*",
+    "l.{i}.both": Stacked("layers.{i}.experts.{e}.{gate,up}.weight", written=False),
+    "l.{i}.down": Stacked("layers.{i}.experts.{e}.down.weight", transposed=True),
+}
+
+
+def test_numbered_tensors_may_be_stored_as_one():
+    """In the order of their numbers, not of their names; also beside a rule for each, and read only."""
+    found = rules(STACKS, sorted(NUMBERED))
+    both, down = found["l.3.both"], found["l.0.down"]
+
+    assert both.parts == tuple(f"layers.3.experts.{e}.{part}.weight" for e in range(11) for part in ("gate", "up"))
+    assert down.parts == tuple(f"layers.0.experts.{e}.down.weight" for e in range(11))
+    assert (both.stack, both.written, down.stack, down.written) == (11, False, 11, True)
+    assert found["l.3.experts.10.up.weight"] == Rule(("layers.3.experts.10.up.weight",))
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+@pytest.mark.parametrize("rows", [[4, 2], [3]])
+def test_splitting_and_joining_a_stack_undo_each_other(rows, transposed):
+    """As views of the stored tensor."""
+    rule = Rule(tuple(f"{e}.{n}" for e in range(3) for n in rows), transposed, stack=3)
+    ours = [torch.randn(n, 5) for _ in range(3) for n in rows]
+    stored = rule.join(ours)
+
+    assert tuple(stored.shape) == rule.shape(ours) == (3, *((5, sum(rows)) if transposed else (sum(rows), 5)))
+    for part, whole in zip(rule.split(stored, [len(part) for part in ours]), ours, strict=True):
+        assert torch.equal(part, whole)
+        assert part.untyped_storage().data_ptr() == stored.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (3, 4, 5), ()])
+def test_a_stack_of_another_size_is_refused(shape):
+    with pytest.raises(ValueError, match=r"does not hold"):
+        Rule(tuple("abcdef"), stack=3).split(torch.zeros(shape), [2, 1] * 3)

@@ -23,7 +23,11 @@ def assert_rows_are_alone(model, batch):
         for row, mask in enumerate(batch["attention_mask"].bool()):
             more = {name: ids[row][None] for name, ids in batch.items() if name == "decoder_input_ids"}
             alone = model(batch["input_ids"][row, mask][None], **more)
-            for name in together.keys() - {"past_key_values", "cache_params"}:
+            for name in together.keys() & {"router_logits"}:
+                for got, expected in zip(together[name], alone[name], strict=True):
+                    torch.testing.assert_close(got.unflatten(0, (-1, len(mask)))[row, mask], expected, **CLOSE)
+            batchs = {"past_key_values", "cache_params", "router_logits", "aux_loss"}  # of all rows together
+            for name in together.keys() - batchs:
                 got, expected = together[name][row], alone[name][0]
                 got = got[mask] if got.shape[0] == mask.shape[0] and expected.shape[0] == mask.sum() else got
 

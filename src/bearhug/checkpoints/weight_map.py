@@ -4,6 +4,7 @@ A table is a dict, theirs: ours. `{i}` stands for a number, `*` for the rest of 
 
     {"h.{i}.ln_1.*": "layers.{i}.attention_norm.*",
      "h.{i}.attn.c_attn.*": Fused("layers.{i}.attention.{q,k,v}_proj.*", transposed=True),
+     "h.{i}.mlp.experts": Stacked("layers.{i}.mlp.experts.{e}.{gate,up}_proj.weight"),
      "h.{i}.attn.bias": None}
 
 Where several of theirs name one of ours, the first is written and all are read. None: a constant, dropped on reading.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +55,19 @@ class Fused:
     blocks: int = 1
 
 
-Ours = str | Also | Transposed | Row | Fused | None
+@dataclass(frozen=True)
+class Stacked:
+    """Ours are numbered, `{e}` in the name; they store all of them as one, with a dimension more in front.
+
+    Each may be several, `{gate,up}`, as in `Fused`, or `transposed`. `written=False`: it is read, and never written.
+    """
+
+    name: str
+    transposed: bool = False
+    written: bool = True
+
+
+Ours = str | Also | Transposed | Row | Fused | Stacked | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,7 @@ class Rule:
     blocks: int = 1
     row: bool = False
     written: bool = True
+    stack: int = 0  # so many groups of parts, one above the other in a dimension more; 0: none
 
     def split(self, stored: Tensor, rows: Iterable[int]) -> list[Tensor]:
         """Our tensors out of theirs, as views (copies where there are several blocks). `rows`: each's first dimension.
@@ -73,6 +87,13 @@ class Rule:
         Raises:
             ValueError: the rows do not add up to the stored ones.
         """
+        if self.stack:
+            if stored.ndim == 0 or stored.shape[0] != self.stack:
+                raise ValueError(f"{tuple(stored.shape)} does not hold a stack of {self.stack}")
+            sizes, number = list(rows), len(self.parts) // self.stack
+            one = self._one()
+            each = zip(stored.unbind(0), range(0, len(sizes), number), strict=True)
+            return [part for layer, at in each for part in one.split(layer, sizes[at : at + number])]
         if self.transposed and stored.ndim == 2:
             stored = stored.t()
         if self.row and stored.ndim == 2 and stored.shape[0] == 1:
@@ -88,8 +109,14 @@ class Rule:
         shares = stored.unflatten(0, (blocks, -1)).split([count // blocks for count in rows], 1)
         return [share.flatten(0, 1) for share in shares]
 
+    def _one(self) -> Rule:
+        """The rule of one of a stack."""
+        return replace(self, parts=self.parts[: len(self.parts) // self.stack], stack=0)
+
     def shape(self, parts: list[Tensor]) -> tuple[int, ...]:
         """The shape of `join(parts)`."""
+        if self.stack:
+            return (self.stack, *self._one().shape(parts[: len(parts) // self.stack]))
         shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
         if self.row:
             return (1, *shape)
@@ -97,6 +124,11 @@ class Rule:
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Their tensor out of ours, contiguous."""
+        if self.stack:
+            import torch
+
+            number, one = len(parts) // self.stack, self._one()
+            return torch.stack([one.join(parts[at : at + number]) for at in range(0, len(parts), number)])
         if len(parts) == 1:
             joined = parts[0]
         else:
@@ -120,16 +152,22 @@ def rules(table: Mapping[str, Ours], names: Iterable[str]) -> dict[str, Rule]:
             continue
         name = ours if isinstance(ours, str) else ours.name
         transposed, blocks = isinstance(ours, Transposed), 1
-        if isinstance(ours, Fused):
-            transposed, blocks = ours.transposed, ours.blocks
+        if isinstance(ours, Fused | Stacked):
+            transposed, blocks = ours.transposed, getattr(ours, "blocks", 1)
         patterns = _alternatives(name)
         first = _regex(patterns[0])
+        stacks: dict[str, dict[int, tuple[str, ...]]] = {}
         for candidate in names:
             if match := first.fullmatch(candidate):
                 parts = tuple(_filled(pattern, match) for pattern in patterns)
-                if known.issuperset(parts):
+                if known.issuperset(parts) and isinstance(ours, Stacked):
+                    stacks.setdefault(_filled(theirs, match), {})[int(match["e"])] = parts
+                elif known.issuperset(parts):
                     written = not isinstance(ours, Also)
                     found[_filled(theirs, match)] = Rule(parts, transposed, blocks, isinstance(ours, Row), written)
+        for stack, layers in stacks.items():
+            parts = tuple(part for _, layer in sorted(layers.items()) for part in layer)
+            found[stack] = Rule(parts, transposed, written=ours.written, stack=len(layers))  # type: ignore[union-attr]
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,8 @@ class Sight(NamedTuple):
 
 
 EVERYTHING = Sight()
-LOOKING = ("attention", "gated", "turned_first")  # mixers of transformer.MIXERS that ask which tokens are in sight
+# mixers of transformer.MIXERS that ask which tokens are in sight
+LOOKING = ("attention", "gated", "latent", "turned_first")
 
 
 def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
@@ -109,13 +110,23 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: f
         scale=scale,
         enable_gqa=groups != heads,
     )
-    return y.transpose(1, 2).reshape(rows, new, heads * size), None
+    return y.transpose(1, 2).flatten(2), None  # values may have another size
 
 
 def eager(
-    q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float, cap: float | None = None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    sight: Sight,
+    scale: float,
+    dropout: float,
+    cap: float | None = None,
+    sinks: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Attention step by step, with its weights (B, H, T, S): shapes as in `sdpa`. `cap`: scores stay below it."""
+    """Attention step by step, with its weights (B, H, T, S): shapes as in `sdpa`.
+
+    `cap`: scores stay below it. `sinks` (H,): scores of looking at nothing.
+    """
     repeats = q.shape[1] // k.shape[1]
     if repeats > 1:
         k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
@@ -129,7 +140,12 @@ def eager(
         scores, mask = scores + mask, None
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    if sinks is not None:
+        nothing = sinks[:, None, None].to(scores.dtype).expand(*scores.shape[:3], 1)
+        scores = torch.cat((scores, nothing), -1)
     weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
+    if sinks is not None:
+        weights = weights[..., :-1]
     if mask is not None:
         weights = weights.masked_fill(~mask.any(-1, keepdim=True), 0.0)
     if dropout:
@@ -163,6 +179,8 @@ class Source(NamedTuple):
 class Attention(nn.Module):
     """A token looks at other tokens (Vaswani et al. 2017, arXiv:1706.03762), in groups of heads (arXiv:2305.13245)."""
 
+    drawn: ClassVar[tuple[str, ...]] = ("sinks",)  # vectors that a new model draws
+
     def __init__(self, config: Config, layer: int):
         super().__init__()
         self.heads, self.groups, self.head_dim = (
@@ -176,8 +194,9 @@ class Attention(nn.Module):
             )
         width, inner, shared = config.hidden_size, self.heads * self.head_dim, self.groups * self.head_dim
         linear = nn.Linear if config.clip_qkv is None else partial(ClippedLinear, config.clip_qkv)
-        self.q_proj = linear(width, inner, bias=config.qkv_bias)
-        self.k_proj = linear(width, shared, bias=config.qkv_bias)
+        early = nn.Linear if config.qk_norm else linear  # what has a norm is clipped after it
+        self.q_proj = early(width, inner, bias=config.qkv_bias)
+        self.k_proj = early(width, shared, bias=config.qkv_bias)
         self.v_proj = linear(width, shared, bias=config.qkv_bias)
         self.o_proj = nn.Linear(inner, width, bias=config.output_bias)
         self.q_norm = self.k_norm = None
@@ -190,6 +209,14 @@ class Attention(nn.Module):
         self.dropout = config.attention_dropout
         self.stepwise = eager if config.score_softcap is None else partial(eager, cap=config.score_softcap)
         self.attend = sdpa if config.score_softcap is None else self.stepwise
+        self.sinks = None
+        if config.sinks:
+            self.sinks = nn.Parameter(torch.empty(self.heads))
+            self.stepwise = self.attend = self._beside_sinks
+
+    def _beside_sinks(self, *given: Any) -> tuple[Tensor, Tensor]:
+        """Attention that may look at nothing, too (Xiao et al. 2023, arXiv:2309.17453)."""
+        return eager(*given, sinks=self.sinks)
 
     def new_cache(self, batch: int, length: int, like: Tensor) -> LayerCache:
         """An empty cache with room for `length` tokens of `batch` rows, on the device and of the dtype of `like`."""

@@ -29,7 +29,48 @@ class Kind:
     turned: bool = True  # rotary positions turn its queries and keys
     rope: Mapping[str, Any] | None = None  # by these parameters instead of `Config.rope`
     mixer: str = "attention"  # transformer.MIXERS: how tokens learn of one another
-    mlp: str | None = None  # mlp.MLPS, instead of `Config.mlp`
+    mlp: str | None = None  # transformer.BRANCHES, instead of `Config.mlp`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experts:
+    """A mixture of experts: how many there are, how a token's are chosen, and what stands beside them."""
+
+    count: int
+    chosen: int  # a token goes to so many
+    size: int  # the inner width of each
+    mlp: str = "gated"  # mlp.MLPS: what an expert is
+    bias: bool = False  # of an expert's matrices
+    limit: float = 0.0  # of "gated_clipped": what is multiplied stays within it
+    slope: float = 1.0  # and how steep its gate is
+    choose: str = "softmax"  # experts.CHOICES: how scores become weights
+    router_bias: bool = False
+    correction: bool = False  # numbers are added to the scores for choosing alone, that no gradient trains
+    counted: bool = False  # they are counted among the model's parameters
+    float32: bool = False  # the router computes in it, whatever the model's dtype
+    normalized: bool = False  # the chosen ones' weights are divided by their sum
+    least: float = 0.0  # which is taken as at least this
+    scale: float = 1.0  # and then multiplied by this
+    groups: int = 1  # experts stand in groups, of which
+    chosen_groups: int = 1  # so many are open to a token
+    best: int = 0  # by the sum of so many of their best scores; 0: all are open
+    jitter: float = 0.0  # in training inputs are multiplied by numbers so near to 1
+    router_jitter: float = 0.0  # and the router's own once more
+    tolerance: float = 0.0  # of "sparsemixer": how near to the best a score has to be
+    shared: int = 0  # the inner width of an expert that every token goes to
+    shared_gate: bool = False  # which a gate of its own weighs
+    loss_weight: float | None = None  # of what uneven use of the experts adds to a language model's loss; None: nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latents:
+    """The sizes of the "latent" mixer: queries, keys and values are made from short vectors."""
+
+    query_rank: int | None  # of the vector that queries come from; None: from the token's own
+    key_rank: int  # of the one that keys and values come from
+    plain: int  # the part of a query that positions do not turn; the other is `Config.head_dim`
+    value: int  # the size of a value
+    bias: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +143,9 @@ class Config:
     norm_eps: float
     final_norm: bool = True
     first_norm: bool = True  # False: the first layer's attention has none, after that of the embeddings
-    mlp: str  # mlp.MLPS: "plain", "gated"
+    mlp: str  # transformer.BRANCHES: "plain", "gated", "experts"
+    experts: Experts | None = None  # what "experts" are
+    latents: Latents | None = None  # the sizes of "latent" mixers
     activation: str  # mlp.ACTIVATIONS
     mlp_bias: bool = True
     qkv_bias: bool = True
@@ -110,6 +153,7 @@ class Config:
     qk_norm: bool | str = False  # norms on queries and keys, mlp.HEAD_NORMS; True: "head"
     clip_qkv: float | None = None  # queries, keys and values stay between this and its negative
     score_softcap: float | None = None  # attention's scores are squeezed by tanh to below this
+    sinks: bool = False  # attention may also look at nothing, as much as a trained number for each head says
     attention_scale: float | None = None  # None: head_dim ** -0.5
     scale_by_layer: bool = False  # and divided by the layer's number
     recurrence: Recurrence | None = None
@@ -171,6 +215,7 @@ TOLERATED = {
     "hidden_dropout",
     "name_or_path",
     "num_labels",
+    "original_max_position_embeddings",
     "pad_token_id",
     "rope_scaling",
     "rope_theta",

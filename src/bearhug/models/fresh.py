@@ -31,7 +31,8 @@ def initialize(model: PreTrainedModel, only: Iterable[str] | None = None) -> Non
                 parameter.copy_(module.constant())
                 continue
             start = getattr(module, "start", None)  # what a norm's weights are before training
-            if parameter.ndim < 2 or start is not None:
+            drawn = parameter.ndim > 1 or last in getattr(module, "drawn", ())
+            if not drawn or start is not None:
                 parameter.fill_((1.0 if start is None else start) if last == "weight" else 0.0)
                 continue
             deep = config.scaled_residual_init and path.endswith((".o_proj", ".down_proj"))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bearhug._lib.outputs import ModelOutput
 from bearhug.models.config import Config, PretrainedConfig
+from bearhug.models.experts import unevenness
 from bearhug.models.mlp import ACTIVATIONS, NORMS
 from bearhug.models.outputs import (
     AlbertForPreTrainingOutput,
@@ -19,6 +20,8 @@ from bearhug.models.outputs import (
     ElectraForPreTrainingOutput,
     GPT2DoubleHeadsModelOutput,
     MaskedLMOutput,
+    MoeCausalLMOutput,
+    MoeModelOutput,
     MultipleChoiceModelOutput,
     NextSentencePredictorOutput,
     QuestionAnsweringModelOutput,
@@ -47,6 +50,7 @@ class Output(nn.Module):
         self.out = nn.Linear(width, config.vocab_size if size is None else size, bias=said(hf, head.bias))
         if head.constant_bias:
             self.out.bias.requires_grad_(False)
+            self.uncounted = ("out.bias",)
         self.scale, self.cap = (config.logit_scale, config.logit_softcap) if size is None else (1.0, None)
         rate = head.dropout(hf)
         self.drop_first, self.drop_last = rate * head.drop_first, rate * head.drop_last
@@ -93,8 +97,11 @@ class BaseModel(PreTrainedModel):
         """The pooler, or nothing."""
         return None if head is None else Pooler(self.model.config)
 
-    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> BaseModelOutput:
+    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
         """last_hidden_state (B, T, D), and pooler_output (B, D) where there is a pooler."""
+        experts = self.model.config.experts
+        if experts is not None and experts.loss_weight is not None and base.router_logits is not None:
+            return MoeModelOutput(**base)
         if head is not None:
             base = BaseModelOutput(**{**base, "pooler_output": head(first_real(base.last_hidden_state, mask))})
         return base
@@ -135,7 +142,7 @@ class CausalLM(PreTrainedModel):
         labels: Tensor | None = None,
         logits_to_keep: int | Tensor = 0,
         num_items_in_batch: Any = None,
-    ) -> CausalLMOutput:
+    ) -> CausalLMOutput | MoeCausalLMOutput:
         """logits (B, T, V); loss: cross entropy of each token's scores with the next label."""
         x = base["last_hidden_state"]
         if not isinstance(logits_to_keep, int):
@@ -148,6 +155,21 @@ class CausalLM(PreTrainedModel):
             labels = matching(labels, logits.shape[:2], "labels")
             after = F.pad(labels, (0, 1), value=IGNORED)[:, 1:] if self.shift else labels
             loss = cross_entropy(logits, after, num_items_in_batch)
+        routed = base.get("router_logits")
+        if self.model.config.experts is not None:
+            uneven = None
+            if routed and self.model.config.experts.loss_weight is not None:
+                uneven = unevenness(routed, self.model.config.experts.chosen, mask)
+                loss = None if loss is None else loss + self.model.config.experts.loss_weight * uneven
+            return MoeCausalLMOutput(
+                loss=loss,
+                aux_loss=uneven,
+                logits=logits,
+                past_key_values=base.get("past_key_values"),
+                hidden_states=base.get("hidden_states"),
+                attentions=base.get("attentions"),
+                router_logits=routed,
+            )
         return CausalLMOutput(
             loss=loss,
             logits=logits,

@@ -135,11 +135,11 @@ class Names:
 
 def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None, device: Any) -> None:
     path, _, last = name.rpartition(".")
+    module = model.get_submodule(path)
     if tensor.is_floating_point() and dtype is not None:
-        tensor = tensor.to(dtype)
+        tensor = tensor.to(torch.float32 if last in getattr(module, "always_float32", ()) else dtype)
     if device is not None:
         tensor = tensor.to(device)
-    module = model.get_submodule(path)
     old = module._parameters[last]
     module._parameters[last] = nn.Parameter(tensor, requires_grad=old is None or old.requires_grad)
 
@@ -214,7 +214,13 @@ def settle(model: PreTrainedModel, report: Report, new_head: bool, resize: bool,
 
 def _settle_constants(model: PreTrainedModel, report: Report) -> None:
     """What nobody trains and everybody knows need not be in a checkpoint."""
-    constants = [name for name, p in model.named_parameters() if not p.requires_grad and p.device.type == "meta"]
+    constants = [
+        name
+        for name, p in model.named_parameters()
+        if not p.requires_grad
+        and p.device.type == "meta"
+        and name.rpartition(".")[2] not in getattr(model.get_submodule(name.rpartition(".")[0]), "stored", ())
+    ]
     for name in constants:
         report.missing.pop(name, None)
     if constants:

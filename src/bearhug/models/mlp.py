@@ -100,16 +100,21 @@ class HeadsApart(nn.Module):
 
 
 class AllHeads(RMSNorm):
-    """RMSNorm over the numbers of all heads together (OLMo 2)."""
+    """RMSNorm over the numbers of all heads together (OLMo 2), which may stay within a limit after it (OLMoE)."""
+
+    def __init__(self, width: int, eps: float, limit: float | None = None):
+        super().__init__(width, eps)
+        self.limit = limit
 
     def forward(self, x: Tensor) -> Tensor:
         """X (B, H, T, K) -> (B, H, T, K)."""
         rows, heads, new, size = x.shape
-        return super().forward(x.transpose(1, 2).flatten(2)).view(rows, new, heads, size).transpose(1, 2)
+        x = super().forward(x.transpose(1, 2).flatten(2)).view(rows, new, heads, size).transpose(1, 2)
+        return x if self.limit is None else x.clamp(-self.limit, self.limit)
 
 
 HEAD_NORMS: dict[str, Callable[[Config, int], nn.Module]] = {  # of queries or keys (B, heads, T, K)
-    "all_heads": lambda config, heads: AllHeads(heads * config.head_dim, config.norm_eps),
+    "all_heads": lambda config, heads: AllHeads(heads * config.head_dim, config.norm_eps, config.clip_qkv),
     "each_head": lambda config, heads: EachHead(heads, config.head_dim, config.norm_eps),
     "head": lambda config, heads: part(NORMS, config.norm, "norm")(config.head_dim, config.norm_eps),
     "heads_apart": lambda config, heads: HeadsApart(heads, config.head_dim, config.norm_eps),
@@ -242,4 +247,26 @@ class GatedMLP(nn.Module):
         return self.down_proj(self.activation(self.gate_proj(x)) * self.up_proj(x))
 
 
-MLPS: dict[str, Callable[[Config], nn.Module]] = {"none": nn.Identity, "plain": PlainMLP, "gated": GatedMLP}
+class ClippedGatedMLP(nn.Module):
+    """A gated MLP whose gate and product stay within a limit, the two ways up side by side in one matrix (GPT-OSS)."""
+
+    def __init__(self, config: Config):
+        super().__init__()
+        assert config.experts is not None
+        self.limit, self.slope = config.experts.limit, config.experts.slope
+        self.gate_up_proj = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=config.mlp_bias)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X (N, D) -> (N, D)."""
+        x = self.gate_up_proj(x)
+        gate, up = x[..., ::2].clamp(max=self.limit), x[..., 1::2].clamp(-self.limit, self.limit)
+        return self.down_proj((up + 1) * (gate * torch.sigmoid(gate * self.slope)))
+
+
+MLPS: dict[str, Callable[[Config], nn.Module]] = {
+    "gated": GatedMLP,
+    "gated_clipped": ClippedGatedMLP,
+    "none": nn.Identity,
+    "plain": PlainMLP,
+}

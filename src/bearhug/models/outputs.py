@@ -24,6 +24,17 @@ class BaseModelOutput(ModelOutput):
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
     cross_attentions: tuple[Tensor, ...] | None
+    router_logits: tuple[Tensor, ...] | None
+
+
+class MoeModelOutput(ModelOutput):
+    """Of a mixture of experts without a head, whose routers were asked for their scores (B * T, experts)."""
+
+    last_hidden_state: Tensor
+    past_key_values: KVCache | None
+    router_logits: tuple[Tensor, ...] | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
 
 
 class CausalLMOutput(ModelOutput):
@@ -36,6 +47,18 @@ class CausalLMOutput(ModelOutput):
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
     cross_attentions: tuple[Tensor, ...] | None
+
+
+class MoeCausalLMOutput(ModelOutput):
+    """The same of a mixture of experts; router_logits are its layers' scores (B * T, experts), where asked for."""
+
+    loss: Tensor | None
+    aux_loss: Tensor | None
+    logits: Tensor
+    past_key_values: KVCache | None
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+    router_logits: tuple[Tensor, ...] | None
 
 
 class MaskedLMOutput(ModelOutput):

@@ -371,7 +371,8 @@ def longrope(rope: Mapping[str, Any], dim: int, limit: int, length: int | None) 
     attention = rope.get("attention_factor")
     if attention is None:
         attention = 1.0 if factor <= 1.0 else math.sqrt(1 + math.log(factor) / math.log(trained))
-    factors = rope["long_factor" if length is not None and length > trained else "short_factor"]
+    kind = "long" if length is not None and length > trained else "short"
+    attention, factors = rope.get(f"{kind}_mscale", attention), rope[f"{kind}_factor"]
     return _speeds(rope["rope_theta"], dim) / torch.tensor(factors, dtype=torch.float32), attention
 
 

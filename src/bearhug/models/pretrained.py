@@ -26,6 +26,7 @@ from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
 from bearhug.models.cache_kinds import kept
 from bearhug.models.config import Config, PretrainedConfig
+from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
 from bearhug.models.gguf import Weights, is_gguf, read_config, save, table_of
 from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
@@ -117,6 +118,7 @@ class PreTrainedModel(Adapters, nn.Module):
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
         cache_params: KVCache | None = None,
+        output_router_logits: bool | None = None,
         **others: Any,
     ) -> Any:
         """Run the model. B rows, T new tokens, S all tokens (held in the cache, then the new ones), D width.
@@ -141,6 +143,7 @@ class PreTrainedModel(Adapters, nn.Module):
             encoder_hidden_states: (B, S, D), what cross attention looks at, of decoders that have it.
             encoder_attention_mask: (B, S), 1 for its tokens and 0 for its padding.
             cache_params: past_key_values, of architectures that call it so; they give it back by this name.
+            output_router_logits: give the scores of a mixture's routers, and let uneven use of its experts count.
             others: what the task's class takes besides: next_sentence_label, mc_labels, ...
 
         Raises:
@@ -156,6 +159,10 @@ class PreTrainedModel(Adapters, nn.Module):
         if use_cache is None:
             use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
         run, head = self._computation(past_key_values, input_ids)
+        if output_router_logits is None:  # while decoding nobody reads them
+            output_router_logits = past_key_values is None and getattr(config, "output_router_logits", False)
+        if output_router_logits:
+            run = watched(self.model)
         base = run(
             input_ids,
             attention_mask,
@@ -585,14 +592,13 @@ class PreTrainedModel(Adapters, nn.Module):
         left_out = {
             id(module.weight) for module in self.modules() if isinstance(module, nn.Embedding | Learned | Relative)
         }
-        if (head := self.recipe.heads.get(self.task)) is not None and head.constant_bias:
-            left_out_too = id(self.head.out.bias)  # type: ignore[union-attr]
-        else:
-            left_out_too = None
+        constants = {
+            id(module.get_parameter(name)) for module in self.modules() for name in getattr(module, "uncounted", ())
+        }
         return sum(
             parameter.numel()
             for parameter in self.parameters()
-            if id(parameter) != left_out_too
+            if id(parameter) not in constants
             and (parameter.requires_grad or not only_trainable)
             and not (exclude_embeddings and id(parameter) in left_out)
         )

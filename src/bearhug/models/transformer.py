@@ -27,6 +27,8 @@ from bearhug.models.attention import (
 from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
 from bearhug.models.delta import GatedDelta
+from bearhug.models.experts import Mixture
+from bearhug.models.latent import LatentAttention
 from bearhug.models.mamba import Mamba, Mamba2
 from bearhug.models.mlp import MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
@@ -37,10 +39,12 @@ MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {
     "attention": Attention,
     "gated": Gated,
     "gated_delta": GatedDelta,
+    "latent": LatentAttention,
     "state_space": Mamba,
     "state_space_heads": Mamba2,
     "turned_first": TurnedFirst,
 }
+BRANCHES: dict[str, Callable[[Config], nn.Module]] = {**MLPS, "experts": Mixture}
 
 
 class Block(nn.Module):
@@ -61,7 +65,7 @@ class Block(nn.Module):
             self.attention_norm = nn.Identity()
         kind = config.kind(config.layer_type(layer))
         self.attention = part(MIXERS, kind.mixer, "mixer")(config, layer)
-        self.mlp = part(MLPS, kind.mlp or config.mlp, "mlp")(config)
+        self.mlp = part(BRANCHES, kind.mlp or config.mlp, "mlp")(config)
         self.attention_drop, self.mlp_drop = config.residual_dropout, config.mlp_dropout
         self.scale = config.residual_scale
 
@@ -394,7 +398,8 @@ class Transformer(nn.Module):
     def use_attention(self, implementation: str) -> None:
         """Compute attention by "sdpa" or "eager" from now on."""
         attend = part(ATTEND, implementation, "attn_implementation")
-        capped = self.config.score_softcap is not None  # which torch's fused kernels cannot
+        # which torch's fused kernels cannot
+        capped = self.config.score_softcap is not None or self.config.sinks
         for module in self.modules():
             if hasattr(module, "attend"):
                 module.attend = module.stepwise if capped else attend  # type: ignore[assignment]
