@@ -3,7 +3,7 @@
 from tiny_configs.sizes import DECODER
 
 _FEW = {"num_local_experts": 4, "num_experts_per_tok": 2}
-_QWEN = {**DECODER, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 20}
+_QWEN = {**DECODER, "initializer_range": 0.2, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 20}
 _PAD = {"pad_token_id": 0}
 _OLMOE = {**DECODER, **_PAD, "num_experts": 4, "num_experts_per_tok": 2}
 _LONG = {"rope_type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3], "long_factor": [2.0, 3.0, 4.0, 5.0],

@@ -39,8 +39,13 @@ def study(model: PreTrainedModel) -> str:
     """The text of the file.
 
     Raises:
-        ValueError: the task has no plain file.
+        ValueError: the task has no plain file, or the model is a mixture of experts, which takes more than one page.
     """
+    if model.model.config.experts is not None:
+        raise ValueError(
+            f"{type(model).__name__} is a mixture of experts, and study() writes no plain file of those.\n"
+            "Read its parts in bearhug/models/experts.py, or study a model without experts."
+        )
     return Writer(model).text()
 
 

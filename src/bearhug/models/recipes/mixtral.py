@@ -15,9 +15,9 @@ def mixed(hf: PretrainedConfig, experts: Experts, dense: Callable[[int], bool], 
     """Layers with experts, and layers without where dense(layer) says so."""
     plain = config(hf, experts=experts, **changes)
     names = [plain.layer_type(layer) for layer in range(hf.num_hidden_layers)]
-    ends = [" of one MLP" if dense(layer) else "" for layer in range(hf.num_hidden_layers)]
+    ends = ["_of_one_mlp" if dense(layer) else "" for layer in range(hf.num_hidden_layers)]
     kinds = {name: replace(plain.kind(name), mlp="experts") for name in names}
-    kinds |= {f"{name} of one MLP": plain.kind(name) for name in names}
+    kinds |= {f"{name}_of_one_mlp": plain.kind(name) for name in names}
     layers = tuple(name + end for name, end in zip(names, ends, strict=True))
     return replace(plain, layer_types=layers, kinds={name: kinds[name] for name in layers})
 
