@@ -11,7 +11,6 @@ from typing import Any
 from bearhug._lib.errors import near
 from bearhug.hub.client import Repo, open_repo
 from bearhug.models.config import COMMON, TOLERATED, PretrainedConfig
-from bearhug.models.gguf import is_gguf, read_config
 from bearhug.models.recipes import config_class
 
 log = logging.getLogger("bearhug")
@@ -72,12 +71,12 @@ def load_config(
     """Read a config.json; the family's class comes from its model_type where `cls` is None."""
     place, gguf_file = where(options), options.pop("gguf_file", None)
     if is_gguf(name):
-        values, source = read_config(name), str(name)
+        values, source = gguf_config(Path(name)), str(name)
     elif Path(name).is_file():
         values, source = read_json(Path(name)), str(name)
     else:
         repo = open_repo(name, **place)
-        values, source = repo_config(repo) if gguf_file is None else read_config(gguf_path(repo, gguf_file)), repo.name
+        values, source = repo_config(repo) if gguf_file is None else gguf_config(gguf_path(repo, gguf_file)), repo.name
     return config_from(values, source, cls, return_unused_kwargs, options)
 
 
@@ -112,6 +111,18 @@ def config_from(
     config = cls.from_dict(values, **overrides)
     config.name_or_path = source
     return (config, unused) if return_unused_kwargs else config
+
+
+def is_gguf(name: Any) -> bool:
+    """Whether a name is that of a GGUF file which is here."""
+    return str(name).endswith(".gguf") and Path(name).is_file()
+
+
+def gguf_config(path: Path) -> dict[str, Any]:
+    """What a config.json of the model in a GGUF file would hold."""
+    from bearhug.models.gguf import read_config
+
+    return read_config(path)
 
 
 def gguf_path(repo: Repo, name: str) -> Path:

@@ -23,18 +23,12 @@ if TYPE_CHECKING:
 
     from bearhug.models.pretrained import PreTrainedModel
 
-ENDING = ".gguf"
 FILE_TYPES = {  # what general.file_type calls most of a file's tensors
     "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q4_K": 15, "Q5_K": 17, "Q6_K": 18,
     "BF16": 32,
 }  # fmt: skip
 SMALLER = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # where rows are no whole blocks of 256
 TRAINING = ("dropout", "initializer", "scaled_residual_init", "padding_index", "max_position_embeddings")
-
-
-def is_gguf(name: Any) -> bool:
-    """Whether a name is that of a GGUF file which is here."""
-    return name is not None and str(name).endswith(ENDING) and Path(name).is_file()
 
 
 def layout_of(file: GGUF) -> Layout:
@@ -171,6 +165,10 @@ class Weights(Mapping[str, "Tensor"]):
         dtype = torch.float32 if self._changed(name) else self.dtype or torch.float32
         tensor = _change(self.layout, name, dequantize(raw, entry.type, entry.shape, dtype), self._heads_of(name), True)
         return tensor.to(self.dtype or torch.float32)
+
+    def table(self, model: PreTrainedModel) -> dict[str, Ours]:
+        """All names for a model's weights, theirs: ours."""
+        return table_of(model, self.layout)
 
     def _heads_of(self, name: str) -> int:
         return self.heads if ".attn_q." in name else self.groups

@@ -17,18 +17,16 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
 from bearhug.checkpoints.folder import read_weights, write_weights
-from bearhug.checkpoints.quantized import Unpacked
 from bearhug.hub.client import open_repo
 from bearhug.models.adapters import Adapters
 from bearhug.models.attention import EVERYTHING, Sight, Source
-from bearhug.models.auto_config import config_from, gguf_path, read_json, repo_config, where
+from bearhug.models.auto_config import config_from, gguf_config, gguf_path, is_gguf, read_json, repo_config, where
 from bearhug.models.bare import bare
 from bearhug.models.cache import KVCache
 from bearhug.models.cache_kinds import kept
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
-from bearhug.models.gguf import Weights, is_gguf, read_config, save, table_of
 from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned, Relative
@@ -361,13 +359,18 @@ class PreTrainedModel(Adapters, nn.Module):
             gguf = gguf_path(repo, gguf_file)
         config = _config(cls, config, repo, options, place, gguf)
         wanted = dtype if dtype is not None else torch_dtype
+        packed = None  # a GGUF file
         if weights is None and gguf is not None:
-            weights = Weights(gguf, config, None if wanted in (None, "auto") else named_dtype(wanted))
+            from bearhug.models.gguf import Weights
+
+            packed = weights = Weights(gguf, config, None if wanted in (None, "auto") else named_dtype(wanted))
         if weights is None:
             assert repo is not None
             weights = read_weights(repo, use_safetensors=use_safetensors, variant=variant)
         about = config.__dict__.pop("quantization_config", None)  # what is loaded is plain
-        if about is not None and not isinstance(weights, Weights):
+        if about is not None and packed is None:
+            from bearhug.checkpoints.quantized import Unpacked
+
             weights = Unpacked(weights, about)
             wanted = wanted if wanted not in (None, "auto") else config.dtype or weights.dtype()
         with torch.device("meta"):
@@ -377,7 +380,7 @@ class PreTrainedModel(Adapters, nn.Module):
             weights,
             dtype=wanted_dtype(wanted, config, weights),
             device=wanted_device(device_map),
-            table=table_of(model, weights.layout) if isinstance(weights, Weights) else None,
+            table=packed.table(model) if packed is not None else None,
         )
         settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
         first = model.model.embed_tokens.weight
@@ -474,6 +477,8 @@ class PreTrainedModel(Adapters, nn.Module):
         Raises:
             ValueError: an unknown kind; an architecture or a setting that GGUF has no word for.
         """
+        from bearhug.models.gguf import save
+
         save(self, path, kind, tokenizer)
 
     def push_to_hub(
@@ -706,7 +711,7 @@ def _config(
     if isinstance(config, str | os.PathLike):
         return cls.config_class.from_pretrained(config, **options, **place)
     if config is None:
-        values = repo_config(repo) if gguf is None else read_config(gguf)
+        values = repo_config(repo) if gguf is None else gguf_config(gguf)
         return config_from(values, repo.name, cls.config_class, False, options)
     if repo is not None:
         config.name_or_path = repo.name
