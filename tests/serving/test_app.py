@@ -129,3 +129,13 @@ def test_chat_in_the_terminal():
 
     assert run.exit_code == 0
     assert len(run.output.strip()) > 5
+
+
+@pytest.mark.parametrize("command", ["chat", "serve"])
+def test_a_model_that_is_not_there(command):
+    from bearhug.cli.main import app
+
+    run = CliRunner().invoke(app, [command, "no/such/file.gguf"])
+
+    assert run.exit_code == 1
+    assert "no/such/file.gguf" in run.output

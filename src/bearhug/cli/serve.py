@@ -1,12 +1,13 @@
 """`bearhug serve` and `bearhug chat`: a model over HTTP, and in the terminal."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="A folder or a name.")] = "bearhug/storyteller",
+    model: Annotated[str, typer.Argument(help="A folder, a name, or a .gguf file.")] = "bearhug/storyteller",
     host: Annotated[str, typer.Option(help="The address to listen at; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.")] = 8000,
     dtype: Annotated[str, typer.Option(help="The weights' type, such as bfloat16.")] = "auto",
@@ -34,7 +35,7 @@ def serve(
 
 
 def chat(
-    model: Annotated[str, typer.Argument(help="A folder or a name.")] = "bearhug/storyteller",
+    model: Annotated[str, typer.Argument(help="A folder, a name, or a .gguf file.")] = "bearhug/storyteller",
     system: Annotated[str, typer.Option(help="What the model is told first.")] = "",
     max_new_tokens: Annotated[int, typer.Option(help="Tokens of an answer at the most.")] = 256,
     temperature: Annotated[float, typer.Option(help="0 always takes the likeliest token.")] = 0.7,
@@ -82,10 +83,13 @@ def chat(
 def _loaded(model: str, dtype: str, device: str) -> tuple[Any, Any]:
     from bearhug import AutoModelForCausalLM, AutoTokenizer
 
+    path, place = Path(model), {}
+    if path.suffix == ".gguf" and path.is_file():
+        model, place = str(path.parent), {"gguf_file": path.name}
     try:
         return (
-            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, device_map=device),
-            AutoTokenizer.from_pretrained(model),
+            AutoModelForCausalLM.from_pretrained(model, dtype=dtype, device_map=device, **place),
+            AutoTokenizer.from_pretrained(model, **place),
         )
     except (OSError, ValueError) as error:
         typer.echo(str(error), err=True)
