@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bearhug import AutoModelForCausalLM, DisjunctiveConstraint, PhrasalConstraint
-from bearhug.generation.constraints import Progress
+from bearhug.generation.phrases import Progress
 
 from .conftest import tiny_gpt2
 

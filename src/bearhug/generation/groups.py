@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bearhug.generation.beams import NEVER
-from bearhug.generation.constraints import Phrase, Progress, wanted
+from bearhug.generation.phrases import Phrase, Progress, wanted
 from bearhug.generation.outputs import GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput
 from bearhug.generation.plan import Plan
 
