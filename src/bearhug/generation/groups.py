@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from bearhug.generation.beams import NEVER
-from bearhug.generation.phrases import Phrase, Progress, wanted
 from bearhug.generation.outputs import GenerateBeamDecoderOnlyOutput, GenerateBeamEncoderDecoderOutput
+from bearhug.generation.phrases import Phrase, Progress, wanted
 from bearhug.generation.plan import Plan
 
 
