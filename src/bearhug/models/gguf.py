@@ -108,7 +108,7 @@ def _rope(
     if "rope_parameters" not in cls.defaults:
         return
     usual = cls.defaults["rope_parameters"] or {}
-    if "freq_base" in (key.rpartition(".")[2] for key in about):
+    if "rope.freq_base" in about:
         values["rope_theta"] = about["rope.freq_base"]
     turned = about.get("rope.dimension_count")
     head = values.get("head_dim") or about["embedding_length"] // about["attention.head_count"]
