@@ -14,3 +14,10 @@ CONFIGS = {
     "qwen3_5_text": ("qwen3_5_text", {**_SIZES, "layer_types": _KINDS}),
     "qwen3_5_text-odd": ("qwen3_5_text", {**_SIZES, **_ODD, "num_hidden_layers": 4}),
 }
+_MOE = {**_SIZES, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24,
+        "shared_expert_intermediate_size": 20}  # fmt: skip
+CONFIGS |= {
+    "qwen3_next": ("qwen3_next", {**_MOE, "layer_types": _KINDS}),
+    "qwen3_next-odd": ("qwen3_next", {**_MOE, **_ODD, "num_hidden_layers": 4, "mlp_only_layers": [1],
+                                      "norm_topk_prob": False}),
+}  # fmt: skip

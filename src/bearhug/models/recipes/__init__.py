@@ -80,6 +80,7 @@ RECIPES: dict[str, tuple[str, str]] = {
     "qwen2_moe": ("Qwen2Moe", "mixtral"),
     "qwen3": ("Qwen3", "llama"),
     "qwen3_5_text": ("Qwen3_5Text", "qwen3_next"),
+    "qwen3_next": ("Qwen3Next", "qwen3_next"),
     "qwen3_moe": ("Qwen3Moe", "mixtral"),
     "roberta": ("Roberta", "bert"),
     "roberta-prelayernorm": ("RobertaPreLayerNorm", "bert"),
