@@ -4,6 +4,7 @@ Limits: for the tiny model the same GPT-2 step written in bare torch, nothing bu
 pass over its weights at the speed of reading memory. Give `tiny` or `large` to run one of the two; one thread.
 """
 
+import copy
 import os
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 import transformers
 
-from bearhug import AutoModelForCausalLM
+from bearhug import AutoModelForCausalLM, quantize
 from paired import paired
 
 TINY = {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 512, "n_positions": 512}
@@ -117,6 +118,19 @@ def large():
             theirs=lambda o=options: theirs.generate(
                 ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, **o
             ),
+        )  # fmt: skip
+    batch = ids.repeat(8, 1)
+    paired(
+        "GPT-2, greedy, 8 rows", unit="ms", work=tokens, clock="cpu", rounds=3, limit=limit,
+        ours=lambda: ours.generate(batch, max_new_tokens=tokens),
+        theirs=lambda: theirs.generate(batch, attention_mask=torch.ones_like(batch), max_new_tokens=tokens),
+    )  # fmt: skip
+    for bits in (8, 4):  # in turn with the reference in float32, which has no such weights on a CPU without a library
+        rounded = quantize(copy.deepcopy(ours), bits)
+        paired(
+            f"GPT-2, greedy, {bits} bits", unit="ms", work=tokens, clock="cpu", rounds=3, limit=limit * bits / 32,
+            ours=lambda model=rounded: model.generate(ids, max_new_tokens=tokens),
+            theirs=lambda: theirs.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens),
         )  # fmt: skip
 
 
