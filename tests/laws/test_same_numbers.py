@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import bearhug
 import tiny
@@ -69,6 +70,9 @@ def theirs_by_our_names(ours, gradients):
     return found
 
 
+RENAMED = ("nomic_bert", "nomic_bert-head")  # whose parameters the reference renames when it loads and saves them
+
+
 @pytest.mark.parametrize(("recipe", "task"), tiny.PAIRS)
 def test_a_batch_gives_the_references_numbers(recipe, task, tmp_path):
     """Logits, loss, hidden states and gradients, in padded rows too; the results' names and their order."""
@@ -88,9 +92,13 @@ def test_a_batch_gives_the_references_numbers(recipe, task, tmp_path):
     if task not in ("base", "text-encoding"):
         expected.loss.backward()
         got.loss.backward()
-        reference = theirs_by_our_names(
-            ours, {name: p.grad for name, p in theirs.named_parameters(remove_duplicate=False)}
-        )
+        gradients = {name: p.grad for name, p in theirs.named_parameters(remove_duplicate=False)}
+        if recipe in RENAMED:
+            for parameter in theirs.parameters():
+                parameter.data = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            theirs.save_pretrained(tmp_path / "gradients")
+            gradients = load_file(tmp_path / "gradients/model.safetensors")
+        reference = theirs_by_our_names(ours, gradients)
         mine = {name: p.grad for name, p in ours.named_parameters() if p.grad is not None}
         assert mine.keys() == reference.keys()
         for name, gradient in mine.items():

@@ -310,12 +310,14 @@ def test_classes_and_parts_have_the_references_names(recipe, task):
     assert (ours.get_output_embeddings() is None) == (theirs.get_output_embeddings() is None)
     assert ours.base_model is (ours if task == "base" else getattr(ours, ours.base_model_prefix))
     for name, _ in theirs.named_children():
-        if task != "base" and name not in ("dropout", "activation", "mlm_loss_fct"):
+        if task != "base" and name not in ("dropout", "drop", "activation", "mlm_loss_fct"):
             assert isinstance(getattr(ours, name), nn.Module)
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("recipe", tiny.RECIPES)
+@pytest.mark.parametrize(
+    "recipe", [name for name in tiny.RECIPES if "nomic" not in name]
+)  # whose parameters the reference stores under other names than it has in memory
 def test_fresh_weights_spread_as_the_references(recipe):
     """Standard deviations by parameter; zeros and ones exactly."""
     import transformers

@@ -14,6 +14,11 @@ from bearhug.models import recipes
 
 pytestmark = pytest.mark.reference  # the checkpoints are made by it
 TEXT = ("causal-lm", "seq2seq-lm", "masked-lm", "base")
+UNWRITTEN = [  # with parts of their own that the writer does not know
+    name
+    for name in tiny.RECIPES
+    if name in ("electra", "ernie-tasks") or name.startswith(("albert", "deberta", "mpnet"))
+]
 FIRST = [
     (recipe, next(task for task in TEXT if task in tiny.tasks(recipe)))
     for recipe in tiny.RECIPES
@@ -36,6 +41,10 @@ def studied(model, folder):
 def test_the_plain_file_gives_the_same_numbers(recipe, task, tmp_path):
     """In a padded batch; at most 300 lines, half as many again where layers read in two ways; nothing of bearhug's."""
     model = load(recipe, task, tmp_path)
+    if recipe in UNWRITTEN:
+        with pytest.raises(ValueError, match=r"has no plain file: .* cannot be written out"):
+            model.study()
+        return
     plain = studied(model, tmp_path)
     batch = tiny.batch([9, 4])
     if model.config.is_encoder_decoder and task == "seq2seq-lm":

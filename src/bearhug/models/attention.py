@@ -18,7 +18,7 @@ from bearhug.models.cache import LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import HEAD_NORMS, ClippedLinear
 from bearhug.models.parts import part
-from bearhug.models.positions import Rotate, counted
+from bearhug.models.positions import Distances, Rotate, counted
 
 
 class Sight(NamedTuple):
@@ -32,7 +32,7 @@ class Sight(NamedTuple):
 
 EVERYTHING = Sight()
 # mixers of transformer.MIXERS that ask which tokens are in sight
-LOOKING = ("attention", "gated", "latent", "turned_first")
+LOOKING = ("attention", "disentangled", "gated", "latent", "turned_first")
 
 
 def sight(config: Config, kind: str, real: Tensor | None, start: int, new: int, device: torch.device) -> Sight:
@@ -328,3 +328,50 @@ class CrossAttention(Attention):
         if source.seen is not None and weights is not None:
             source.seen.append(weights)
         return self.o_proj(y)
+
+
+class DisentangledAttention(Attention):
+    """Scores of what tokens are, and of how far they stand apart (He et al. 2020, arXiv:2006.03654, section 3.1)."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        told, width, inner = config.disentangled, config.hidden_size, self.heads * self.head_dim
+        if not told["key_bias"]:
+            self.k_proj = nn.Linear(width, inner, bias=False)
+        self.kinds = told["kinds"]
+        self.scale = (self.head_dim * (1 + len(self.kinds))) ** -0.5
+        own = told["span"] and not told["shared"]
+        self.far_k_proj = nn.Linear(width, inner, bias=told["key_bias"]) if own and "c2p" in self.kinds else None
+        self.far_q_proj = nn.Linear(width, inner) if own and "p2c" in self.kinds else None
+        self.far_drop = config.residual_dropout
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        rotate: Distances | None,
+        sight: Sight,
+        cache: LayerCache | None = None,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D); `rotate` are the distances."""
+        q, k, v = (by_head(proj(x), self.heads) for proj in (self.q_proj, self.k_proj, self.v_proj))
+        if rotate is not None and self.kinds:
+            sight = biased(sight, self._far(q, k, rotate) * self.scale, x.shape[1])
+        attend = self.attend if seen is None else self.stepwise
+        y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)
+        if seen is not None and weights is not None:
+            seen.append(weights)
+        return self.o_proj(y)
+
+    def _far(self, q: Tensor, k: Tensor, distances: Distances) -> Tensor:
+        """The scores (B, H, T, S) of the distances, with what looks and with what is looked at."""
+        vectors, index = distances
+        vectors = F.dropout(vectors, self.far_drop, self.training)[None]
+        index, total = index[:, None].expand(q.shape[0], self.heads, -1, -1), torch.zeros((), device=q.device)
+        if "c2p" in self.kinds:
+            far = by_head((self.far_k_proj or self.k_proj)(vectors), self.heads)  # (1, H, 2 R, K)
+            total = total + torch.matmul(q, far.transpose(2, 3)).gather(-1, index)
+        if "p2c" in self.kinds:
+            far = by_head((self.far_q_proj or self.q_proj)(vectors), self.heads)
+            total = total + torch.matmul(k, far.transpose(2, 3)).gather(-1, index.transpose(2, 3)).transpose(2, 3)
+        return total

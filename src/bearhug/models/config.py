@@ -116,6 +116,7 @@ class Config:
     padding_before: bool = False  # padding stands in the last of these rows
     relative_buckets: int = 0  # "relative" positions: distances are sorted into so many
     relative_distance: int = 0  # from here on they are all one
+    disentangled: Mapping[str, Any] = field(default_factory=dict)  # what positions.Disentangled takes
     rope: Mapping[str, Any] | None = None  # rope_type, rope_theta and what that type asks for
     rope_interleaved: bool = False  # the pairs that are turned stand side by side, not half a head apart
     alibi: Mapping[str, Any] = field(default_factory=dict)  # what positions.Alibi takes

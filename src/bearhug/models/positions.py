@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -411,8 +411,58 @@ class LearnedRelative(Learned):
         return self.relative.bias(start, length, positions, real, like)
 
 
+class Distances(NamedTuple):
+    """How far the tokens stand from one another: vectors (2 R, D), and which of them is each pair's (B or 1, T, S)."""
+
+    vectors: Tensor
+    places: Tensor
+
+
+class Disentangled(Positions):
+    """A vector for each distance, near ones each their own, far ones in buckets (He et al. 2020, arXiv:2006.03654).
+
+    `config.disentangled`: `span`, how many on each side (0: none); `buckets` and `limit`, where they are buckets;
+    `norm`; `learned`, whether there is a vector for each position, too.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        told = config.disentangled
+        self.span, self.buckets, self.limit = told["span"], told["buckets"], told["limit"]
+        self.learned = Learned(config) if told["learned"] else None
+        table = torch.empty(2 * self.span, config.hidden_size)
+        self.far = nn.Embedding(len(table), config.hidden_size, _weight=table) if self.span else None
+        self.norm = nn.LayerNorm(config.hidden_size, config.norm_eps) if told["norm"] else None
+
+    def embed(self, x: Tensor, start: int, positions: Tensor | None) -> Tensor:
+        """X (B, T, D), with the positions' vectors where there are such."""
+        return x if self.learned is None else self.learned.embed(x, start, positions)
+
+    def rotation(  # type: ignore[override]
+        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
+    ) -> Distances | None:
+        """The distances, for the mixer that scores them."""
+        if self.far is None:
+            return None
+        vectors = self.far.weight if self.norm is None else self.norm(self.far.weight)
+        places = torch.arange(length, device=like.device)[None] if real is None else counted(real)
+        index = self._bucket(places[:, :, None] - places[:, None, :]) + self.span
+        return Distances(vectors, index.clamp(0, 2 * self.span - 1))
+
+    def _bucket(self, distance: Tensor) -> Tensor:
+        """The near half each its own, the far half by the logarithm, up to `limit`."""
+        if not self.buckets:
+            return distance
+        middle = self.buckets // 2
+        far = distance.abs().clamp(min=middle)
+        share = torch.log(far / middle) / torch.log(torch.tensor((self.limit - 1) / middle))
+        wide = (torch.ceil(share * (middle - 1)) + middle).long() * distance.sign()
+        return torch.where(distance.abs() <= middle, distance, wide)
+
+
 POSITIONS: dict[str, Callable[[Config], Positions]] = {
     "alibi": Alibi,
+    "disentangled": Disentangled,
     "learned": Learned,
     "learned_relative": LearnedRelative,
     "none": Positions,

@@ -17,6 +17,7 @@ from bearhug.models.attention import (
     ATTEND,
     Attention,
     CrossAttention,
+    DisentangledAttention,
     Gated,
     Sight,
     Source,
@@ -30,13 +31,14 @@ from bearhug.models.delta import GatedDelta
 from bearhug.models.experts import Mixture
 from bearhug.models.latent import LatentAttention
 from bearhug.models.mamba import Mamba, Mamba2
-from bearhug.models.mlp import MLPS, NORMS, ScaledEmbedding
+from bearhug.models.mlp import ACTIVATIONS, MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.parts import part
 from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
 
 MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {
     "attention": Attention,
+    "disentangled": DisentangledAttention,
     "gated": Gated,
     "gated_delta": GatedDelta,
     "latent": LatentAttention,
@@ -122,6 +124,36 @@ class PostNorm(Block):
         """X (B, T, D) -> (B, T, D)."""
         x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
         return self.mlp_norm(x + self.drop(self.mlp(x), self.mlp_drop))
+
+
+class ConvolvedPostNorm(PostNorm):
+    """The same; the first layer adds a convolution of what it is given (DeBERTa V2)."""
+
+    def __init__(self, config: Config, layer: int):
+        super().__init__(config, layer)
+        told, width = config.disentangled, config.hidden_size
+        self.conv = self.conv_norm = None
+        if layer == 0:
+            kernel = told["kernel"]
+            self.conv = nn.Conv1d(width, width, kernel, padding=(kernel - 1) // 2, groups=told["groups"])
+            self.conv_norm = part(NORMS, config.norm, "norm")(width, config.norm_eps)
+            self.conv_activation = part(ACTIVATIONS, told["activation"], "conv_act")
+
+    def forward(
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
+    ) -> Tensor:
+        """X (B, T, D) -> (B, T, D). Padding counts as nothing, like what stands beyond the text."""
+        y = super().forward(x, rotate, sight, cache, seen)
+        if self.conv is None or self.conv_norm is None:
+            return y
+        real = None if sight.mask is None or sight.mask.shape[-2] != 1 else sight.mask[:, 0, 0, :, None]  # (B, T, 1)
+        if real is not None:
+            x = x.masked_fill(~real, 0.0)
+        x = self.conv(x.transpose(1, 2)).transpose(1, 2)
+        if real is not None:
+            x = x.masked_fill(~real, 0.0)
+        y = self.conv_norm(y + self.conv_activation(self.drop(x, self.mlp_drop)))
+        return y if real is None else y * real
 
 
 class NormedResidual(Block):
@@ -241,6 +273,7 @@ BLOCKS: dict[str, Callable[[Config, int], Block]] = {
     "parallel": Parallel,
     "parallel_two_norms": ParallelTwoNorms,
     "post_norm": PostNorm,
+    "post_norm_convolved": ConvolvedPostNorm,
     "pre_norm": PreNorm,
     "sandwich": Sandwich,
     "single": Single,

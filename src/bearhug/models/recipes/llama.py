@@ -20,7 +20,7 @@ def config(hf: PretrainedConfig, **changes: Any) -> Config:
         "padding_index": hf.pad_token_id, "causal": True, "norm": "rms", "norm_eps": getattr(hf, "rms_norm_eps", 1e-5),
         "mlp": "gated", "activation": getattr(hf, "hidden_act", None), "mlp_bias": getattr(hf, "mlp_bias", False),
         "qkv_bias": bias, "output_bias": bias, "attention_dropout": getattr(hf, "attention_dropout", 0.0),
-        "initializer_range": hf.initializer_range, "tie_word_embeddings": hf.tie_word_embeddings,
+        "initializer_range": hf.initializer_range, "tie_word_embeddings": getattr(hf, "tie_word_embeddings", True),
     }  # fmt: skip
     return Config(**(values | changes))
 
