@@ -39,7 +39,7 @@ def study(model: PreTrainedModel) -> str:
     """The text of the file.
 
     Raises:
-        ValueError: the task, or a part of the architecture, has no plain file, or the model is a mixture of experts, which takes more than one page.
+        ValueError: the task, or a part of the architecture, has no plain file; mixtures of experts take more than one.
     """
     if model.model.config.experts is not None:
         raise ValueError(
