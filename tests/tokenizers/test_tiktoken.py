@@ -135,7 +135,9 @@ def test_any_special_tokens_are_read_or_refused(tmp_path_factory, special):
         return
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"!! 1\n", b"YQ== x\n", b"YQ==\n", gzip.compress(b"YQ== 0\n", mtime=0)[:-6]])
+@pytest.mark.parametrize(
+    "data", [b"", b"\n\n", b"!! 1\n", b"YQ== x\n", b"YQ==\n", gzip.compress(b"YQ== 0\n", mtime=0)[:-6]]
+)
 def test_a_hostile_tiktoken_file_is_refused(data, tmp_path):
     (tmp_path / "x.tiktoken").write_bytes(data)
     with pytest.raises(ValueError, match=r"x.tiktoken"):

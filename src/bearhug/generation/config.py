@@ -226,6 +226,7 @@ OPTIONS: dict[str, Option] = {
 
 # What generate() does not do: the values that ask for nothing, and what to do instead.
 REFUSED: dict[str, tuple[tuple, str]] = {
+    "custom_generate": ((), "bearhug runs no code out of a repository; its ways to generate are options of their own."),
     "continuous_batching_config": ((), "Batches that requests join and leave belong to serving, not to one call."),
     "speculation_type": ((), "No model here is a draft of that kind; pass assistant_model= for speculation."),
     "use_mtp": ((False,), "No model here has heads for several tokens; pass assistant_model= for speculation."),
@@ -233,7 +234,6 @@ REFUSED: dict[str, tuple[tuple, str]] = {
 ARGUMENTS = (  # of generate() itself, not of the config
     "assistant_model",
     "assistant_tokenizer",
-    "custom_generate",
     "negative_prompt_attention_mask",
     "negative_prompt_ids",
 )

@@ -46,21 +46,12 @@ def study(model: PreTrainedModel) -> str:
             f"{type(model).__name__} is a mixture of experts, and study() writes no plain file of those.\n"
             "Read its parts in bearhug/models/experts.py, or study a model without experts."
         )
-    if (part := unwritten(model.model)) is not None:
-        raise ValueError(f"{type(model).__name__} has no plain file: {part} cannot be written out.")
+    if model.model.config.positions == "disentangled":
+        raise ValueError(
+            f"{type(model).__name__} tells distances in its attention, and study() writes no plain file of that.\n"
+            "Read it in bearhug/models/attention.py, or study a model with other positions."
+        )
     return Writer(model).text()
-
-
-def unwritten(model: Any) -> str | None:
-    """The first part of a transformer that no plain text stands for; None: all can be written."""
-    config = model.config
-    parts = {
-        f"positions {config.positions!r}": config.positions in ("disentangled", "learned_relative"),
-        "layer_order": bool(config.layer_order),
-        "narrow_embeddings": model.project_late,
-        "task_types": bool(config.task_types),
-    }
-    return next((part for part, there in parts.items() if there), None)
 
 
 # ---- taking the choices
