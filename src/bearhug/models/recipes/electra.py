@@ -1,6 +1,4 @@
-"""ELECTRA (Clark et al. 2020, arXiv:2003.10555): BERT with narrower embeddings, trained to find replaced tokens;
-RoFormer (arXiv:2104.09864) tells positions by turning queries and keys.
-"""
+"""ELECTRA (Clark et al. 2020, arXiv:2003.10555): BERT with narrower embeddings, trained to find replaced tokens."""
 
 from dataclasses import replace
 
