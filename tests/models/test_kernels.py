@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from bearhug.models import kernels
+import bearhug
+from bearhug.models import bare, kernels
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
 needs_core = pytest.mark.skipif(not kernels.available(), reason="the core has no kernel for this processor")
@@ -116,3 +117,22 @@ def test_without_a_kernel_decoding_is_torchs(monkeypatch):
     monkeypatch.setattr(kernels, "available", lambda: False)
 
     assert kernels.few_rows(layer(8, 32, torch.float32)) is None
+
+
+@needs_core
+def test_decoding_by_the_core_gives_torchs_numbers(monkeypatch):
+    """A model whose matrices are large enough for it, token by token, as the text read at once by torch."""
+    config = bearhug.LlamaConfig(
+        vocab_size=300, hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4
+    )
+    torch.manual_seed(0)
+    model, used = bearhug.LlamaForCausalLM(config).eval(), []
+    few_rows = kernels.few_rows
+    monkeypatch.setattr(bare, "few_rows", lambda module: used.append(module) or few_rows(module))
+    ids, cache = torch.arange(12)[None] * 7, model.new_cache(1, 12)
+    with torch.no_grad():
+        pieces = [model(ids[:, n : n + 1], past_key_values=cache).logits for n in range(12)]
+        expected = model(ids).logits
+
+    assert len(used) == 2 * 7 + 1  # a layer's matrices, and the output
+    torch.testing.assert_close(torch.cat(pieces, 1), expected, atol=1e-5, rtol=1e-5)

@@ -466,8 +466,9 @@ def test_special_tokens_keep_their_flags():
 @pytest.mark.skipif(os.name != "posix", reason="sends itself a signal, as a terminal's Ctrl-C does")
 def test_ctrl_c_stops_the_training():
     code = """
-import random
+import random, signal
 from bearhug.tokenizers import train
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell lets what it started ignore it
 dice = random.Random(0)
 words = [" ".join("".join(dice.choices("abcdefghij", k=12)) for _ in range(2000)) for _ in range(100)]
 print("ready", flush=True)

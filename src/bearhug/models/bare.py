@@ -25,8 +25,11 @@ def _same(value: Any) -> Any:
     return value
 
 
+WORTH = 1 << 16  # numbers in a matrix from which on the core's product is the faster one
+
+
 def _linear(module: nn.Linear) -> Callable:
-    product = few_rows(module)
+    product = few_rows(module) if module.weight.numel() >= WORTH else None
     if product is not None:
         return product
     weight, bias, linear = module.weight, module.bias, F.linear

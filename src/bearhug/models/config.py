@@ -222,6 +222,7 @@ TOLERATED = {
     "rope_theta",
     "sep_token_id",
     "task_specific_params",
+    "tie_word_embeddings",
     "torch_dtype",
     "use_return_dict",
     # options of generation that older checkpoints keep here; generation_config reads them
