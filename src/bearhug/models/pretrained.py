@@ -535,7 +535,7 @@ class PreTrainedModel(Adapters, nn.Module):
         Raises:
             ValueError: there is no plain file for the task.
         """
-        from bearhug.models.study import study
+        from bearhug.study.writer import study
 
         text = study(self)
         if path is not None:
