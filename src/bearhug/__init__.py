@@ -32,9 +32,6 @@ NAMES = {
     "AutoConfig": "bearhug.models",
     "AutoModel": "bearhug.models",
     "AutoModelForCausalLM": "bearhug.models",
-    "LoraConfig": "bearhug.models",
-    "PeftModel": "bearhug.models",
-    "get_peft_model": "bearhug.models",
     "AutoModelForMaskedLM": "bearhug.models",
     "AutoModelForMultipleChoice": "bearhug.models",
     "AutoModelForNextSentencePrediction": "bearhug.models",
@@ -47,6 +44,10 @@ NAMES = {
     "PreTrainedModel": "bearhug.models",
     "PretrainedConfig": "bearhug.models",
     "quantize": "bearhug.models",
+    # adapters
+    "LoraConfig": "bearhug.adapters",
+    "PeftModel": "bearhug.adapters",
+    "get_peft_model": "bearhug.adapters",
     # generation
     "AsyncTextIteratorStreamer": "bearhug.generation",
     "GenerationConfig": "bearhug.generation",

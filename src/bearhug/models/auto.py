@@ -6,7 +6,7 @@ import os
 from functools import cache
 from typing import Any, ClassVar
 
-from bearhug.models.adapters import base_of
+from bearhug.adapters.config import base_of
 from bearhug.models.auto_config import WHERE, load_config
 from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS

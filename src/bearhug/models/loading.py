@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from bearhug.adapters.layers import is_own
 from bearhug.checkpoints.safetensors import Stored
 from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
-from bearhug.models.adapters import is_own
 from bearhug.models.fresh import initialize, materialize
 
 if TYPE_CHECKING:

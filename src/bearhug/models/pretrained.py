@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
+from bearhug.adapters.methods import Adapters
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
-from bearhug.models.adapters import Adapters
 from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_config, gguf_path, is_gguf, read_json, repo_config, where
 from bearhug.models.bare import bare
