@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bearhug import AutoTokenizer
-from bearhug.checkpoints.gguf import GGUF
+from bearhug.checkpoints.gguf.file import GGUF
 from tokenizer_folders import WORDS, bpe, byte_bpe
 from tokenizer_sameness import described
 
@@ -216,7 +216,7 @@ def test_metadata_and_tensors_are_read_as_the_reference_reads_them(tmp_path):
 
 
 def test_block_sizes_are_the_references():
-    from bearhug.checkpoints.gguf import TYPES
+    from bearhug.checkpoints.gguf.file import TYPES
 
     for number, (name, values, size) in TYPES.items():
         kind = writer.GGMLQuantizationType(number)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bearhug._lib.errors import near
-from bearhug.checkpoints.gguf import TYPES
+from bearhug.checkpoints.gguf.file import TYPES
 
 SIZES = {name: (values, size) for name, values, size in TYPES.values()}
 PLAIN = {

@@ -13,7 +13,7 @@ Where several of theirs name one of ours, the first is written and all are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -169,6 +169,13 @@ def rules(table: Mapping[str, Ours], names: Iterable[str]) -> dict[str, Rule]:
             parts = tuple(part for _, layer in sorted(layers.items()) for part in layer)
             found[stack] = Rule(parts, transposed, written=ours.written, stack=len(layers))  # type: ignore[union-attr]
     return found
+
+
+def renamed(ours: Ours, change: Callable[[str], str]) -> Ours:
+    """The same under another name."""
+    if ours is None or isinstance(ours, str):
+        return ours and change(ours)
+    return replace(ours, name=change(ours.name))
 
 
 def constants(table: Mapping[str, Ours]) -> list[re.Pattern[str]]:

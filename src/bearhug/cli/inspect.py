@@ -8,7 +8,7 @@ def inspect(
     revision: str = typer.Option(None, "--revision", help="A branch, tag or commit."),
 ) -> None:
     """Show a checkpoint as a tree: shapes, dtypes, parameters; the memory and the time that it takes."""
-    from bearhug.models.inspect import inspect as inspected
+    from bearhug.inspect.report import inspect as inspected
 
     try:
         typer.echo(inspected(name, **({} if revision is None else {"revision": revision})))

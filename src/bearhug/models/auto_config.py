@@ -120,9 +120,9 @@ def is_gguf(name: Any) -> bool:
 
 def gguf_config(path: Path) -> dict[str, Any]:
     """What a config.json of the model in a GGUF file would hold."""
-    from bearhug.models.gguf import read_config
+    from bearhug.checkpoints.gguf.model import read_config
 
-    return read_config(path)
+    return read_config(path, config_class)
 
 
 def gguf_path(repo: Repo, name: str) -> Path:

@@ -361,7 +361,7 @@ class PreTrainedModel(Adapters, nn.Module):
         wanted = dtype if dtype is not None else torch_dtype
         packed = None  # a GGUF file
         if weights is None and gguf is not None:
-            from bearhug.models.gguf import Weights
+            from bearhug.checkpoints.gguf.model import Weights
 
             packed = weights = Weights(gguf, config, None if wanted in (None, "auto") else named_dtype(wanted))
         if weights is None:
@@ -477,9 +477,14 @@ class PreTrainedModel(Adapters, nn.Module):
         Raises:
             ValueError: an unknown kind; an architecture or a setting that GGUF has no word for.
         """
-        from bearhug.models.gguf import save
+        from bearhug.checkpoints.gguf.model import save
 
-        save(self, path, kind, tokenizer)
+        words: dict[str, Any] = {}
+        if tokenizer is not None:
+            from bearhug.tokenizers.gguf import metadata_of
+
+            words = metadata_of(tokenizer)
+        save(self, path, kind, words)
 
     def push_to_hub(
         self,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from bearhug.checkpoints.weight_map import Also, Ours
+from bearhug.checkpoints.weight_map import Also, Ours, renamed
 from bearhug.models.config import Config, PretrainedConfig
 
 
@@ -96,10 +96,3 @@ WORDS = "embed_tokens.weight"
 def _inside(ours: Ours) -> Ours:
     """The same within a model with a head, where the transformer is called `model`."""
     return renamed(ours, "model.{}".format)
-
-
-def renamed(ours: Ours, change: Callable[[str], str]) -> Ours:
-    """The same under another name."""
-    if ours is None or isinstance(ours, str):
-        return ours and change(ours)
-    return replace(ours, name=change(ours.name))

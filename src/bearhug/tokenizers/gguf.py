@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bearhug._lib.errors import either
-from bearhug.checkpoints.gguf import GGUF
+from bearhug.checkpoints.gguf.file import GGUF
 from bearhug.tokenizers import classes, convert, patterns, sentencepiece
 from bearhug.tokenizers.classes.byte_level import QWEN3_5_SPLIT, split
 from bearhug.tokenizers.classes.kind import BYTE_LEVEL, replace, sequence

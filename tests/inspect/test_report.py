@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 import bearhug
 from bearhug.cli.main import app
-from bearhug.models.inspect import inspect, numbered, sized
+from bearhug.inspect.report import inspect
+from bearhug.inspect.tree import numbered, sized
 
 
 def run(*words):

@@ -8,9 +8,10 @@ import torch
 
 import bearhug
 import tiny
-from bearhug.checkpoints.gguf import GGUF, write
-from bearhug.models.gguf import read_config
-from bearhug.models.recipes.gguf import ARCHITECTURES
+from bearhug.checkpoints.gguf.file import GGUF, write
+from bearhug.checkpoints.gguf.layouts import ARCHITECTURES
+from bearhug.checkpoints.gguf.model import read_config
+from bearhug.models.recipes import config_class
 
 reference = pytest.mark.reference
 KNOWN = {layout.model_type for layout in ARCHITECTURES.values()}
@@ -184,7 +185,7 @@ def test_a_config_is_read_without_torch(tmp_path):
     about = {"general.architecture": "llama", "llama.embedding_length": 32, "llama.attention.head_count": 4,
              "llama.block_count": 2, "llama.feed_forward_length": 48, "tokenizer.ggml.bos_token_id": 1}  # fmt: skip
     write(tmp_path / "x.gguf", about, {})
-    values = read_config(tmp_path / "x.gguf")
+    values = read_config(tmp_path / "x.gguf", config_class)
 
     assert (values["hidden_size"], values["num_hidden_layers"], values["bos_token_id"]) == (32, 2, 1)
     assert not re.search("rope_scaling", str(values))

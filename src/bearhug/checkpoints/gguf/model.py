@@ -1,27 +1,25 @@
-"""Models in GGUF files: a config out of the metadata, weights under GGUF's names, and both written back."""
+"""Models in GGUF files: a config out of the metadata, weights under GGUF's names, and both written back.
+
+Models and their configs are known here only by what they hold.
+"""
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bearhug._lib.errors import near
-from bearhug.checkpoints.gguf import GGUF, write
-from bearhug.checkpoints.weight_map import Ours
-from bearhug.models.config import PretrainedConfig
-from bearhug.models.recipe import renamed
-from bearhug.models.recipes import config_class, find
-from bearhug.models.recipes.gguf import ARCHITECTURES, CONSTANTS, KEYS, PROOFS, TOKENS, Layout
+from bearhug.checkpoints.gguf.file import GGUF, write
+from bearhug.checkpoints.gguf.layouts import ARCHITECTURES, CONSTANTS, KEYS, PROOFS, TOKENS, Layout
+from bearhug.checkpoints.weight_map import Ours, renamed, rules
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-    from bearhug.models.pretrained import PreTrainedModel
 
 FILE_TYPES = {  # what general.file_type calls most of a file's tensors
     "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 7, "Q5_0": 8, "Q5_1": 9, "Q4_K": 15, "Q5_K": 17, "Q6_K": 18,
@@ -48,8 +46,8 @@ def layout_of(file: GGUF) -> Layout:
     return ARCHITECTURES[name]
 
 
-def read_config(path: str | os.PathLike) -> dict[str, Any]:
-    """What a config.json of the model in a file would hold.
+def read_config(path: str | os.PathLike, config_class: Callable[[str], Any]) -> dict[str, Any]:
+    """What a config.json of the model in a file would hold; `config_class` gives the class of a model_type.
 
     Raises:
         ValueError: the file is no GGUF, or of an unknown architecture.
@@ -59,7 +57,14 @@ def read_config(path: str | os.PathLike) -> dict[str, Any]:
         prefix = f"{file.architecture}."
         about = {key.removeprefix(prefix): value for key, value in file.metadata.items() if key.startswith(prefix)}
         factors = {name: _floats(file, name) for name in CONSTANTS if name in file.tensors}
-        return _config(layout, about, file.metadata, {name: t.shape for name, t in file.tensors.items()}, factors)
+        return _config(
+            config_class(layout.model_type),
+            layout,
+            about,
+            file.metadata,
+            {name: t.shape for name, t in file.tensors.items()},
+            factors,
+        )
 
 
 def _floats(file: GGUF, name: str) -> list[float]:
@@ -67,13 +72,13 @@ def _floats(file: GGUF, name: str) -> list[float]:
 
 
 def _config(
+    cls: Any,
     layout: Layout,
     about: Mapping[str, Any],
     metadata: Mapping[str, Any],
     shapes: Mapping[str, tuple[int, ...]],
     factors: Mapping[str, list[float]],
 ) -> dict[str, Any]:
-    cls = config_class(layout.model_type)
     known = {*cls.defaults, *cls.attribute_map}
     values: dict[str, Any] = {"model_type": layout.model_type, **layout.values}
     values["tie_word_embeddings"] = "output.weight" not in shapes
@@ -101,9 +106,7 @@ def _config(
     return values
 
 
-def _rope(
-    cls: type[PretrainedConfig], about: Mapping[str, Any], values: dict[str, Any], factors: Mapping[str, list[float]]
-) -> None:
+def _rope(cls: Any, about: Mapping[str, Any], values: dict[str, Any], factors: Mapping[str, list[float]]) -> None:
     """How positions turn: the base, how much of a head, and the scaling."""
     if "rope_parameters" not in cls.defaults:
         return
@@ -143,7 +146,7 @@ def _rope(
 class Weights(Mapping[str, "Tensor"]):
     """A file's tensors under its own names, as the model takes them; unpacked when asked for."""
 
-    def __init__(self, path: str | os.PathLike, config: PretrainedConfig, dtype: torch.dtype | None = None):
+    def __init__(self, path: str | os.PathLike, config: Any, dtype: torch.dtype | None = None):
         self.file, self.dtype = GGUF(path), dtype
         self.layout = layout_of(self.file)
         self.heads = config.num_attention_heads
@@ -166,7 +169,7 @@ class Weights(Mapping[str, "Tensor"]):
         tensor = _change(self.layout, name, dequantize(raw, entry.type, entry.shape, dtype), self._heads_of(name), True)
         return tensor.to(self.dtype or torch.float32)
 
-    def table(self, model: PreTrainedModel) -> dict[str, Ours]:
+    def table(self, model: Any) -> dict[str, Ours]:
         """All names for a model's weights, theirs: ours."""
         return table_of(model, self.layout)
 
@@ -187,7 +190,7 @@ def _change(layout: Layout, name: str, tensor: Tensor, heads: int, reading: bool
     return tensor
 
 
-def table_of(model: PreTrainedModel, layout: Layout) -> dict[str, Ours]:
+def table_of(model: Any, layout: Layout) -> dict[str, Ours]:
     """All names for a model's weights, theirs: ours."""
     table = {theirs: renamed(ours, "model.{}".format) for theirs, ours in layout.table().items()}
     if model.get_output_embeddings() is not None:
@@ -196,13 +199,13 @@ def table_of(model: PreTrainedModel, layout: Layout) -> dict[str, Ours]:
     return {**table, **(head.weights if head else {}), **dict.fromkeys((*CONSTANTS, "output.*"))}
 
 
-def save(model: PreTrainedModel, path: str | os.PathLike, kind: str, tokenizer: Any = None) -> None:
+def save(model: Any, path: str | os.PathLike, kind: str, words: Mapping[str, Any]) -> None:
     """Write a model as one GGUF file, as llama.cpp reads it.
 
     Args:
         kind: of the matrices: "q8_0", "f16", "bf16", "f32", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q5_k", "q6_k".
             Vectors stay float32; the table of words and the output get at least Q6_K.
-        tokenizer: goes into the file too.
+        words: metadata of the tokenizer, which goes into the file too.
 
     Raises:
         ValueError: an unknown type; an architecture, or a config's setting, that GGUF has no word for.
@@ -221,24 +224,21 @@ def save(model: PreTrainedModel, path: str | os.PathLike, kind: str, tokenizer: 
     factors = _factors(model)
     tensors = _tensors(model, layout, kind) | {theirs: _vector(values) for theirs, values in factors.items()}
     metadata = {"general.architecture": name, "general.name": Path(model.name_or_path or model_type).name}
-    metadata |= {f"{name}.{key}": value for key, value in _about(model.config, layout).items()}
+    metadata |= {f"{name}.{key}": value for key, value in _about(model, layout).items()}
     metadata |= {"general.file_type": FILE_TYPES[kind], "general.quantization_version": 2}
     for token, key in TOKENS.items():
         value = getattr(model.config, token, None)
         value = value[0] if isinstance(value, list) else value
         if value is not None:
             metadata[f"tokenizer.ggml.{key}_token_id"] = value
-    if tokenizer is not None:
-        from bearhug.tokenizers.gguf import metadata_of
-
-        metadata |= metadata_of(tokenizer)
+    metadata |= words
     shapes = {theirs: shape for theirs, (_, shape, _) in tensors.items()}
     _prove(model, layout, name, metadata, shapes, factors)
     write(path, metadata, tensors)
 
 
 def _prove(
-    model: PreTrainedModel,
+    model: Any,
     layout: Layout,
     name: str,
     metadata: Mapping[str, Any],
@@ -248,7 +248,7 @@ def _prove(
     """Refuse to write a file that would be read as another model."""
     about = {key.removeprefix(f"{name}."): value for key, value in metadata.items() if key.startswith(f"{name}.")}
     cls, recipe = type(model.config), model.recipe
-    read = _config(layout, about, metadata, shapes, factors)
+    read = _config(cls, layout, about, metadata, shapes, factors)
     read.pop("model_type")
     again, ours = recipe.config(cls(**read)), model.model.config
     for item in fields(ours):
@@ -265,7 +265,7 @@ def _prove(
             )
 
 
-def _factors(model: PreTrainedModel) -> dict[str, list[float]]:
+def _factors(model: Any) -> dict[str, list[float]]:
     """By what rotary frequencies are divided, where that is more than one number."""
     rope = model.model.config.rope or {}
     kind = rope.get("rope_type")
@@ -273,10 +273,11 @@ def _factors(model: PreTrainedModel) -> dict[str, list[float]]:
         return {f"rope_factors_{name}.weight": [*map(float, rope[f"{name}_factor"])] for name in ("long", "short")}
     if kind != "llama3":
         return {}
-    from bearhug.models.positions import SCALINGS
+    import torch
 
-    given = (model.model.config.head_dim, 1, model.model.config.max_position_embeddings)
-    usual, scaled = (SCALINGS[name](rope, *given)[0] for name in ("default", kind))
+    dim, limit = model.model.config.head_dim, model.model.config.max_position_embeddings
+    scaled, _ = model.model.positions.scaling(rope, dim, limit, None)
+    usual = 1.0 / rope["rope_theta"] ** (torch.arange(0, dim, 2, dtype=torch.float32) / dim)
     return {"rope_freqs.weight": (usual / scaled).tolist()}
 
 
@@ -286,8 +287,9 @@ def _vector(values: list[float]) -> tuple:
     return "F32", (len(values),), lambda: array("f", values).tobytes()
 
 
-def _about(config: PretrainedConfig, layout: Layout) -> dict[str, Any]:
+def _about(model: Any, layout: Layout) -> dict[str, Any]:
     """A config as GGUF's keys."""
+    config, ours = model.config, model.recipe.config(model.config)
     known = {*config.defaults, *config.attribute_map}
     about: dict[str, Any] = {}
     for key, names in {**KEYS, **{key: (name,) for key, name in layout.names.items()}}.items():
@@ -295,7 +297,6 @@ def _about(config: PretrainedConfig, layout: Layout) -> dict[str, Any]:
         if name is not None and getattr(config, name, None) is not None:
             value = getattr(config, name)
             about[key] = float(value) if key.rpartition(".")[2] in FLOATS else value
-    ours = find(config.model_type).config(config)
     about |= {
         "attention.head_count_kv": ours.num_key_value_heads,
         "attention.key_length": ours.head_dim,
@@ -326,10 +327,9 @@ FLOATS = (
 )  # fmt: skip
 
 
-def _tensors(model: PreTrainedModel, layout: Layout, kind: str) -> dict[str, tuple]:
+def _tensors(model: Any, layout: Layout, kind: str) -> dict[str, tuple]:
     """What is written: their name -> (type, shape, what makes the bytes)."""
     from bearhug.checkpoints.blocks import quantize
-    from bearhug.checkpoints.weight_map import rules
 
     ours = dict(model.named_parameters(remove_duplicate=False))
     output = model.get_output_embeddings()
