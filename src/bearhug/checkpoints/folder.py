@@ -24,6 +24,8 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MI
 class Weights(Mapping[str, Tensor]):
     """All tensors of a checkpoint, name -> tensor, whatever files they are in; read when asked for."""
 
+    mapped = True  # they are views of the files' maps
+
     def __init__(self, files: list[Mapping[str, Tensor]]):
         self._where: dict[str, Mapping[str, Tensor]] = {name: file for file in files for name in file}
 

@@ -67,12 +67,14 @@ class LayerCache:
         for name in ("keys", "values"):
             old = getattr(self, name)
             if old is None or old.requires_grad:  # what is written in place has no gradient
-                new = old if old is None else old.index_select(0, rows)
+                new = old if old is None else old.index_select(0, rows.to(old.device))
             else:
+                rows = rows.to(old.device)  # layers may be on several devices
                 new = old.new_empty(len(rows), *old.shape[1:])
                 torch.index_select(old.narrow(2, 0, self.length), 0, rows, out=new.narrow(2, 0, self.length))
             setattr(self, name, new)
         if self.source is not None:
+            rows = rows.to(self.source[0].device)
             self.source = (self.source[0].index_select(0, rows), self.source[1].index_select(0, rows))
 
 
@@ -93,6 +95,7 @@ class StateCache:
     def take(self, rows: Tensor) -> None:
         """Row i becomes what row rows[i] was (B',)."""
         if self.window is not None and self.state is not None:
+            rows = rows.to(self.window.device)
             self.window, self.state = self.window.index_select(0, rows), self.state.index_select(0, rows)
 
     def crop(self, length: int) -> None:

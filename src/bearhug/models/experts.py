@@ -205,7 +205,7 @@ def unevenness(logits: tuple[Tensor, ...], chosen: int, mask: Tensor | None) -> 
         chosen: k.
         mask: (B, T), 1 for the tokens that count.
     """
-    scores = torch.cat(logits)
+    scores = torch.cat([one.to(logits[0].device) for one in logits])
     shares = scores.softmax(-1)
     which = shares.topk(chosen, -1)[1]
     counting = torch.ones(len(scores), device=scores.device)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bearhug.adapters.layers import is_own
+from bearhug.checkpoints.devices import Place, Sizes, device, layers_of, on_disk, plan, read_map, spelled_out, spread
 from bearhug.checkpoints.safetensors import Stored
 from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
 from bearhug.models.fresh import initialize, materialize
@@ -35,6 +37,7 @@ class Report:
     unexpected: list[str] = field(default_factory=list)  # their tensors that the model has no place for
     mismatched: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     # our parameters that are stored in another shape -> their name, the stored shape, the model's
+    mapped: set[str] = field(default_factory=set)  # our parameters that are views of a file's map
 
     @property
     def fresh(self) -> list[str]:
@@ -56,21 +59,21 @@ def fill(
     weights: Mapping[str, Tensor],
     *,
     dtype: torch.dtype | None,
-    device: torch.device | str | None,
+    places: Mapping[str, Place] | None = None,
     table: Mapping[str, Ours] | None = None,
 ) -> Report:
     """Set a model's parameters from a checkpoint's tensors. Of several names for one parameter the table's last counts.
 
     Args:
         dtype: of all floating parameters; None keeps the stored ones.
-        device: where they go; None leaves them where they are, on the CPU a view of the file's memory map.
+        places: where they go; None leaves them where they are, on the CPU a view of the file's memory map.
         table: their names and ours, where they are not the recipe's.
     """
     table = model.recipe.table(model.task, model.config) if table is None else table
     shapes = {name: parameter.shape for name, parameter in model.named_parameters(remove_duplicate=False)}
     known = rules(table, shapes)
     names = Names(model.recipe.prefix_of(model.task), _prefixes(model), known, constants(table))
-    report, set_by = Report(), {}
+    report, set_by, file_backed = Report(), {}, getattr(weights, "mapped", False)
     found = {theirs: name for theirs in weights if (name := names.find(theirs)) is not None}
     report.unexpected = [theirs for theirs in weights if theirs not in found and not names.is_constant(theirs)]
     order = {name: place for place, name in enumerate(known)}
@@ -84,7 +87,9 @@ def fill(
             if ours in set_by and not torch.equal(model.get_parameter(ours).cpu(), tensor.to(dtype or tensor.dtype)):
                 report.unexpected.append(set_by[ours])
             set_by[ours] = theirs
-            _set(model, ours, tensor, dtype, device)
+            tensor = _set(model, ours, tensor, dtype, None if places is None else device(places[ours]))
+            if file_backed and tensor.device == whole.device and _same_memory(tensor, whole):
+                report.mapped.add(ours)
     for theirs, rule in known.items():
         for ours in rule.parts if rule.written else ():
             if ours not in set_by and ours not in report.mismatched:
@@ -133,7 +138,7 @@ class Names:
         return [name, *(self.prefix + other for other in bare), *bare, self.prefix + name]
 
 
-def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None, device: Any) -> None:
+def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None, device: Any) -> Tensor:
     path, _, last = name.rpartition(".")
     module = model.get_submodule(path)
     if tensor.is_floating_point() and dtype is not None:
@@ -142,6 +147,11 @@ def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None,
         tensor = tensor.to(device)
     old = module._parameters[last]
     module._parameters[last] = nn.Parameter(tensor, requires_grad=old is None or old.requires_grad)
+    return tensor
+
+
+def _same_memory(tensor: Tensor, whole: Tensor) -> bool:
+    return tensor.untyped_storage().data_ptr() == whole.untyped_storage().data_ptr()
 
 
 def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) -> dict[str, Stored]:
@@ -282,20 +292,70 @@ def named_dtype(given: Any) -> torch.dtype:
     return found
 
 
-def wanted_device(device_map: Any) -> torch.device | None:
-    """The one device that a device_map names, or torch's default; None: the CPU, where nothing needs to be moved."""
-    if device_map is None:
-        device_map = torch.get_default_device()
-    if isinstance(device_map, Mapping):
-        # "disk": weights are a map of the file, and a page is read when it is used, which is how they load anyway
-        places = {"cpu" if place == "disk" else place for place in device_map.values()}
-        if len(places) > 1:
-            raise ValueError(
-                f"device_map names {len(places)} devices; a model is loaded on one. Write device_map='cuda:0'."
-            )
-        device_map = places.pop() if places else None
-    if device_map is None or str(device_map) == "cpu":
+def placed(
+    model: PreTrainedModel,
+    device_map: Any,
+    max_memory: Mapping[Any, int | str] | None,
+    dtype: torch.dtype | None,
+) -> dict[str, Place] | None:
+    """Each parameter's place, by our names, as a device map says it; None: as they come.
+
+    What is used before the first layer, and a tied output, stays with the table of words.
+    """
+    read = read_map(device_map)
+    if read is None:
         return None
-    if device_map in ("auto", "balanced", "sequential"):
-        return torch.device("cuda") if torch.cuda.is_available() else None
-    return torch.device("cuda", device_map) if isinstance(device_map, int) else torch.device(device_map)
+    table = model.recipe.table(model.task, model.config)
+    shapes = dict(model.named_parameters(remove_duplicate=False))
+    known = {theirs: rule for theirs, rule in rules(table, shapes).items() if rule.written}
+    head = model.recipe.heads.get(model.task)
+    tied = head is not None and head.tied and model.model.config.tie_word_embeddings
+    if isinstance(read, str):
+        owner, sizes, ties = {}, {}, {}
+        for theirs, rule in known.items():
+            parts = [part for part in rule.parts if not (tied and part == OUT)]
+            again = any(part in owner for part in parts)
+            each = 0 if again else sum(shapes[part].numel() * (dtype or shapes[part].dtype).itemsize for part in parts)
+            sizes[theirs] = each
+            owner |= {part: theirs for part in rule.parts if part not in owner}
+        if tied:
+            ties[owner[TABLE].rpartition(".")[0]] = owner[OUT].rpartition(".")[0]
+        read = plan(Sizes(sizes, layers_of(table), ties), read, max_memory)
+    model.hf_device_map = dict(read)
+    by_theirs = spelled_out(read, known)
+    places = {part: by_theirs[theirs] for theirs, rule in reversed(known.items()) for part in rule.parts}
+    return {name: places[TABLE] if _stays(name, tied) else places.get(name, places[TABLE]) for name in shapes}
+
+
+TABLE, OUT = "model.embed_tokens.weight", "head.out.weight"
+
+
+def _stays(name: str, tied: bool) -> bool:
+    """Whether a parameter has to be where the table of words is."""
+    inner = name.removeprefix("model.").removeprefix("encoder.")
+    behind = inner.startswith(("layers.", "norm.", "project_out.", "head."))
+    return not behind or (tied and name.startswith("head."))
+
+
+def put(
+    model: PreTrainedModel,
+    places: Mapping[str, Place],
+    offload_folder: str | os.PathLike | None,
+    mapped: Container[str] = (),
+) -> None:
+    """Move a model's parameters to their places, and let it compute over them where they are several.
+
+    mapped: the parameters that are a file's map already.
+    """
+    for name, parameter in list(model.named_parameters()):
+        place = places[name]
+        path, _, last = name.rpartition(".")
+        if place == "disk" and name not in mapped:
+            data = on_disk(name, parameter.data, offload_folder)
+        else:
+            data = parameter.data.to(device(place))
+        if data is not parameter.data:
+            model.get_submodule(path)._parameters[last] = nn.Parameter(data, parameter.requires_grad)
+    model.tie_weights()
+    if len({parameter.device for parameter in model.parameters()}) > 1:
+        spread(model)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -230,15 +231,7 @@ class Rotary(Positions):
                 cos, sin = cos.narrow(0, start, length), sin.narrow(0, start, length)  # (T, K)
             else:
                 cos, sin = cos[positions].unsqueeze(1), sin[positions].unsqueeze(1)  # (B, 1, T, K)
-        half, turned = cos.shape[-1] // 2, cos.shape[-1]
-        turn = _turn_pairs if self.interleaved else _turn_front
-
-        def rotate(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-            if turned == q.shape[-1] and turn is _turn_front:
-                return torch.addcmul(q * cos, q.roll(half, -1), sin), torch.addcmul(k * cos, k.roll(half, -1), sin)
-            return turn(q, cos, sin), turn(k, cos, sin)
-
-        return rotate
+        return partial(_turned_pairs if self.interleaved else _turned, cos, sin)
 
     def _table(self, length: int, positions: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines (L, K) in a table that is long enough."""
@@ -270,6 +263,18 @@ class Rotary(Positions):
         if self.interleaved:
             return cos.repeat_interleave(2, -1), torch.stack((-sin, sin), -1).flatten(-2)
         return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+
+
+def _turned(cos: Tensor, sin: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    turned = cos.shape[-1]
+    if turned == q.shape[-1]:
+        half = turned // 2
+        return torch.addcmul(q * cos, q.roll(half, -1), sin), torch.addcmul(k * cos, k.roll(half, -1), sin)
+    return _turn_front(q, cos, sin), _turn_front(k, cos, sin)
+
+
+def _turned_pairs(cos: Tensor, sin: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    return _turn_pairs(q, cos, sin), _turn_pairs(k, cos, sin)
 
 
 def _turn_front(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from bearhug.models.cache_kinds import kept
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
-from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_device, wanted_dtype
+from bearhug.models.loading import fill, named_dtype, placed, put, settle, stored, wanted_dtype
 from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned, Relative
 from bearhug.models.quantized import is_quantized, quantize, wanted_bits
@@ -36,7 +36,7 @@ from bearhug.models.transformer import Transformer
 
 # Options of the reference's from_pretrained that change nothing here: loading is lazy and takes no extra memory anyway.
 NEEDLESS = (
-    "low_cpu_mem_usage", "offload_folder", "offload_state_dict", "offload_buffers", "max_memory", "weights_only",
+    "low_cpu_mem_usage", "offload_state_dict", "offload_buffers", "weights_only",
     "from_tf", "from_flax", "use_flash_attention_2", "adapter_kwargs", "tp_plan", "_fast_init",
 )  # fmt: skip
 
@@ -55,6 +55,7 @@ class PreTrainedModel(Adapters, nn.Module):
     main_input_name: ClassVar[str] = "input_ids"
     framework: ClassVar[str] = "pt"
     supports_gradient_checkpointing: ClassVar[bool] = True
+    hf_device_map: dict[str, Any]  # where its modules are, of a model that was loaded by a device_map
 
     def __init__(self, config: PretrainedConfig, *, attn_implementation: str | None = None, pooler: bool = True):
         super().__init__()
@@ -301,6 +302,8 @@ class PreTrainedModel(Adapters, nn.Module):
         dtype: str | torch.dtype | None = None,
         torch_dtype: str | torch.dtype | None = None,
         device_map: Any = None,
+        max_memory: Mapping[Any, int | str] | None = None,
+        offload_folder: str | os.PathLike | None = None,
         attn_implementation: str | None = None,
         new_head: bool = False,
         ignore_mismatched_sizes: bool = False,
@@ -322,8 +325,12 @@ class PreTrainedModel(Adapters, nn.Module):
             config: instead of the checkpoint's own.
             dtype: of the weights, `torch.bfloat16` or "bfloat16"; None or "auto": as the checkpoint says.
             torch_dtype: version 4's name of dtype.
-            device_map: "cpu", "cuda", "auto" (a GPU where there is one), a device, or {"": device};
-                of several parts some may be on "cpu" and others on "disk", where they stay until they are used.
+            device_map: "cpu", "cuda", a device or a GPU's number; {module: place} by the checkpoint's names of modules,
+                with numbers of GPUs, "cpu" and "disk" as places; "auto" (or "balanced", "balanced_low_0",
+                "sequential"): over all GPUs, the rest on the CPU and on disk. A part computes where its weights are,
+                on the CPU where they are on disk; `hf_device_map` holds the result.
+            max_memory: with device_map="auto", the most that a place may hold: {0: "10GB", "cpu": "30GB"}.
+            offload_folder: where weights for "disk" go that the checkpoint's own files do not hold as they are needed.
             attn_implementation: "sdpa" (torch's fused kernels) or "eager".
             new_head: allow a head that the checkpoint has no weights for, or has of another size; it starts from random
                 values, to be trained.
@@ -375,14 +382,13 @@ class PreTrainedModel(Adapters, nn.Module):
             wanted = wanted if wanted not in (None, "auto") else config.dtype or weights.dtype()
         with torch.device("meta"):
             model = cls(config, attn_implementation=attn_implementation, pooler=add_pooling_layer)
-        report = fill(
-            model,
-            weights,
-            dtype=wanted_dtype(wanted, config, weights),
-            device=wanted_device(device_map),
-            table=packed.table(model) if packed is not None else None,
-        )
+        loaded = wanted_dtype(wanted, config, weights)
+        places = placed(model, device_map, max_memory, loaded)
+        table = packed.table(model) if packed is not None else None
+        report = fill(model, weights, dtype=loaded, places=places, table=table)
         settle(model, report, new_head, ignore_mismatched_sizes, config.name_or_path or "the state_dict")
+        if places is not None:
+            put(model, places, offload_folder, report.mapped)
         first = model.model.embed_tokens.weight
         config.dtype = first.dtype
         model.eval()

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from bearhug.checkpoints.devices import home
 from bearhug.models.attention import (
     ATTEND,
     Attention,
@@ -321,6 +322,7 @@ class Transformer(nn.Module):
         self.kinds = [config.layer_type(layer) for layer in range(config.num_hidden_layers)]
         self.rotaries = {name: Rotary(config, kind.rope) for name, kind in config.kinds.items() if kind.rope}
         self.straight = {name for name, kind in config.kinds.items() if not kind.turned}
+        self.spread = False  # the layers are on several devices
         self.checkpointing: dict[str, Any] | None = None  # arguments of torch's checkpoint, where it is on
         self.encoder = Transformer(config.encoder) if config.encoder is not None else None
         self.share_table()
@@ -414,7 +416,9 @@ class Transformer(nn.Module):
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache with room for `length` tokens of `batch` rows."""
         like = self.embed_tokens.weight
-        return KVCache([layer.attention.new_cache(batch, length, like) for layer in self.layers])  # type: ignore[union-attr]
+        each = [like.new_empty(0, device=home(layer)) if self.spread else like for layer in self.layers]
+        layers = zip(self.layers, each, strict=True)
+        return KVCache([layer.attention.new_cache(batch, length, like) for layer, like in layers])  # type: ignore[union-attr]
 
     def _typed(self, x: Tensor, token_type_ids: Tensor | None) -> Tensor:
         """Add the vectors of the token types, where the architecture has them."""
