@@ -9,17 +9,18 @@ from bearhug._lib.printing import facts
 class ModelOutput(dict):
     """Named results in a fixed order; those that are None are left out of the dict and of the tuple.
 
-    A subclass annotates its fields in order: `class Out(ModelOutput): loss: Tensor | None; logits: Tensor`. Then
-    `out.loss` (None where absent), `out["logits"]`, `out[0]`, `out[:2]`, `out.to_tuple()` and `**out` all work. It
-    prints as shapes.
+    A subclass annotates its fields in order: `class Out(ModelOutput): loss: Tensor | None; logits: Tensor`; those of
+    its bases, in their order, stand before them. Then `out.loss` (None where absent), `out["logits"]`, `out[0]`,
+    `out[:2]`, `out.to_tuple()` and `**out` all work. It prints as shapes.
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        inherited = [name for base in cls.__bases__ for name in getattr(base, "_fields", ())]
         own = [name for name in get_annotations(cls) if not name.startswith("_")]
-        cls._fields = (*cls._fields, *(name for name in own if name not in cls._fields))
+        cls._fields = tuple(dict.fromkeys((*inherited, *own)))
 
     def __init__(self, *values: Any, **named: Any):
         if values:

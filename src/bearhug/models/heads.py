@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -117,11 +118,62 @@ class TextEncoding(BaseModel):
         return None
 
 
-class CausalLM(PreTrainedModel):
-    """Scores of the next token."""
+class Scoring(PreTrainedModel):
+    """A head of one matrix; a task says what it scores, and what its labels are compared with."""
+
+    takes = ("labels", "num_items_in_batch")
+    output: ClassVar[type[ModelOutput]]
+    answers: ClassVar[str | int] = (
+        "labels"  # how many numbers the head gives: as many as "labels" or "words", or so many
+    )
+
+    def build_head(self, head: Head | None) -> nn.Module | None:
+        """D -> V, N, or what the task says."""
+        assert head is not None
+        self.pick, self.soft_labels = said(self.config, head.pick), head.soft_labels
+        size = {"words": None, "labels": self.config.num_labels}.get(self.answers, self.answers)  # type: ignore[arg-type]
+        return Output(head, self.config, self.model.config, size)  # type: ignore[arg-type]
+
+    def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The logits of x (B, T, D); mask (B, T) is 1 for real tokens, or None."""
+        return head(x)
+
+    def loss(self, logits: Tensor, labels: Tensor, items: Any, mask: Tensor | None) -> Tensor:
+        """Cross entropy with the label at the same place, over the labels that are not -100."""
+        return cross_entropy(logits, matching(labels, logits.shape[:-1], "labels"), items)
+
+    def answer(
+        self,
+        head: Any,
+        base: Mapping[str, Any],
+        mask: Tensor | None,
+        labels: Tensor | None = None,
+        logits_to_keep: int | Tensor = 0,
+        num_items_in_batch: Any = None,
+    ) -> ModelOutput:
+        """The logits, of all places or of those to keep, and their loss where there are labels."""
+        x = base["last_hidden_state"]
+        if not isinstance(logits_to_keep, int):
+            x = x[:, logits_to_keep]
+        elif logits_to_keep:
+            x = x[:, -logits_to_keep:]
+        logits = self.scores(head, x, mask)
+        loss = None if labels is None else self.loss(logits, labels, num_items_in_batch, mask)
+        return self.output(loss=loss, logits=logits, **captured(base, self.output))
+
+
+def captured(base: Mapping[str, Any], output: type[ModelOutput]) -> dict[str, Any]:
+    """What an output holds of the transformer's."""
+    return {name: base[name] for name in output._fields if name in base}
+
+
+class CausalLM(Scoring):
+    """Scores of the next token: logits (B, T, V); loss: cross entropy of each token's scores with the next label."""
 
     task = "causal-lm"
     takes = ("labels", "logits_to_keep", "num_items_in_batch")
+    output = CausalLMOutput
+    answers = "words"
 
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> V."""
@@ -132,180 +184,95 @@ class CausalLM(PreTrainedModel):
                 "Load it with is_decoder=True, or as AutoModelForMaskedLM."
             )
         self.shift = head.shift
-        return Output(head, self.config, self.model.config)
+        return super().build_head(head)
 
-    def answer(
-        self,
-        head: Any,
-        base: BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        logits_to_keep: int | Tensor = 0,
-        num_items_in_batch: Any = None,
-    ) -> CausalLMOutput | MoeCausalLMOutput:
-        """logits (B, T, V); loss: cross entropy of each token's scores with the next label."""
-        x = base["last_hidden_state"]
-        if not isinstance(logits_to_keep, int):
-            x = x[:, logits_to_keep]
-        elif logits_to_keep:
-            x = x[:, -logits_to_keep:]
-        logits = head(x)
-        loss = None
-        if labels is not None:
-            labels = matching(labels, logits.shape[:2], "labels")
-            after = F.pad(labels, (0, 1), value=IGNORED)[:, 1:] if self.shift else labels
-            loss = cross_entropy(logits, after, num_items_in_batch)
-        routed = base.get("router_logits")
-        if self.model.config.experts is not None:
-            uneven = None
-            if routed and self.model.config.experts.loss_weight is not None:
-                uneven = unevenness(routed, self.model.config.experts.chosen, mask)
-                loss = None if loss is None else loss + self.model.config.experts.loss_weight * uneven
-            return MoeCausalLMOutput(
-                loss=loss,
-                aux_loss=uneven,
-                logits=logits,
-                past_key_values=base.get("past_key_values"),
-                hidden_states=base.get("hidden_states"),
-                attentions=base.get("attentions"),
-                router_logits=routed,
-            )
-        return CausalLMOutput(
-            loss=loss,
-            logits=logits,
-            past_key_values=base.get("past_key_values"),
-            hidden_states=base.get("hidden_states"),
-            attentions=base.get("attentions"),
-            cross_attentions=base.get("cross_attentions"),
-        )
+    def loss(self, logits: Tensor, labels: Tensor, items: Any, mask: Tensor | None) -> Tensor:
+        """Cross entropy with the next label."""
+        labels = matching(labels, logits.shape[:2], "labels")
+        return cross_entropy(logits, F.pad(labels, (0, 1), value=IGNORED)[:, 1:] if self.shift else labels, items)
+
+    def answer(self, head: Any, base: Mapping[str, Any], mask: Tensor | None, *args: Any, **kwargs: Any) -> ModelOutput:
+        """The same; of a mixture of experts with its routers' scores, whose uneven use counts."""
+        output, experts = super().answer(head, base, mask, *args, **kwargs), self.model.config.experts
+        if experts is None:
+            return output
+        routed, uneven = base.get("router_logits"), None
+        if routed and experts.loss_weight is not None:
+            uneven = unevenness(routed, experts.chosen, mask)
+            if "loss" in output:
+                output["loss"] = output["loss"] + experts.loss_weight * uneven
+        return MoeCausalLMOutput(**output, aux_loss=uneven, router_logits=routed)
 
 
-class MaskedLM(PreTrainedModel):
-    """Scores of the token at each place."""
+class MaskedLM(Scoring):
+    """Scores of the token at each place: logits (B, T, V)."""
 
     task = "masked-lm"
-    takes = ("labels", "num_items_in_batch")
-
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> V."""
-        assert head is not None
-        return Output(head, self.config, self.model.config)
-
-    def answer(
-        self,
-        head: Any,
-        base: BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> MaskedLMOutput:
-        """logits (B, T, V); loss: cross entropy with the label at the same place."""
-        logits = head(base.last_hidden_state)
-        loss = None
-        if labels is not None:
-            loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
-        return MaskedLMOutput(loss=loss, logits=logits, **_captured(base))
+    output = MaskedLMOutput
+    answers = "words"
 
 
-class SequenceClassification(PreTrainedModel):
-    """Scores of a text's label; by the last real token where the model is causal, by the first where it is not."""
+class SequenceClassification(Scoring):
+    """Scores of a text's label, logits (B, N); by the last real token where the model is causal, by the first where it
+    is not. Loss: by config.problem_type, which is set at the first labels where it is not yet.
+    """
 
     task = "sequence-classification"
-    takes = ("labels", "num_items_in_batch")
+    output = SequenceClassifierOutput
 
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> N."""
-        assert head is not None
-        self.pick, self.soft_labels = said(self.config, head.pick), head.soft_labels
-        return Output(head, self.config, self.model.config, self.config.num_labels)
+    def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, N)."""
+        return picked(head, x, mask, self.pick)
 
-    def answer(
-        self,
-        head: Any,
-        base: BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> SequenceClassifierOutput:
-        """logits (B, N); loss: by config.problem_type, which is set at the first labels where it is not yet."""
-        logits = picked(head, base.last_hidden_state, mask, self.pick)
-        loss = None
-        if labels is not None:
-            soft = self.soft_labels and self.config.problem_type is None and labels.ndim > 1 and labels.shape[-1] > 1
-            if soft and self.config.num_labels > 1:
-                loss = F.cross_entropy(logits, labels.to(logits))
-            else:
-                loss = text_loss(logits, labels, self.config, num_items_in_batch)
-        return SequenceClassifierOutput(
-            loss=loss, logits=logits, past_key_values=base.past_key_values, **_captured(base)
-        )
+    def loss(self, logits: Tensor, labels: Tensor, items: Any, mask: Tensor | None) -> Tensor:
+        """By config.problem_type; labels may be chances, where the recipe says so."""
+        soft = self.soft_labels and self.config.problem_type is None and labels.ndim > 1 and labels.shape[-1] > 1
+        if soft and self.config.num_labels > 1:
+            return F.cross_entropy(logits, labels.to(logits))
+        return text_loss(logits, labels, self.config, items)
 
 
-class TokenClassification(PreTrainedModel):
-    """Scores of each token's label."""
+class TokenClassification(Scoring):
+    """Scores of each token's label: logits (B, T, N)."""
 
     task = "token-classification"
-    takes = ("labels", "num_items_in_batch")
-
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> N."""
-        assert head is not None
-        return Output(head, self.config, self.model.config, self.config.num_labels)
-
-    def answer(
-        self,
-        head: Any,
-        base: BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> TokenClassifierOutput:
-        """logits (B, T, N); loss: cross entropy over the labels that are not -100."""
-        logits = head(base.last_hidden_state)
-        loss = None
-        if labels is not None:
-            loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
-        return TokenClassifierOutput(loss=loss, logits=logits, **_captured(base))
+    output = TokenClassifierOutput
 
 
-class QuestionAnswering(PreTrainedModel):
-    """Scores of where an answer starts and ends."""
+class QuestionAnswering(Scoring):
+    """Scores of where an answer starts and ends: start_logits and end_logits (B, T).
+
+    Loss: the mean of both cross entropies; what lies beyond T is ignored.
+    """
 
     task = "question-answering"
     takes = ("start_positions", "end_positions", "num_items_in_batch")
+    output = QuestionAnsweringModelOutput
+    answers = 2
 
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> 2."""
-        assert head is not None
-        return Output(head, self.config, self.model.config, 2)
-
-    def answer(
+    def answer(  # type: ignore[override]
         self,
         head: Any,
-        base: BaseModelOutput,
+        base: Mapping[str, Any],
         mask: Tensor | None,
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
         num_items_in_batch: Any = None,
-    ) -> QuestionAnsweringModelOutput:
-        """start_logits and end_logits (B, T); loss: the mean of both cross entropies; beyond T is ignored."""
-        start, end = head(base.last_hidden_state).unbind(-1)
+    ) -> ModelOutput:
+        """Both logits, and their loss where there are positions (B,)."""
+        start, end = head(base["last_hidden_state"]).unbind(-1)
         loss = span_loss(start, end, start_positions, end_positions, num_items_in_batch)
-        return QuestionAnsweringModelOutput(
-            loss=loss, start_logits=start.contiguous(), end_logits=end.contiguous(), **_captured(base)
-        )
+        both = {"start_logits": start.contiguous(), "end_logits": end.contiguous()}
+        return self.output(loss=loss, **both, **captured(base, self.output))
 
 
-class MultipleChoice(PreTrainedModel):
+class MultipleChoice(SequenceClassification):
     """Scores of several texts, of which one is right: input_ids (B, C, T), and all that goes with them."""
 
     task = "multiple-choice"
-
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> 1."""
-        assert head is not None
-        self.pick = said(self.config, head.pick)
-        return Output(head, self.config, self.model.config, 1)
+    takes = ()
+    output = MultipleChoiceModelOutput
+    answers = 1
 
     def forward(  # type: ignore[override]
         self,
@@ -337,37 +304,21 @@ class MultipleChoice(PreTrainedModel):
         output = MultipleChoiceModelOutput(**{**output, "loss": loss, "logits": logits})
         return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
-    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None) -> MultipleChoiceModelOutput:
-        """logits (B * C, 1)."""
-        logits = picked(head, base.last_hidden_state, mask, self.pick)
-        return MultipleChoiceModelOutput(logits=logits, **_captured(base))
 
-
-class NextSentence(PreTrainedModel):
-    """Whether a second text follows the first: 0, or not: 1."""
+class NextSentence(Scoring):
+    """Whether a second text follows the first, 0, or not, 1: logits (B, 2), labels (B,)."""
 
     task = "next-sentence"
-    takes = ("labels", "num_items_in_batch")
+    output = NextSentencePredictorOutput
+    answers = 2
 
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> 2."""
-        assert head is not None
-        return Output(head, self.config, self.model.config, 2)
+    def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, 2)."""
+        return head(first_real(x, mask))
 
-    def answer(
-        self,
-        head: Any,
-        base: BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> NextSentencePredictorOutput:
-        """logits (B, 2); loss: cross entropy with labels (B,)."""
-        logits = head(first_real(base.last_hidden_state, mask))
-        loss = None
-        if labels is not None:
-            loss = cross_entropy(logits, matching(labels.reshape(-1), logits.shape[:1], "labels"), num_items_in_batch)
-        return NextSentencePredictorOutput(loss=loss, logits=logits, **_captured(base))
+    def loss(self, logits: Tensor, labels: Tensor, items: Any, mask: Tensor | None) -> Tensor:
+        """Cross entropy."""
+        return super().loss(logits, labels.reshape(-1), items, mask)
 
 
 class WordsAndText(Output):
@@ -416,7 +367,7 @@ class PreTraining(PreTrainedModel):
             (name, answers), *_ = second.items()
             loss = cross_entropy(words, matching(labels, words.shape[:2], "labels"))
             loss = loss + cross_entropy(text, matching(answers.reshape(-1), text.shape[:1], name))
-        return self.output(loss, words, text, **_captured(base))
+        return self.output(loss, words, text, **captured(base, self.output))
 
 
 class SentenceOrder(PreTraining):
@@ -431,27 +382,23 @@ class SentenceOrder(PreTraining):
         return self.config.num_labels
 
 
-class ReplacedTokens(PreTrainedModel):
-    """What ELECTRA learned from: whether each token was replaced."""
+class ReplacedTokens(Scoring):
+    """What ELECTRA learned from: whether each token was replaced. logits (B, T)."""
 
     task = "replaced-tokens"
     takes = ("labels",)
+    output = ElectraForPreTrainingOutput
+    answers = 1
 
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> 1."""
-        assert head is not None
-        return Output(head, self.config, self.model.config, 1)
+    def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, T)."""
+        return head(x).squeeze(-1)
 
-    def answer(
-        self, head: Any, base: BaseModelOutput, mask: Tensor | None, labels: Tensor | None = None
-    ) -> ElectraForPreTrainingOutput:
-        """logits (B, T); loss: binary cross entropy with labels (B, T) over the real tokens."""
-        logits, loss = head(base.last_hidden_state).squeeze(-1), None
-        if labels is not None:
-            labels = matching(labels, logits.shape, "labels").to(logits)
-            real = slice(None) if mask is None else mask.bool()
-            loss = F.binary_cross_entropy_with_logits(logits[real], labels[real])
-        return ElectraForPreTrainingOutput(loss=loss, logits=logits, **_captured(base))
+    def loss(self, logits: Tensor, labels: Tensor, items: Any, mask: Tensor | None) -> Tensor:
+        """Binary cross entropy with labels (B, T) over the real tokens."""
+        labels = matching(labels, logits.shape, "labels").to(logits)
+        real = slice(None) if mask is None else mask.bool()
+        return F.binary_cross_entropy_with_logits(logits[real], labels[real])
 
 
 class WordsAndChoice(Output):
@@ -525,8 +472,8 @@ class DoubleHeads(PreTrainedModel):
         """logits (B * C, T, V), mc_logits (B * C,)."""
         x = base["last_hidden_state"]
         text = last_real(x, mask) if places is None else x[torch.arange(len(x), device=x.device), places]
-        captured = {name: base.get(name) for name in ("past_key_values", "hidden_states", "attentions")}
-        return GPT2DoubleHeadsModelOutput(logits=head(x), mc_logits=head.of_text(text), **captured)
+        kept = captured(base, GPT2DoubleHeadsModelOutput)
+        return GPT2DoubleHeadsModelOutput(logits=head(x), mc_logits=head.of_text(text), **kept)
 
 
 def grouped(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[int, int]:
@@ -553,10 +500,6 @@ TASKS: dict[str, type[PreTrainedModel]] = {
         MultipleChoice, NextSentence, PreTraining, SentenceOrder, ReplacedTokens, DoubleHeads,
     )
 }  # fmt: skip
-
-
-def _captured(base: BaseModelOutput) -> dict[str, Any]:
-    return {"hidden_states": base.hidden_states, "attentions": base.attentions}
 
 
 def last_real(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -4,6 +4,8 @@ hidden_states are L + 1 tensors (B, T, D): the embeddings, then each layer's res
 attentions are L tensors (B, H, T, S). Both are there only when asked for. cross_attentions are those over another text,
 an encoder's; of a model with an encoder the others are called decoder_... and encoder_....
 Some architectures call their cache cache_params.
+
+The fields stand in the order of a class's bases, then its own.
 """
 
 from __future__ import annotations
@@ -14,10 +16,44 @@ from bearhug._lib.outputs import ModelOutput
 from bearhug.models.cache import KVCache
 
 
-class BaseModelOutput(ModelOutput):
+class _Loss(ModelOutput):
+    loss: Tensor | None
+
+
+class _Scores(_Loss):
+    logits: Tensor
+
+
+class _Spans(_Loss):
+    start_logits: Tensor
+    end_logits: Tensor
+
+
+class _Cache(ModelOutput):
+    past_key_values: KVCache | None
+
+
+class _Layers(ModelOutput):
+    hidden_states: tuple[Tensor, ...] | None
+    attentions: tuple[Tensor, ...] | None
+
+
+class _Pair(_Cache):
+    decoder_hidden_states: tuple[Tensor, ...] | None
+    decoder_attentions: tuple[Tensor, ...] | None
+    cross_attentions: tuple[Tensor, ...] | None
+    encoder_last_hidden_state: Tensor | None
+    encoder_hidden_states: tuple[Tensor, ...] | None
+    encoder_attentions: tuple[Tensor, ...] | None
+
+
+class _Vectors(ModelOutput):
+    last_hidden_state: Tensor
+
+
+class BaseModelOutput(_Vectors):
     """Of a model without a head; pooler_output (B, D) where it has a pooler."""
 
-    last_hidden_state: Tensor
     pooler_output: Tensor | None
     past_key_values: KVCache | None
     cache_params: KVCache | None
@@ -27,32 +63,26 @@ class BaseModelOutput(ModelOutput):
     router_logits: tuple[Tensor, ...] | None
 
 
-class MoeModelOutput(ModelOutput):
+class MoeModelOutput(_Vectors, _Cache):
     """Of a mixture of experts without a head, whose routers were asked for their scores (B * T, experts)."""
 
-    last_hidden_state: Tensor
-    past_key_values: KVCache | None
     router_logits: tuple[Tensor, ...] | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
 
 
-class CausalLMOutput(ModelOutput):
+class CausalLMOutput(_Scores, _Cache):
     """logits (B, T, V): the scores of the token that follows each."""
 
-    loss: Tensor | None
-    logits: Tensor
-    past_key_values: KVCache | None
     cache_params: KVCache | None
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
     cross_attentions: tuple[Tensor, ...] | None
 
 
-class MoeCausalLMOutput(ModelOutput):
+class MoeCausalLMOutput(_Loss):
     """The same of a mixture of experts; router_logits are its layers' scores (B * T, experts), where asked for."""
 
-    loss: Tensor | None
     aux_loss: Tensor | None
     logits: Tensor
     past_key_values: KVCache | None
@@ -61,151 +91,71 @@ class MoeCausalLMOutput(ModelOutput):
     router_logits: tuple[Tensor, ...] | None
 
 
-class MaskedLMOutput(ModelOutput):
+class MaskedLMOutput(_Scores, _Layers):
     """logits (B, T, V): the scores of the token at each place."""
 
-    loss: Tensor | None
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class SequenceClassifierOutput(ModelOutput):
+class SequenceClassifierOutput(_Scores, _Cache, _Layers):
     """logits (B, labels)."""
 
-    loss: Tensor | None
-    logits: Tensor
-    past_key_values: KVCache | None
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class TokenClassifierOutput(ModelOutput):
+class TokenClassifierOutput(_Scores, _Layers):
     """logits (B, T, labels)."""
 
-    loss: Tensor | None
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class QuestionAnsweringModelOutput(ModelOutput):
+class QuestionAnsweringModelOutput(_Spans, _Layers):
     """start_logits and end_logits (B, T)."""
 
-    loss: Tensor | None
-    start_logits: Tensor
-    end_logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class Seq2SeqModelOutput(ModelOutput):
+class Seq2SeqModelOutput(_Vectors, _Pair):
     """Of an encoder and a decoder without a head; last_hidden_state is the decoder's."""
 
-    last_hidden_state: Tensor
-    past_key_values: KVCache | None
-    decoder_hidden_states: tuple[Tensor, ...] | None
-    decoder_attentions: tuple[Tensor, ...] | None
-    cross_attentions: tuple[Tensor, ...] | None
-    encoder_last_hidden_state: Tensor | None
-    encoder_hidden_states: tuple[Tensor, ...] | None
-    encoder_attentions: tuple[Tensor, ...] | None
 
-
-class Seq2SeqLMOutput(ModelOutput):
+class Seq2SeqLMOutput(_Scores, _Pair):
     """logits (B, T, V): the scores of the token that follows each of the decoder's."""
 
-    loss: Tensor | None
-    logits: Tensor
-    past_key_values: KVCache | None
-    decoder_hidden_states: tuple[Tensor, ...] | None
-    decoder_attentions: tuple[Tensor, ...] | None
-    cross_attentions: tuple[Tensor, ...] | None
-    encoder_last_hidden_state: Tensor | None
-    encoder_hidden_states: tuple[Tensor, ...] | None
-    encoder_attentions: tuple[Tensor, ...] | None
 
-
-class Seq2SeqSequenceClassifierOutput(ModelOutput):
+class Seq2SeqSequenceClassifierOutput(_Scores, _Pair):
     """logits (B, labels)."""
 
-    loss: Tensor | None
-    logits: Tensor
-    past_key_values: KVCache | None
-    decoder_hidden_states: tuple[Tensor, ...] | None
-    decoder_attentions: tuple[Tensor, ...] | None
-    cross_attentions: tuple[Tensor, ...] | None
-    encoder_last_hidden_state: Tensor | None
-    encoder_hidden_states: tuple[Tensor, ...] | None
-    encoder_attentions: tuple[Tensor, ...] | None
 
-
-class Seq2SeqQuestionAnsweringModelOutput(ModelOutput):
+class Seq2SeqQuestionAnsweringModelOutput(_Spans, _Pair):
     """start_logits and end_logits (B, T)."""
 
-    loss: Tensor | None
-    start_logits: Tensor
-    end_logits: Tensor
-    past_key_values: KVCache | None
-    decoder_hidden_states: tuple[Tensor, ...] | None
-    decoder_attentions: tuple[Tensor, ...] | None
-    cross_attentions: tuple[Tensor, ...] | None
-    encoder_last_hidden_state: Tensor | None
-    encoder_hidden_states: tuple[Tensor, ...] | None
-    encoder_attentions: tuple[Tensor, ...] | None
 
-
-class MultipleChoiceModelOutput(ModelOutput):
+class MultipleChoiceModelOutput(_Scores, _Layers):
     """logits (B, C), a score for each of C choices."""
 
-    loss: Tensor | None
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class NextSentencePredictorOutput(ModelOutput):
+class NextSentencePredictorOutput(_Scores, _Layers):
     """logits (B, 2): the second text follows, or not."""
 
-    loss: Tensor | None
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class BertForPreTrainingOutput(ModelOutput):
+class BertForPreTrainingOutput(_Loss):
     """prediction_logits (B, T, V), seq_relationship_logits (B, 2)."""
 
-    loss: Tensor | None
     prediction_logits: Tensor
     seq_relationship_logits: Tensor
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
 
 
-class AlbertForPreTrainingOutput(ModelOutput):
+class AlbertForPreTrainingOutput(_Loss):
     """prediction_logits (B, T, V), sop_logits (B, labels)."""
 
-    loss: Tensor | None
     prediction_logits: Tensor
     sop_logits: Tensor
     hidden_states: tuple[Tensor, ...] | None
     attentions: tuple[Tensor, ...] | None
 
 
-class ElectraForPreTrainingOutput(ModelOutput):
+class ElectraForPreTrainingOutput(_Scores, _Layers):
     """logits (B, T): whether each token was replaced."""
 
-    loss: Tensor | None
-    logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None
-    attentions: tuple[Tensor, ...] | None
 
-
-class GPT2DoubleHeadsModelOutput(ModelOutput):
+class GPT2DoubleHeadsModelOutput(_Loss):
     """logits (B, C, T, V), mc_logits (B, C)."""
 
-    loss: Tensor | None
     mc_loss: Tensor | None
     logits: Tensor
     mc_logits: Tensor

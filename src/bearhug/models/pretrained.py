@@ -28,7 +28,6 @@ from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
 from bearhug.models.loading import fill, named_dtype, placed, put, settle, stored, wanted_dtype
-from bearhug.models.outputs import BaseModelOutput
 from bearhug.models.positions import Learned, Relative
 from bearhug.models.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.recipe import Head, Recipe
@@ -90,7 +89,7 @@ class PreTrainedModel(Adapters, nn.Module):
         """The task's parts, from what the recipe says of them."""
         raise TypeError(f"{type(self).__name__} has no task")
 
-    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, *args: Any, **kwargs: Any) -> ModelOutput:
+    def answer(self, head: Any, base: Any, mask: Tensor | None, *args: Any, **kwargs: Any) -> ModelOutput:
         """The task's output, from the transformer's by the head. mask (B, T) is 1 for real tokens, or None."""
         raise TypeError(f"{type(self).__name__} has no task")
 
@@ -178,20 +177,8 @@ class PreTrainedModel(Adapters, nn.Module):
                 else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)
             ),
         )
-        options = others
-        if labels is not None:
-            options["labels"] = labels
-        if start_positions is not None or end_positions is not None:
-            options |= {"start_positions": start_positions, "end_positions": end_positions}
-        for name in options:
-            if name not in self.takes:
-                raise unexpected_keyword(
-                    f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",)
-                )
-        if num_items_in_batch is not None and "num_items_in_batch" in self.takes:
-            options["num_items_in_batch"] = num_items_in_batch
-        if "logits_to_keep" in self.takes:
-            options["logits_to_keep"] = logits_to_keep
+        labelled = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
+        options = self.asked(labelled, others, logits_to_keep, num_items_in_batch)
         if attention_mask is not None and attention_mask.ndim == 2:
             attention_mask = attention_mask[:, -base["last_hidden_state"].shape[1] :]
         else:
@@ -200,6 +187,26 @@ class PreTrainedModel(Adapters, nn.Module):
         if cache_name != "past_key_values":
             output = type(output)(**{cache_name if n == "past_key_values" else n: v for n, v in output.items()})
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    def asked(
+        self, labelled: Mapping[str, Any], others: dict[str, Any], logits_to_keep: int | Tensor, items: Any
+    ) -> dict[str, Any]:
+        """What `answer` gets besides: the labels that are given, and what else the task takes.
+
+        Raises:
+            TypeError: labels of another task, or an unknown keyword.
+        """
+        others |= {name: value for name, value in labelled.items() if value is not None}
+        for name in others:
+            if name not in self.takes:
+                raise unexpected_keyword(
+                    f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",)
+                )
+        if items is not None and "num_items_in_batch" in self.takes:
+            others["num_items_in_batch"] = items
+        if "logits_to_keep" in self.takes:
+            others["logits_to_keep"] = logits_to_keep
+        return others
 
     def _computation(self, cache: KVCache | None, input_ids: Tensor | None) -> tuple[Any, Any]:
         """The transformer and the head; while decoding, what they compute without torch's bookkeeping."""

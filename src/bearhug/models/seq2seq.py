@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bearhug._lib.errors import unexpected_keyword
-from bearhug._lib.outputs import ModelOutput
 from bearhug.models.cache import KVCache
-from bearhug.models.heads import Output, cross_entropy, last_real, matching, span_loss, text_loss
+from bearhug.models.heads import MaskedLM, QuestionAnswering, SequenceClassification, last_real
 from bearhug.models.outputs import (
     BaseModelOutput,
     Seq2SeqLMOutput,
@@ -75,17 +73,13 @@ class Seq2Seq(PreTrainedModel):
         config, captured = self.config, {}
         hidden = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         attentions = config.output_attentions if output_attentions is None else output_attentions
-        options: dict[str, Any] = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
-        options = {name: value for name, value in options.items() if value is not None}
-        for name in options:
-            if name not in self.takes:
-                raise unexpected_keyword(
-                    f"{type(self).__name__} (task {self.task!r})", name, self.takes or ("input_ids",)
-                )
+        labelled = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
+        options = self.asked(labelled, {}, logits_to_keep, num_items_in_batch)
         if use_cache is None:
             use_cache = getattr(config, "use_cache", False) and not (self.training and self.model.checkpointing)
         head = self.recipe.heads.get(self.task)
-        use_cache = use_cache and not (options and head is not None and not head.cache_with_labels)
+        is_labelled = not options.keys().isdisjoint(labelled)
+        use_cache = use_cache and not (is_labelled and head is not None and not head.cache_with_labels)
         if decoder_input_ids is None and decoder_inputs_embeds is None:
             decoder_input_ids, decoder_attention_mask = self._decoder_inputs(
                 input_ids, attention_mask, decoder_attention_mask, labels
@@ -125,18 +119,13 @@ class Seq2Seq(PreTrainedModel):
             "decoder_attentions": base.get("attentions"),
             "cross_attentions": base.get("cross_attentions"),
         }
-        if "logits_to_keep" in self.takes:
-            options["logits_to_keep"] = logits_to_keep
-        if num_items_in_batch is not None and "num_items_in_batch" in self.takes:
-            options["num_items_in_batch"] = num_items_in_batch
-        if self.task == "sequence-classification":
-            options |= {"ids": input_ids, "mask": attention_mask}
-        output = self.write(parts, base["last_hidden_state"], captured, **options)
+        captured["last_hidden_state"] = base["last_hidden_state"]
+        output = self.answer(parts, captured, self.read_at(input_ids, attention_mask), **options)
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
-    def write(self, head: Any, x: Tensor, captured: dict[str, Any], **options: Any) -> ModelOutput:
-        """The task's output from the decoder's last vectors (B, T, D), with what was captured on the way."""
-        raise TypeError(f"{type(self).__name__} has no task")
+    def read_at(self, ids: Tensor | None, mask: Tensor | None) -> Tensor | None:
+        """The places (B, T) of the text that the head asks; None: all."""
+        return None
 
     def get_encoder(self) -> nn.Module:
         """The encoder: `model.get_encoder()(input_ids, attention_mask)` gives what `encoder_outputs=` takes."""
@@ -199,65 +188,27 @@ class Seq2SeqBase(Seq2Seq):
         """Nothing."""
         return None
 
-    def write(self, head: Any, x: Tensor, captured: dict[str, Any], **options: Any) -> Seq2SeqModelOutput:
+    def answer(self, head: Any, base: Any, mask: Tensor | None, *args: Any, **kwargs: Any) -> Seq2SeqModelOutput:
         """last_hidden_state (B, T, D)."""
-        return Seq2SeqModelOutput(last_hidden_state=x, **captured)
+        return Seq2SeqModelOutput(**base)
 
 
-class Seq2SeqLM(Seq2Seq):
-    """Reads a text and scores the next token of another."""
+class Seq2SeqLM(Seq2Seq, MaskedLM):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Reads a text and scores the next token of another: logits (B, T, V)."""
 
     task = "seq2seq-lm"
     takes = ("labels", "logits_to_keep", "num_items_in_batch")
+    output = Seq2SeqLMOutput
     from_labels = True
 
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> V."""
-        assert head is not None
-        return Output(head, self.config, self.model.config)
 
-    def write(  # type: ignore[override]
-        self,
-        head: Any,
-        x: Tensor,
-        captured: dict[str, Any],
-        labels: Tensor | None = None,
-        logits_to_keep: int | Tensor = 0,
-        num_items_in_batch: Any = None,
-    ) -> Seq2SeqLMOutput:
-        """logits (B, T, V); loss: cross entropy with the label at the same place."""
-        if not isinstance(logits_to_keep, int):
-            x = x[:, logits_to_keep]
-        elif logits_to_keep:
-            x = x[:, -logits_to_keep:]
-        logits, loss = head(x), None
-        if labels is not None:
-            loss = cross_entropy(logits, matching(labels, logits.shape[:2], "labels"), num_items_in_batch)
-        return Seq2SeqLMOutput(loss=loss, logits=logits, **captured)
+class Seq2SeqSequenceClassification(Seq2Seq, SequenceClassification):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Scores of a text's label (B, N), by the decoder's vector at the last end token of the same text."""
 
+    output = Seq2SeqSequenceClassifierOutput
 
-class Seq2SeqSequenceClassification(Seq2Seq):
-    """Scores of a text's label, by the decoder's vector at the last end token of the same text."""
-
-    task = "sequence-classification"
-    takes = ("labels", "num_items_in_batch")
-
-    def build_head(self, head: Head | None) -> nn.Module | None:
-        """D -> N."""
-        assert head is not None
-        return Output(head, self.config, self.model.config, self.config.num_labels)
-
-    def write(  # type: ignore[override]
-        self,
-        head: Any,
-        x: Tensor,
-        captured: dict[str, Any],
-        ids: Tensor | None,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> Seq2SeqSequenceClassifierOutput:
-        """logits (B, N); loss: by config.problem_type.
+    def read_at(self, ids: Tensor | None, mask: Tensor | None) -> Tensor | None:
+        """The end tokens.
 
         Raises:
             ValueError: a row has no end token, or there are no ids to find it in.
@@ -269,38 +220,22 @@ class Seq2SeqSequenceClassification(Seq2Seq):
                 f"{type(self).__name__} reads a label at a text's end token, eos_token_id={end}, and a row has none.\n"
                 "Give input_ids as the model's own tokenizer makes them, special tokens included."
             )
-        logits = head(last_real(x, ends))
-        loss = None if labels is None else text_loss(logits, labels, self.config, num_items_in_batch)
-        return Seq2SeqSequenceClassifierOutput(loss=loss, logits=logits, **captured)
+        return ends
+
+    def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, N)."""
+        return head(last_real(x, mask))
 
 
-class Seq2SeqQuestionAnswering(Seq2Seq):
-    """Scores of where an answer starts and ends."""
+class Seq2SeqQuestionAnswering(Seq2Seq, QuestionAnswering):  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Scores of where an answer starts and ends (B, T)."""
 
-    task = "question-answering"
-    takes = ("start_positions", "end_positions", "num_items_in_batch")
+    output = Seq2SeqQuestionAnsweringModelOutput
 
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> 2."""
-        assert head is not None
         self.config.num_labels = 2
-        return Output(head, self.config, self.model.config, 2)
-
-    def write(  # type: ignore[override]
-        self,
-        head: Any,
-        x: Tensor,
-        captured: dict[str, Any],
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-        num_items_in_batch: Any = None,
-    ) -> Seq2SeqQuestionAnsweringModelOutput:
-        """start_logits and end_logits (B, T); loss: the mean of both cross entropies; beyond T is ignored."""
-        start, end = head(x).unbind(-1)
-        loss = span_loss(start, end, start_positions, end_positions, num_items_in_batch)
-        return Seq2SeqQuestionAnsweringModelOutput(
-            loss=loss, start_logits=start.contiguous(), end_logits=end.contiguous(), **captured
-        )
+        return super().build_head(head)
 
 
 # task -> its class where the architecture has an encoder and a decoder
