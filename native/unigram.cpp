@@ -9,6 +9,7 @@
 
 #include "double_array.hpp"
 #include "model.hpp"
+#include "noted.hpp"
 #include "unicode.hpp"
 
 namespace bearhug {
@@ -252,9 +253,10 @@ class Unigram : public Model {
     }
 
     [[noreturn]] static void throw_unknown(std::string_view text) {
-        throw std::invalid_argument("'" + std::string(text) +
-                                    "' is not in the vocabulary of the Unigram model, which has no unk_id; set unk_id "
-                                    "to the number of the unknown token in the vocabulary.");
+        throw NotedError("Encountered an unknown token but `unk_id` is missing",
+                         "'" + std::string(text) +
+                             "' is not in the vocabulary of the Unigram model, which has no unk_id; set unk_id to the "
+                             "number of the unknown token in the vocabulary.");
     }
 
     std::vector<double> scores_;

@@ -87,8 +87,8 @@ std::vector<Item> template_items(
         if (kind == "token") {
             const auto found = special.find(value);
             if (found == special.end())
-                throw std::invalid_argument("the template uses the special token '" + value +
-                                            "', which special_tokens does not name; add its id there.");
+                throw std::invalid_argument("Missing SpecialToken(s) with id(s) '" + value +
+                                            "': the template uses it, and special_tokens does not name it.");
             out.push_back({Item::special, type, type, found->second.first, found->second.second});
         } else {
             const bool second = choice<bool>(value, {{"A", false}, {"B", true}}, "a sequence of the template");

@@ -53,8 +53,8 @@ std::uint32_t to_id(nb::handle value) {
     const unsigned long long id = PyLong_AsUnsignedLongLong(whole.ptr());
     if (PyErr_Occurred()) PyErr_Clear();
     if (id >= no_id)
-        throw std::invalid_argument(nb::cast<std::string>(nb::str(whole)) +
-                                    " is no token id; ids run from 0 to 4294967294.");
+        throw std::overflow_error(nb::cast<std::string>(nb::str(whole)) +
+                                  " is no token id; ids run from 0 to 4294967294.");
     return static_cast<std::uint32_t>(id);
 }
 
@@ -85,7 +85,7 @@ void add_row(const void* data, std::size_t count, std::int64_t stride, std::vect
     for (std::size_t i = 0; i < count; ++i, values += stride) {
         if constexpr (std::is_signed_v<T> || sizeof(T) >= 4) {
             if (*values < T{0} || static_cast<std::uint64_t>(*values) >= no_id)
-                throw std::invalid_argument(std::to_string(*values) + " is no token id; ids run from 0 to 4294967294.");
+                throw std::overflow_error(std::to_string(*values) + " is no token id; ids run from 0 to 4294967294.");
         }
         out.push_back(static_cast<std::uint32_t>(*values));
     }

@@ -48,13 +48,13 @@ struct Texts {
  private:
     void add(nb::handle text, std::size_t i, const char* what) {
         if (!batch.split_into_words) return add_text(text, i, what);
-        Items words(text, "a pre-split text");
+        Items words(text, "PreTokenizedInputSequence must be Union[List[str], Tuple[str]]: a pre-split text");
         for (std::size_t word = 0; word < words.size(); ++word) add_text(words[word], i, "a word of text ");
         owners.push_back(std::move(words.owner));
     }
     void add_text(nb::handle text, std::size_t i, const char* what) {
         if (!PyUnicode_Check(text.ptr()))
-            type_error(what + std::to_string(i) + " is of the type " + class_name(text) + "; expected str." +
+            type_error(what + std::to_string(i) + " is of the type " + class_name(text) + "; expected str (TextInputSequence must be str)." +
                        (PyList_Check(text.ptr()) ? " For lists of words, pass is_split_into_words=True." : ""));
         batch.words.push_back(utf8(text));
     }

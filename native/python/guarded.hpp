@@ -20,6 +20,8 @@ PyObject* guarded(Work work) noexcept {
     } catch (const nb::builtin_exception& error) {
         PyErr_SetString(error.type() == nb::exception_type::index_error ? PyExc_IndexError : PyExc_TypeError,
                         error.what());
+    } catch (const std::overflow_error& error) {
+        PyErr_SetString(PyExc_OverflowError, error.what());
     } catch (const std::invalid_argument& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
     } catch (const std::exception& error) {

@@ -1,5 +1,6 @@
 // The module: the files of this folder are the only ones that know of Python. Flat arrays cross here, once per batch, and
 // the interpreter's lock is released meanwhile.
+#include "../noted.hpp"
 #include "convert.hpp"
 
 using namespace bearhug;
@@ -10,6 +11,15 @@ NB_MODULE(_native, m) {
     // What a thread still holds while Python ends is no leak to tell users of.
     nb::set_leak_warnings(false);
 #endif
+    nb::register_exception_translator([](const std::exception_ptr& raised, void*) {
+        try {
+            std::rethrow_exception(raised);
+        } catch (const NotedError& error) {
+            auto made = nb::borrow(PyExc_ValueError)(error.what());
+            made.attr("add_note")(error.note);
+            PyErr_SetObject(PyExc_ValueError, made.ptr());
+        }
+    });
     m.doc() = "The tokenizer's compiled core.";
     bind_settings(m);
     bind_encoded(m);

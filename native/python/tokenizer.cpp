@@ -17,8 +17,9 @@ AddedToken added_token(nb::handle token, bool special) {
     } else {
         if (!nb::isinstance<AddedToken>(token))
             type_error("a token to add is of the type " + class_name(token) + "; expected str or AddedToken.");
-        out = nb::cast<AddedToken>(token);
-        if (special) out.make_special(true);
+        auto& given = nb::cast<AddedToken&>(token);
+        if (special) given.make_special(true);  // the caller's object too, as in the reference
+        out = given;
     }
     return out;
 }

@@ -189,7 +189,7 @@ def test_truncation_and_padding_of_a_file_are_settings_of_a_call():
                     "special_tokens": {},
                 }
             },
-            "special token '<x>', which special_tokens does not name",
+            r"Missing SpecialToken\(s\) with id\(s\) '<x>'",
         ),
         ({"added_tokens": [{"content": "x"}]}, "needs 'id' and 'content'"),
         ({"added_tokens": [{"id": 0, "content": "x"}]}, r"'x' wants the id 0, which belongs to 'a'.*from 3 on"),

@@ -837,7 +837,7 @@ def test_errors_say_what_to_do():
         ours.encode_batch(["a", "a b"]).rectangle("ids")
     with pytest.raises(ValueError, match=r"id 123456 belongs to no token"):
         ours.decode([123456])
-    with pytest.raises(ValueError, match=r"-1 is no token id"):
+    with pytest.raises(OverflowError, match=r"-1 is no token id"):
         ours.decode([-1])
     for wrong in ([1.5], ["5"], [None]):
         with pytest.raises(TypeError, match=r"an id is of the type (float|str|NoneType); expected int"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence as Listing
 from typing import Any
 
 from bearhug.tokenizers import _native, file
-from bearhug.tokenizers.part import Json, Part, Setting, Several, pattern_read, pattern_written, text_of
+from bearhug.tokenizers.part import Json, Part, Setting, Several, call_python, pattern_read, pattern_written, text_of
 from bearhug.tokenizers.patterns import Regex
 from bearhug.tokenizers.pre_tokenizers import Scheme, one_character, scheme
 from bearhug.tokenizers.stream import DecodeStream as DecodeStream
@@ -19,7 +19,9 @@ class Decoder(Part):
     @staticmethod
     def custom(decoder: Any) -> "Decoder":
         """A decoder written in Python: an object whose `decode_chain(tokens)` gives texts that are then joined."""
-        return Decoder._called(_native.called_decoder, lambda tokens: decoder.decode_chain(tokens), decoder)
+        return Decoder._called(
+            _native.called_decoder, lambda tokens: call_python(decoder.decode_chain, tokens), decoder
+        )
 
     def decode(self, tokens: Listing[str]) -> str:
         """The text of tokens."""

@@ -259,6 +259,8 @@ class Encoding(Row):
             raise TypeError(f"merge() takes a list of encodings; this is a {type(encodings).__name__}.")
         out = Encoding()
         for encoding in encodings:
+            if not isinstance(encoding, Encoding):
+                raise TypeError(f"merge() takes encodings; one of the list is {encoding!r:.60}.")
             out._merge(encoding.copy(), growing_offsets)
         return out
 

@@ -4,9 +4,9 @@ import base64
 from typing import Any
 
 from bearhug.tokenizers import _native, file
-from bearhug.tokenizers.part import Part, Setting, Several, pattern_read, pattern_written, text_of
+from bearhug.tokenizers.part import Part, Setting, Several, call_python, pattern_read, pattern_written, text_of
 from bearhug.tokenizers.patterns import Regex
-from bearhug.tokenizers.strings import NormalizedString
+from bearhug.tokenizers.strings import Gone, NormalizedString
 
 
 class Normalizer(Part):
@@ -20,7 +20,11 @@ class Normalizer(Part):
         """A normalizer written in Python: an object whose `normalize(text: NormalizedString)` changes the text."""
 
         def call(text: _native.AlignedText) -> None:
-            normalizer.normalize(NormalizedString._over(text))
+            lent: Any = NormalizedString._over(text)
+            try:
+                call_python(normalizer.normalize, lent)
+            finally:
+                lent._text = Gone("NormalizedString", "normalize")
 
         return Normalizer._called(_native.called_normalizer, call, normalizer)
 

@@ -271,6 +271,31 @@ def _read_again(kind: Any, description: Json) -> Any:
     return kind._read(description)
 
 
+def same_kind(part: Part, name: str) -> None:
+    """Check a description's type against the part that is made of it.
+
+    Raises:
+        ValueError: it is another's.
+    """
+    if name != type(part).__name__:
+        raise ValueError(f"type={name!r} describes another part than {type(part).__name__}.")
+
+
+def call_python(method: Callable[[Any], Value], given: Any) -> Value:
+    """What a part in Python does.
+
+    Raises:
+        TypeError: it takes other arguments than this one.
+    """
+    try:
+        return method(given)
+    except TypeError as problem:
+        if problem.__traceback__ is None or problem.__traceback__.tb_next is not None:
+            raise  # from within
+        name = getattr(method, "__qualname__", repr(method))
+        raise TypeError(f"{name}() is called with one {type(given).__name__}. TypeError: {problem}") from None
+
+
 def text_of(given: Any, method: str) -> str:
     """The text that a method was given.
 

@@ -4,9 +4,18 @@ from typing import Any, Literal
 
 from bearhug.tokenizers import _native, file
 from bearhug.tokenizers.convert import byte_characters
-from bearhug.tokenizers.part import Part, Setting, Several, pattern_read, pattern_written, text_of
+from bearhug.tokenizers.part import (
+    Part,
+    Setting,
+    Several,
+    call_python,
+    pattern_read,
+    pattern_written,
+    same_kind,
+    text_of,
+)
 from bearhug.tokenizers.patterns import Regex
-from bearhug.tokenizers.strings import BEHAVIORS, PreTokenizedString, behavior_name
+from bearhug.tokenizers.strings import BEHAVIORS, Gone, PreTokenizedString, behavior_name
 
 Behavior = Literal["removed", "isolated", "merged_with_previous", "merged_with_next", "contiguous"]
 Scheme = Literal["always", "never", "first"]
@@ -48,9 +57,12 @@ class PreTokenizer(Part):
         """
 
         def call(pieces: list[_native.AlignedText], original: str, base: int) -> list[_native.AlignedText]:
-            text = PreTokenizedString._of(pieces, original, base)
-            pretok.pre_tokenize(text)
-            return text._pieces()
+            lent: Any = PreTokenizedString._of(pieces, original, base)
+            try:
+                call_python(pretok.pre_tokenize, lent)
+                return lent._pieces()
+            finally:
+                lent._splits = Gone("PreTokenizedString", "pre_tokenize")
 
         return PreTokenizer._called(_native.called_pre_tokenizer, call, pretok)
 
@@ -82,13 +94,22 @@ class ByteLevel(PreTokenizer):
         add_prefix_space: a text that begins with no space gets one, so that its first word is like the others.
         trim_offsets: is for the post-processor of that name.
         use_regex: False: the text is not cut.
+        type: as a description has it: `ByteLevel(**json.loads(part.__getstate__()))`.
     """
 
     add_prefix_space = Setting[bool](bool)
     trim_offsets = Setting[bool](bool)
     use_regex = Setting[bool](bool)
 
-    def __init__(self, add_prefix_space: bool = True, trim_offsets: bool = True, use_regex: bool = True) -> None:
+    def __init__(
+        self,
+        add_prefix_space: bool = True,
+        trim_offsets: bool = True,
+        use_regex: bool = True,
+        *,
+        type: str = "ByteLevel",
+    ) -> None:
+        same_kind(self, type)
         self._set(add_prefix_space=add_prefix_space, trim_offsets=trim_offsets, use_regex=use_regex)
 
     @staticmethod

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Listing
 from typing import Any
 
+from bearhug._lib.errors import either
 from bearhug.tokenizers import _native, file
 from bearhug.tokenizers.assembling import process
 from bearhug.tokenizers.encoding import Encoding
-from bearhug.tokenizers.part import Json, Part, Setting, Several
+from bearhug.tokenizers.part import Json, Part, Setting, Several, same_kind
 
 Special = tuple[str, int]
 
@@ -31,7 +32,9 @@ class PostProcessor(Part):
 
 def _token(pair: Any) -> list:
     """(token, id)"""
-    if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], int):
+    if len(pair) != 2:
+        raise ValueError(f"a special token is (token, id); this is {pair!r:.60}, of length {len(pair)}.")
+    if not isinstance(pair[0], str) or not isinstance(pair[1], int):
         raise TypeError(f"a special token is (token, id); this is {pair!r:.60}.")
     return list(pair)
 
@@ -72,6 +75,7 @@ class ByteLevel(PostProcessor):
         add_prefix_space: the first space is one that the pre-tokenizer added. None: True.
         trim_offsets: False: offsets stay as they are. None: True.
         use_regex: is for the pre-tokenizer of that name.
+        type: as a description has it: `ByteLevel(**json.loads(part.__getstate__()))`.
     """
 
     add_prefix_space = Setting[bool](bool)
@@ -83,7 +87,10 @@ class ByteLevel(PostProcessor):
         add_prefix_space: bool | None = None,
         trim_offsets: bool | None = None,
         use_regex: bool | None = None,
+        *,
+        type: str = "ByteLevel",
     ) -> None:
+        same_kind(self, type)
         self._set(
             add_prefix_space=True if add_prefix_space is None else add_prefix_space,
             trim_offsets=True if trim_offsets is None else trim_offsets,
@@ -118,7 +125,8 @@ class TemplateProcessing(PostProcessor):
             name = piece.get("SpecialToken", {}).get("id")
             if name is not None and name not in named:
                 raise ValueError(
-                    f"the template uses the special token {name!r}, which special_tokens does not name.\n"
+                    f"Missing SpecialToken(s) with id(s) {name!r}: the template uses it, and special_tokens does not "
+                    "name it.\n"
                     f"Add it: special_tokens=[({name!r}, tokenizer.token_to_id({name!r}))]."
                 )
         self._change(
@@ -163,6 +171,9 @@ class TemplateProcessing(PostProcessor):
 
 def _special(token: Any) -> Json:
     if isinstance(token, Mapping):
+        missing = [key for key in ("id", "ids", "tokens") if key not in token]
+        if missing:
+            raise ValueError(f"a special token of the template is {dict(token)!r:.60}, without {either(missing)}.")
         return {"id": token["id"], "ids": list(token["ids"]), "tokens": list(token["tokens"])}
     if isinstance(token, tuple | list) and len(token) == 2:
         text, number = token if isinstance(token[0], str) else (token[1], token[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -135,7 +136,7 @@ class Tokenizer:
         Raises:
             ValueError: the text is no tokenizer.json.
         """
-        return Tokenizer._of(_parsed(json))
+        return Tokenizer._of(_parsed(text_of(json, "from_str")))
 
     @staticmethod
     def from_file(path: str | os.PathLike) -> Tokenizer:
@@ -390,6 +391,7 @@ class Tokenizer:
         Raises:
             ValueError: the stride leaves no room for anything new in a piece.
         """
+        _check_counts(max_length=max_length, stride=stride)
         added = self.num_special_tokens_to_add(False)
         if stride and 0 <= max_length - added < stride:
             raise ValueError(
@@ -425,6 +427,10 @@ class Tokenizer:
             length: in tokens; None: to the longest of a batch.
             pad_to_multiple_of: rounds the length up.
         """
+        _check_counts(pad_id=pad_id, pad_type_id=pad_type_id)
+        given = {"length": length, "pad_to_multiple_of": pad_to_multiple_of}
+        _check_counts(**{name: value for name, value in given.items() if value is not None})
+        text_of(pad_token, "enable_padding")
         self._padding = Padding(
             length,
             pad_to_multiple_of,
@@ -514,6 +520,18 @@ def _is_custom(part: Any) -> bool:
     if part is None:
         return False
     return part._description["type"] == "Custom" or any(map(_is_custom, part.__dict__.get("_parts", ())))
+
+
+def _check_counts(**counts: Any) -> None:
+    """Whole numbers from 0 on.
+
+    Raises:
+        TypeError: one is no whole number.
+        OverflowError: one is negative.
+    """
+    for name, value in counts.items():
+        if index(value) < 0:
+            raise OverflowError(f"{name}={value} is negative; expected 0 or more.")
 
 
 def _parsed(text: str | bytes) -> Json:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import cache
 from operator import index
-from typing import Any
+from typing import Any, NoReturn
 
 from bearhug.tokenizers import _native
 from bearhug.tokenizers.encoding import Encoding
+from bearhug.tokenizers.part import text_of
 from bearhug.tokenizers.patterns import Regex
 
 # What tokenizer.json calls what becomes of a match -> what Python does.
@@ -85,6 +86,19 @@ def _newer_capitals() -> dict[str, str]:
     capitals = "".join(chr(point) for start, end in ranges for point in range(start, end + 1))
     small = _form("lowercase").normalize(capitals)
     return {one: capital for one, capital in zip(small, capitals, strict=True) if one != capital}
+
+
+class Gone:
+    """Stands in for what was lent for one call, when that is over: a change would change nothing."""
+
+    def __init__(self, kind: str, method: str):
+        self.says = f"Cannot use a {kind}RefMut outside `{method}`: it is lent for the time of the call."
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(self.says)
+
+    def __iter__(self) -> NoReturn:
+        raise RuntimeError(self.says)
 
 
 class NormalizedString:
@@ -208,7 +222,7 @@ class NormalizedString:
 
     def replace(self, pattern: str | Regex, content: str) -> None:
         """What a text or a `Regex` finds becomes `content`."""
-        found = pattern.find if isinstance(pattern, Regex) else pattern
+        found = pattern.find if isinstance(pattern, Regex) else text_of(pattern, "replace")
         self._text.apply(_native.Normalizer.replace("", found, content))
 
     def slice(self, range: int | tuple[int, int] | slice) -> NormalizedString | None:
