@@ -227,7 +227,8 @@ class Bpe : public Model {
                     __builtin_prefetch(pairs[i]);
                 } else {
                     pairs[i] = nullptr;
-                    work.long_cache.prefetch(text.substr(from, size));
+                    keys[i].low = LongPieceCache::hash(text.substr(from, size));
+                    work.long_cache.prefetch(keys[i].low);
                 }
                 from = end;
             }
@@ -244,42 +245,60 @@ class Bpe : public Model {
             const std::size_t count = std::min(group, ends.size() - done);
             std::size_t missing = 0;
             for (std::size_t i = 0; i < count; ++i) {
-                entries[i] = pairs[i] ? PieceCache::find(pairs[i], keys[i]) : nullptr;
+                entries[i] = pairs[i] ? PieceCache::find_at(pairs[i], keys[i]) : nullptr;
                 if (entries[i] || !pairs[i]) continue;
                 missed[missing++] = static_cast<std::uint32_t>(i);
+                __builtin_prefetch(table.beside(pairs[i]));
                 if (whole) whole->prefetch(keys[i]);
             }
             for (std::size_t which = 0; which < missing; ++which) {
                 const std::size_t i = missed[which];
-                tokens[i] = whole ? whole->find(keys[i]) : no_id;
-                if (tokens[i] != no_id) continue;
-                const std::uint32_t at = i > 0 ? ends[done + i - 1] : start;
-                work.long_cache.prefetch(text.substr(at, ends[done + i] - at));
+                tokens[i] = no_id;
+                entries[i] = PieceCache::find_at(table.beside(pairs[i]), keys[i]);
+                if (!entries[i] && whole) tokens[i] = whole->find(keys[i]);
             }
             bool changed = false;  // then what was found may stand elsewhere
             for (std::size_t i = 0; i < count; ++i) {
                 const std::uint32_t end = ends[done + i];
-                const bool remembers = pairs[i] != nullptr;
-                const auto* entry = changed && remembers ? PieceCache::find(pairs[i], keys[i]) : entries[i];
-                if (entry) {
+                const bool is_short = pairs[i] != nullptr;
+                const auto* entry = changed && is_short ? table.find(pairs[i], keys[i]) : entries[i];
+                if (entry && entry->count <= PieceCache::most) [[likely]] {
                     std::memcpy(to, entry->ids, sizeof(std::uint32_t) * room);
                     to += entry->count;
-                } else if (++work.misses; remembers && !entries[i] && tokens[i] != no_id) {
+                    counts[done + i] = static_cast<std::uint32_t>(to - first);
+                    start = end;
+                    continue;
+                }
+                const std::size_t left = ends.size() - done - i;
+                auto put = [&](const std::uint32_t* ids, std::size_t size) {
+                    written = static_cast<std::size_t>(to - first);
+                    const std::size_t wanted = written + size + left * room;
+                    if (wanted > out.ids.size()) out.ids.resize(wanted);
+                    first = out.ids.data();
+                    to = std::copy_n(ids, size, first + written);
+                };
+                const std::string_view piece = text.substr(start, end - start);
+                std::span<const std::uint32_t> known;
+                if (!is_short) {
+                    known = work.long_cache.find(piece, keys[i].low);
+                } else if (entry) {
+                    known = {work.cache.row(*entry), entry->count};
+                }
+                if (known.data()) {
+                    put(known.data(), known.size());
+                } else if (++work.misses; is_short && !entries[i] && tokens[i] != no_id) {
                     work.cache.add(keys[i], std::span(&tokens[i], 1));
                     *to++ = tokens[i];
                     changed = true;
                 } else {
                     Tokens& found = work.found;
                     found.ids.clear();
-                    const bool is_no_token = whole && remembers && !entries[i];
-                    const bool known = merge(text.substr(start, end - start), bytes, found, work, is_no_token);
-                    if (remembers && known) work.cache.add(keys[i], found.ids);
-                    changed = true;
-                    written = static_cast<std::size_t>(to - first);
-                    const std::size_t wanted = written + found.ids.size() + (ends.size() - done - i) * room;
-                    if (wanted > out.ids.size()) out.ids.resize(wanted);
-                    first = out.ids.data();
-                    to = std::copy(found.ids.begin(), found.ids.end(), first + written);
+                    const bool is_no_token = whole && is_short && !entries[i];
+                    if (merge(piece, bytes, found, work, is_no_token) && is_short) {
+                        work.cache.add(keys[i], found.ids);
+                        changed = true;
+                    }
+                    put(found.ids.data(), found.ids.size());
                 }
                 counts[done + i] = static_cast<std::uint32_t>(to - first);
                 start = end;
@@ -294,8 +313,7 @@ class Bpe : public Model {
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const auto* entry = work.cache.find(key))
-                return put_remembered({entry->ids, entry->count}, piece, bytes, out);
+            if (const auto ids = work.cache.find(key); ids.data()) return put_remembered(ids, piece, bytes, out);
         }
         const std::size_t first = out.ids.size();
         const bool known = merge(piece, bytes, out, work);
@@ -493,10 +511,11 @@ class Bpe : public Model {
     // Adds the tokens of a piece that the cache of short ones does not have. False: some of it is unknown.
     bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work,
                bool is_no_short_token = false) const {
-        const bool remembers = !(affixes_ && out.tracking);
-        if (remembers)
-            if (const auto* entry = work.long_cache.find(piece))
-                return put_remembered({entry->ids, entry->count}, piece, bytes, out), true;
+        const bool is_long = piece.size() > PieceCache::longest && !(affixes_ && out.tracking);
+        const std::uint64_t hash = is_long ? LongPieceCache::hash(piece) : 0;
+        if (is_long)
+            if (const auto ids = work.long_cache.find(piece, hash); ids.data())
+                return put_remembered(ids, piece, bytes, out), true;
         if (!is_no_short_token)
             if (const std::uint32_t id = find_whole(piece, bytes, work); id != no_id) {
                 out.ids.push_back(id);
@@ -512,9 +531,7 @@ class Bpe : public Model {
             merge_many(work);
             put(work.symbols, out);
         }
-        const auto ids = std::span(out.ids).subspan(first);
-        if (remembers && known && (piece.size() > PieceCache::longest || ids.size() > PieceCache::most))
-            work.long_cache.add(piece, ids);
+        if (is_long && known) work.long_cache.add(piece, hash, std::span(out.ids).subspan(first));
         return known;
     }
 

@@ -71,7 +71,7 @@ class Unigram : public Model {
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const auto* entry = work.cache.find(key)) return put_remembered({entry->ids, entry->count}, out);
+            if (const auto known = work.cache.find(key); known.data()) return put_remembered(known, out);
         }
         find(piece, work);
         const std::size_t first = out.ids.size();

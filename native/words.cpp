@@ -48,7 +48,7 @@ class WordPiece : public Model {
         PieceCache::Key key{};
         if (remembers) {
             key = PieceCache::key(piece);
-            if (const auto* entry = work.cache.find(key)) return put_remembered(*entry, piece, out);
+            if (const auto known = work.cache.find(key); known.data()) return put_remembered(known, piece, out);
         }
         if (!cut(piece, work)) put_unknown(piece, work);
         out.ids.insert(out.ids.end(), work.ids.begin(), work.ids.end());
@@ -96,13 +96,13 @@ class WordPiece : public Model {
         work.ends.assign(1, static_cast<std::uint32_t>(piece.size()));
     }
 
-    void put_remembered(const PieceCache::Entry& entry, std::string_view piece, Tokens& out) const {
+    void put_remembered(std::span<const std::uint32_t> ids, std::string_view piece, Tokens& out) const {
         std::size_t end = 0;
-        for (std::size_t i = 0; i < entry.count; ++i) {
-            out.ids.push_back(entry.ids[i]);
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            out.ids.push_back(ids[i]);
             if (!out.tracking) continue;
-            end += vocabulary.token(entry.ids[i]).size() - (i > 0 ? prefix_.size() : 0);
-            const bool last = i + 1 == entry.count;
+            end += vocabulary.token(ids[i]).size() - (i > 0 ? prefix_.size() : 0);
+            const bool last = i + 1 == ids.size();
             out.ends.push_back(static_cast<std::uint32_t>(last ? piece.size() : std::min(end, piece.size())));
         }
     }

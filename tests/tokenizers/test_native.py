@@ -886,6 +886,34 @@ def test_real_vocabularies(shared):
         assert ours.decode_batch(expected) == theirs.decode_batch(expected), name
 
 
+@pytest.mark.parametrize("kind", ["BPE", "WordPiece", "Unigram"])
+def test_what_is_remembered_is_what_was_said(kind):
+    """More pieces of one token and of many, short and long, than are remembered: the same ids the second time."""
+    letters = "abcdefgh"
+    if kind == "BPE":
+        made = trained(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True))
+    else:
+        pieces = [*letters, "ab", "cd", "abcd", *(f"##{letter}" for letter in letters), "##ef"]
+        made = reference.Tokenizer(
+            models.WordPiece({"[UNK]": 0} | {piece: at for at, piece in enumerate(pieces, 1)}, unk_token="[UNK]")
+            if kind == "WordPiece"
+            else models.Unigram([("<unk>", 0.0), *((piece, -1.0 - at / 9) for at, piece in enumerate(pieces))], 0)
+        )
+        made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    draw = random.Random(4)
+    sizes = [*range(1, 20), 30, 31, 32, 63, 64, 250, 254, 255, 256, 300]
+    words = ["".join(draw.choices(letters, k=draw.choice(sizes))) for _ in range(30_000)]
+    texts = [" ".join(words[at : at + 500]) for at in range(0, len(words), 500)]
+    ours = file.loads(made.to_str())
+    expected = [encoded.ids for encoded in made.encode_batch(texts)]
+
+    assert ours.encode_batch(texts, threads=1).lists("ids") == expected
+    assert ours.encode_batch(texts, threads=1).lists("ids") == expected
+    assert ours.encode_batch(texts[:3], offsets=True, threads=1).offsets.tolist() == [
+        list(offset) for encoded in made.encode_batch(texts[:3]) for offset in encoded.offsets
+    ]
+
+
 @pytest.mark.parametrize("name", makes.MAKES)
 def test_decoding_by_the_table_is_decoding_one_by_one(name):
     """What is copied from a table is what the decoders make of the tokens, whatever their length and their place."""
