@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "bearhug"
 FLOORS = (
-    "_lib, hub.client, checkpoints, tokenizers, processors, datasets, generation, adapters, study, "
+    "_lib, hub.client, checkpoints, tokenizers, processors, datasets, generation, kernels, caches, adapters, study, "
     "models, inspect, diffusion, training, pipelines, serving, hub.server, cli"
 ).split(", ")
 FILES = sorted(SOURCE.rglob("*.py"))

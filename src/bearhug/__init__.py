@@ -43,11 +43,12 @@ NAMES = {
     "AutoModelForTokenClassification": "bearhug.models",
     "PreTrainedModel": "bearhug.models",
     "PretrainedConfig": "bearhug.models",
-    "quantize": "bearhug.models",
     # adapters
     "LoraConfig": "bearhug.adapters",
     "PeftModel": "bearhug.adapters",
     "get_peft_model": "bearhug.adapters",
+    # kernels
+    "quantize": "bearhug.kernels",
     # generation
     "AsyncTextIteratorStreamer": "bearhug.generation",
     "GenerationConfig": "bearhug.generation",

@@ -7,7 +7,7 @@ import torch
 
 import tiny
 from bearhug import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
-from bearhug.models.cache import StateCache
+from bearhug.caches.kv import StateCache
 
 pytestmark = pytest.mark.reference
 RECURRENT = ["mamba", "mamba-bias", "falcon_mamba-bias", "mamba2", "mamba2-bias", "qwen3_5_text", "qwen3_5_text-odd"]

@@ -15,10 +15,8 @@ NAMES: dict[str, str] = {
     "AutoModelForSequenceClassification": "bearhug.models.auto",
     "AutoModelForTextEncoding": "bearhug.models.auto",
     "AutoModelForTokenClassification": "bearhug.models.auto",
-    "KVCache": "bearhug.models.cache",
     "PreTrainedModel": "bearhug.models.pretrained",
     "PretrainedConfig": "bearhug.models.config",
-    "quantize": "bearhug.models.quantized",
 }
 __getattr__, __dir__ = attach(__name__, NAMES)
 __all__ = list(NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

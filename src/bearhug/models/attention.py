@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bearhug.models.cache import LayerCache
+from bearhug.caches.kv import LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import HEAD_NORMS, ClippedLinear
 from bearhug.models.parts import part

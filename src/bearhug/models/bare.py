@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from bearhug.models.kernels import few_rows
+from bearhug.kernels.products import few_rows
+from bearhug.kernels.quantized import QuantizedLinear, bare_quantized
 from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
-from bearhug.models.quantized import QuantizedLinear, bare_quantized
 
 
 def _same(value: Any) -> Any:

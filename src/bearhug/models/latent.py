@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug.caches.kv import LayerCache
 from bearhug.models.attention import Sight, by_head, eager, sdpa
-from bearhug.models.cache import LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import RMSNorm
 from bearhug.models.positions import Rotate

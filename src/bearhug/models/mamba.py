@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bearhug.models.cache import StateCache
+from bearhug.caches.kv import StateCache
 from bearhug.models.config import Config, Recurrence
 from bearhug.models.mlp import ACTIVATIONS, NORMS
 from bearhug.models.parts import part

@@ -13,7 +13,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from bearhug._lib.outputs import ModelOutput
-from bearhug.models.cache import KVCache
+from bearhug.caches.kv import KVCache
 
 
 class _Loss(ModelOutput):

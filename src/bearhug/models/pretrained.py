@@ -17,19 +17,19 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.outputs import ModelOutput
 from bearhug.adapters.methods import Adapters
+from bearhug.caches.kinds import kept
+from bearhug.caches.kv import KVCache
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.kernels.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_config, gguf_path, is_gguf, read_json, repo_config, where
 from bearhug.models.bare import bare
-from bearhug.models.cache import KVCache
-from bearhug.models.cache_kinds import kept
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
 from bearhug.models.loading import fill, named_dtype, placed, put, settle, stored, wanted_dtype
 from bearhug.models.positions import Learned, Relative
-from bearhug.models.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
 
@@ -271,7 +271,7 @@ class PreTrainedModel(Adapters, nn.Module):
         """An empty cache with room for `length` tokens of `batch` rows.
 
         Args:
-            kind: "quantized" or "offloaded": see `cache_kinds.py`; they take room as they need it.
+            kind: "quantized" or "offloaded": see `caches.kinds`; they take room as they need it.
             settings: of the quantized one.
         """
         if kind is None:

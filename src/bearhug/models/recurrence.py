@@ -1,7 +1,7 @@
 """What mixers that read a text in order share: padding that is passed over, a short convolution, a gated norm.
 
-B rows, T new tokens, D width. What such a mixer has read is a state of fixed size (`cache.StateCache`), so that a token
-costs as much after a long text as after a short one.
+B rows, T new tokens, D width. What such a mixer has read is a state of fixed size (`caches.kv.StateCache`), so that
+a token costs as much after a long text as after a short one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug.caches.kv import StateCache
 from bearhug.models.attention import Sight
-from bearhug.models.cache import StateCache
 from bearhug.models.positions import Rotate
 
 LONG_CHUNK = 64  # tokens that are read at once, by matrix products

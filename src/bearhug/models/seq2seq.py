@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bearhug.models.cache import KVCache
+from bearhug.caches.kv import KVCache
 from bearhug.models.heads import MaskedLM, QuestionAnswering, SequenceClassification, last_real
 from bearhug.models.outputs import (
     BaseModelOutput,

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from bearhug.caches.kv import KVCache, LayerCache
 from bearhug.checkpoints.devices import home
 from bearhug.models.attention import (
     ATTEND,
@@ -26,7 +27,6 @@ from bearhug.models.attention import (
     biased,
     sight,
 )
-from bearhug.models.cache import KVCache, LayerCache
 from bearhug.models.config import Config
 from bearhug.models.delta import GatedDelta
 from bearhug.models.experts import Mixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bearhug import GPT2Config, GPT2LMHeadModel
-from bearhug.models.cache_kinds import OffloadedLayer, Packed, QuantizedLayer
+from bearhug.caches.kinds import OffloadedLayer, Packed, QuantizedLayer
 
 KINDS = ["offloaded", "offloaded_static", "quantized"]
 

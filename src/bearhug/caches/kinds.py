@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bearhug._lib.errors import near
-from bearhug.models.cache import KVCache, LayerCache
+from bearhug.caches.kv import KVCache, LayerCache
 
 SETTINGS = {  # name -> values that are right
     "nbits": (2, 4, 8),

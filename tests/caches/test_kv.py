@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bearhug import GPT2Config, GPT2LMHeadModel
-from bearhug.models.cache import BLOCK, KVCache, LayerCache
+from bearhug.caches.kv import BLOCK, KVCache, LayerCache
 
 
 def filled(length=3, capacity=8, rows=2):

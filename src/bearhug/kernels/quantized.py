@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bearhug.models.kernels import KINDS, available
+from bearhug.kernels.products import KINDS, available
 from bearhug.tokenizers import _native
 
 GROUP = 64  # weights of 4 bits that share a scale, as in native/linear.hpp

@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 import bearhug
-from bearhug.models import bare, kernels
+from bearhug.kernels import products
+from bearhug.models import bare
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
-needs_core = pytest.mark.skipif(not kernels.available(), reason="the core has no kernel for this processor")
+needs_core = pytest.mark.skipif(not products.available(), reason="the core has no kernel for this processor")
 
 
 def layer(out, inner, dtype, bias=True, turned=False):
@@ -36,7 +37,7 @@ def test_products_with_turned_matrices_are_right(out, inner, dtype):
 
 def check(module):
     dtype, inner, bias = module.weight.dtype, module.in_features, module.bias is not None
-    product, rows = kernels.few_rows(module), torch.randn(40, inner, dtype=dtype)
+    product, rows = products.few_rows(module), torch.randn(40, inner, dtype=dtype)
     exact = nn.functional.linear(rows.double(), module.weight.double(), module.bias.double() if bias else None)
 
     for count in range(1, 41):
@@ -50,11 +51,11 @@ def check(module):
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_row_is_the_same_alone_and_in_any_batch(dtype, turned):
-    product, rows = kernels.few_rows(layer(176, 128, dtype, turned=turned)), torch.randn(24, 128, dtype=dtype)
+    product, rows = products.few_rows(layer(176, 128, dtype, turned=turned)), torch.randn(24, 128, dtype=dtype)
 
     assert product is not None
     alone = torch.cat([product(row[None]) for row in rows])
-    for count in range(1, kernels.limits()[dtype] + 1):
+    for count in range(1, products.limits()[dtype] + 1):
         assert torch.equal(product(rows[:count]), alone[:count])
 
 
@@ -67,7 +68,7 @@ def test_two_threads_give_the_same_bits(turned):
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            product = kernels.few_rows(module)
+            product = products.few_rows(module)
             assert product is not None
             results.append(product(x))
     finally:
@@ -79,7 +80,7 @@ def test_two_threads_give_the_same_bits(turned):
 @needs_core
 def test_what_is_not_finite_stays_so():
     module = layer(16, 16, torch.bfloat16)
-    product, x = kernels.few_rows(module), torch.zeros(3, 16, dtype=torch.bfloat16)
+    product, x = products.few_rows(module), torch.zeros(3, 16, dtype=torch.bfloat16)
     x[0], x[1, 3] = float("nan"), float("inf")
 
     assert product is not None
@@ -90,33 +91,33 @@ def test_what_is_not_finite_stays_so():
 @needs_core
 def test_rows_that_do_not_lie_side_by_side():
     module, x = layer(24, 32, torch.float32), torch.randn(32, 5).T
-    product = kernels.few_rows(module)
+    product = products.few_rows(module)
 
     assert product is not None
     torch.testing.assert_close(product(x), module(x), atol=1e-5, rtol=1e-5)
 
 
 def test_torch_computes_what_the_core_cannot():
-    assert kernels.few_rows(layer(8, 24, torch.float32)) is None  # no multiple of 16
-    assert kernels.few_rows(layer(8, 32, torch.float64)) is None
-    assert kernels.few_rows(nn.Linear(32, 8, device="meta")) is None
-    assert kernels.few_rows(layer(24, 32, torch.float32, turned=True)) is None
+    assert products.few_rows(layer(8, 24, torch.float32)) is None  # no multiple of 16
+    assert products.few_rows(layer(8, 32, torch.float64)) is None
+    assert products.few_rows(nn.Linear(32, 8, device="meta")) is None
+    assert products.few_rows(layer(24, 32, torch.float32, turned=True)) is None
     part = layer(32, 64, torch.float32)
     part.weight = nn.Parameter(part.weight[:, :32])
-    assert kernels.few_rows(part) is None
+    assert products.few_rows(part) is None
 
 
 def test_many_rows_are_torchs():
     module = layer(8, 32, torch.float32)
-    product, x = kernels.few_rows(module), torch.randn(kernels.limits()[torch.float32] + 1, 32)
+    product, x = products.few_rows(module), torch.randn(products.limits()[torch.float32] + 1, 32)
 
     assert product is None or torch.equal(product(x), module(x))
 
 
 def test_without_a_kernel_decoding_is_torchs(monkeypatch):
-    monkeypatch.setattr(kernels, "available", lambda: False)
+    monkeypatch.setattr(products, "available", lambda: False)
 
-    assert kernels.few_rows(layer(8, 32, torch.float32)) is None
+    assert products.few_rows(layer(8, 32, torch.float32)) is None
 
 
 @needs_core
@@ -127,7 +128,7 @@ def test_decoding_by_the_core_gives_torchs_numbers(monkeypatch):
     )
     torch.manual_seed(0)
     model, used = bearhug.LlamaForCausalLM(config).eval(), []
-    few_rows = kernels.few_rows
+    few_rows = products.few_rows
     monkeypatch.setattr(bare, "few_rows", lambda module: used.append(module) or few_rows(module))
     ids, cache = torch.arange(12)[None] * 7, model.new_cache(1, 12)
     with torch.no_grad():
