@@ -22,7 +22,7 @@ def measured(model, prompts) -> None:
         for number, prompt in enumerate(prompts):
             model.generate(prompt, seed=number, **options)
         single = time.process_time() - start
-        engine = Engine(model, prefix_tokens=0)
+        engine = Engine(model, share_prefixes=False)
         start = time.process_time()
         for number, prompt in enumerate(prompts):
             engine.submit(prompt, seed=number, **options)

@@ -1,5 +1,7 @@
 """Requests that come and go give what generate gives for each alone."""
 
+import random
+
 import pytest
 import torch
 
@@ -42,9 +44,12 @@ def alone(model, words, prompt, options):
 
 
 @pytest.mark.parametrize("max_rows", [3, 16])
-@pytest.mark.parametrize("prefix_tokens", [0, 500])
-def test_requests_are_what_generate_gives_alone(model, words, prompts, max_rows, prefix_tokens):
-    engine = Engine(model, words, max_rows=max_rows, prefix_tokens=prefix_tokens)
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize(("page_size", "cache_tokens"), [(16, 16384), (4, 96), (7, 210)])
+def test_requests_are_what_generate_gives_alone(model, words, prompts, max_rows, share, page_size, cache_tokens):
+    engine = Engine(
+        model, words, max_rows=max_rows, share_prefixes=share, page_size=page_size, cache_tokens=cache_tokens
+    )
     requests = []
     for prompt, options in zip(prompts, OPTIONS, strict=True):  # they arrive while others are at work
         requests.append(engine.submit(prompt, **options))
@@ -55,6 +60,45 @@ def test_requests_are_what_generate_gives_alone(model, words, prompts, max_rows,
 
     for request, prompt, options in zip(requests, prompts, OPTIONS, strict=True):
         assert request.result().tolist() == alone(model, words, prompt, options)
+    assert engine.pages.left == engine.pages.count
+
+
+@pytest.mark.parametrize("order", range(4))
+def test_where_pages_run_out_the_last_one_waits_and_goes_on(model, words, prompts, order):
+    """Whatever the order of arrival: each request gets its own tokens, and every page is free at the end."""
+    engine, shuffle = Engine(model, words, cache_tokens=120, page_size=4), random.Random(order)
+    asked = [(prompt, {**OPTIONS[2 * (number % 2)], "max_new_tokens": 20 + 2 * number, "min_new_tokens": 20})
+             for number, prompt in enumerate(prompts) if prompt.shape[1] < 12]  # fmt: skip
+    shuffle.shuffle(asked)
+    requests = []
+    for prompt, options in asked:
+        requests.append(engine.submit(prompt, **options))
+        for _ in range(shuffle.randrange(3)):
+            engine.step()
+    while engine.step():
+        assert engine.pages.left >= 0
+
+    for request, (prompt, options) in zip(requests, asked, strict=True):
+        assert request.result().tolist() == alone(model, words, prompt, options)
+    assert engine.preempted > 0
+    assert engine.pages.left == engine.pages.count
+    assert not any(engine.pages.readers)
+
+
+def test_sequences_of_one_prompt_share_its_pages(model, words, prompts):
+    engine = Engine(model, words, page_size=4)
+    engine.submit(prompts[4], max_new_tokens=9, min_new_tokens=9, do_sample=True, num_return_sequences=5, seed=1)
+    engine.step()
+
+    assert engine.pages.count - engine.pages.left == 30 // 4 + 5
+    assert {len(set(column)) for column in zip(*engine.pages.tables, strict=True)} == {1, 5}
+
+
+def test_a_request_that_never_fits_is_refused(model, words, prompts):
+    with pytest.raises(ValueError, match="cache_tokens=48"):
+        Engine(model, words, cache_tokens=32).submit(prompts[1], max_new_tokens=30)
+    with pytest.raises(ValueError, match="ids alone"):
+        Engine(model, words).submit({"input_ids": prompts[1], "token_type_ids": torch.zeros_like(prompts[1])})
 
 
 @pytest.mark.parametrize("kind", ["LlamaConfig", "GPT2Config", "BloomConfig", "MambaConfig", "Gemma2Config"])
@@ -76,7 +120,7 @@ def test_other_architectures(kind):
     config = getattr(bearhug, kind)(vocab_size=61, eos_token_id=None, pad_token_id=0, initializer_range=0.5, **sizes)
     model = AutoModelForCausalLM.from_config(config).eval()
     prompts = [torch.randint(3, 61, (1, length)) for length in (3, 11, 6, 1)]
-    engine, requests = Engine(model, prefix_tokens=100), []
+    engine, requests = Engine(model, cache_tokens=64, page_size=4), []
     for number, prompt in enumerate(prompts):
         requests.append(engine.submit(prompt, max_new_tokens=4 + 5 * (number % 3)))
         engine.step()
@@ -89,7 +133,7 @@ def test_other_architectures(kind):
 
 def test_common_beginnings_are_read_once(model, words):
     """The second prompt goes on from the first; memory is bounded; results are the same."""
-    engine = Engine(model, words, prefix_tokens=60)
+    engine = Engine(model, words, cache_tokens=60, page_size=4)
     first = words("Once upon a time, there was a little bear who", return_tensors="pt")["input_ids"]
     second = torch.cat((first[:, :-2], torch.tensor([[50, 60, 70]])), 1)
     for ids in (first, second, second):
@@ -98,9 +142,9 @@ def test_common_beginnings_are_read_once(model, words):
             pass
 
         assert request.result().tolist() == model.generate(ids, max_new_tokens=8).tolist()
-    assert engine.prefix.hits == 2
-    assert engine.prefix.reused >= first.shape[1] - 2 + second.shape[1] - 1
-    assert engine.prefix.held <= 60
+    assert engine.pages.hits == 2
+    assert engine.pages.reused >= first.shape[1] - 2 + second.shape[1] - 1 - 2 * 4
+    assert len(engine.pages.known) <= 60 // 4
 
 
 def test_threads_cancellation_and_a_full_queue(model, words, prompts):

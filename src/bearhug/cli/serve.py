@@ -14,7 +14,7 @@ def serve(
     device: Annotated[str, typer.Option(help="cpu, cuda, auto.")] = "auto",
     rows: Annotated[int, typer.Option(help="Rows that are decoded together.")] = 16,
     waiting: Annotated[int, typer.Option(help="Requests that may wait.")] = 256,
-    prefix_tokens: Annotated[int, typer.Option(help="Tokens kept for prompts that begin alike; 0: none.")] = 8192,
+    cache_tokens: Annotated[int, typer.Option(help="Tokens whose keys and values have room in memory.")] = 16384,
 ) -> None:
     """Answer OpenAI's API with a model: chat and text completions, streamed or whole, by continuous batching."""
     try:
@@ -29,7 +29,7 @@ def serve(
     from bearhug.serving.engine import Engine
 
     loaded, tokenizer = _loaded(model, dtype, device)
-    engine = Engine(loaded, tokenizer, max_rows=rows, max_waiting=waiting, prefix_tokens=prefix_tokens)
+    engine = Engine(loaded, tokenizer, max_rows=rows, max_waiting=waiting, cache_tokens=cache_tokens)
     typer.echo(f"{model} answers at http://{host}:{port}/v1")
     uvicorn.run(create_app(engine, model), host=host, port=port, log_level="warning")
 

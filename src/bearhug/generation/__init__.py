@@ -19,6 +19,7 @@ NAMES = {
     "LogitsProcessor": "bearhug.generation.scores",
     "LogitsProcessorList": "bearhug.generation.scores",
     "PhrasalConstraint": "bearhug.generation.phrases",
+    "PrefixCache": "bearhug.generation.prefix",
     "StoppingCriteria": "bearhug.generation.stopping",
     "StoppingCriteriaList": "bearhug.generation.stopping",
     "SynthIDTextWatermarkLogitsProcessor": "bearhug.generation.watermark",

@@ -17,7 +17,9 @@ from bearhug.generation.constrained import constraint
 from bearhug.generation.healing import healed
 from bearhug.generation.outputs import GenerateDecoderOnlyOutput, GenerateEncoderDecoderOutput
 from bearhug.generation.plan import Plan, planned
+from bearhug.generation.prefix import PrefixCache, kept_texts
 from bearhug.generation.prompt import Prompt, read, read_pair
+from bearhug.generation.reader import Reader
 from bearhug.generation.seeds import Seed
 from bearhug.generation.streaming import UntilStop
 from bearhug.tokenizers.stream import TextPieces
@@ -36,6 +38,7 @@ def generate(
     tokenizer: Any = None,
     seed: Seed | None = None,
     stream: bool = False,
+    prefix_cache: PrefixCache | bool | None = None,
     schema: Any = None,
     regex: str | None = None,
     grammar: str | None = None,
@@ -63,6 +66,8 @@ def generate(
             one draw a step for the batch.
         stream: return an iterator of each step's new ids (B,); with a tokenizer of new text, or a list of texts for
             several rows.
+        prefix_cache: go on from the keys and values of an earlier text that begins like the prompt, and keep those of
+            this one: a `PrefixCache(model)`, or True for one that the model has itself. The tokens are the same.
         schema: a JSON schema (a dictionary, a text) or a pydantic model: the new text is JSON that fits it. Takes
             `tokenizer`, as the next two do.
         regex: the new text matches all of it.
@@ -111,11 +116,13 @@ def generate(
                 f"cache_implementation={config.cache_implementation!r} asks for a new cache, and past_key_values is "
                 f"one.\nLeave one of them out."
             )
+        prompt = _prompt(model, inputs, config, kwargs)
         plan = planned(
             model,
             config,
             unset,
-            _prompt(model, inputs, config, kwargs),
+            prompt,
+            prefix=kept_texts(model, prefix_cache, config, prompt) if prefix_cache else None,
             seed=seed,
             tokenizer=tokenizer,
             given=options,
@@ -197,6 +204,8 @@ def decode(plan: Plan) -> Generator[Tensor, None, Any]:
         yield tokens
         if length == end or (criteria and bool(ended.all())):
             break
+    if isinstance(reader, Reader):
+        reader.remember(ids[:, :length])
     sequences = plan.finished(ids[:, :length])
     if not config.return_dict_in_generate:
         return sequences

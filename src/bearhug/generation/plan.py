@@ -59,6 +59,7 @@ def planned(
     seed: Seed | None = None,
     tokenizer: Any = None,
     given: Mapping[str, Any] = MappingProxyType({}),
+    prefix: Any = None,
     prefix_allowed_tokens_fn: Callable[[int, Tensor], list[int]] | None = None,
     logits_processor: Sequence[scores.Process] = (),
     stopping_criteria: Sequence[stopping.Ends] = (),
@@ -68,6 +69,7 @@ def planned(
     Args:
         config, unset: from `resolved`.
         given: the call's keywords, for those that are no options of a config (`assistant_model`, ...).
+        prefix: a `PrefixCache`, to go on from and to keep what is read.
         logits_processor, stopping_criteria: the caller's functions.
 
     Raises:
@@ -87,7 +89,7 @@ def planned(
     sequences = config.num_return_sequences if config.num_beams == 1 else 1  # beams of a row draw together
     way, v = config.get_generation_mode(given.get("assistant_model")), vocabulary(model)
     tries = min(config.top_k, v) if way == "contrastive_search" and not config.low_memory else 1
-    reader = Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies * tries)
+    reader = Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies * tries, prefix)
     first, diverse = [], None
     if config.guidance_scale not in (None, 1):
         negative = given.get("negative_prompt_ids"), given.get("negative_prompt_attention_mask")

@@ -16,12 +16,13 @@ class Reader:
     Args:
         end: columns of the finished rows.
         copies: how many sequences continue each row of the prompt; the prompt is read once for all of them.
+        prefix: a `PrefixCache` to go on from, which keeps what is read here.
 
     `attentions` and `hidden_states` collect what the config asks to return: a tuple of layers for each time of reading.
     """
 
-    def __init__(self, model: Any, config: GenerationConfig, prompt: Prompt, end: int, copies: int):
-        self.model, self.prompt, self.copies = model, prompt, copies
+    def __init__(self, model: Any, config: GenerationConfig, prompt: Prompt, end: int, copies: int, prefix: Any = None):
+        self.model, self.prompt, self.copies, self.prefix = model, prompt, copies, prefix
         self.chunk = config.prefill_chunk_size
         self.cache = prompt.cache
         cached = bool(config.use_cache) or prompt.embeds is not None  # embeddings are read once, then ids
@@ -66,6 +67,8 @@ class Reader:
         if self.prompt.source is not None:
             self._encode(self.prompt.source)
         prompt, whole = self.prompt, self.prompt.ids if self.prompt.embeds is None else self.prompt.embeds
+        if self.prefix is not None:
+            self.prefix.begin(self.cache, prompt.ids, prompt.start)
         held = 0 if self.cache is None else self.cache.get_seq_length()
         if self.cache is not None and held and not prompt.ahead:  # the prompt shows what the cache holds too
             if held >= whole.shape[1]:  # the last column has to be read for its scores
@@ -77,6 +80,8 @@ class Reader:
         for part in whole.split(step, 1):
             held += part.shape[1]
             logits = self._read(part, held, embeds=prompt.embeds is not None)[:, -1]
+        if self.prefix is not None:
+            self.prefix.keep(prompt.ids, prompt.start, self.cache)
         if self.copies > 1:
             self._copy()
             logits = logits.repeat_interleave(self.copies, 0)
@@ -106,6 +111,12 @@ class Reader:
         self.aligned = {name: values[:, :-count] for name, values in self.aligned.items()}
         for read in (self.attentions, self.hidden_states, self.cross_attentions):
             del read[-1:]
+
+    def remember(self, ids: Tensor) -> None:
+        """Keep what was read of the finished rows (R, T) for prompts that begin with them."""
+        if self.prefix is not None:
+            start = self.prompt.start
+            self.prefix.keep(ids, start if start is None else start.repeat_interleave(self.copies, 0), self.cache)
 
     def reorder(self, rows: Tensor) -> None:
         """Let row i go on from what row rows[i] has read."""

@@ -3,6 +3,9 @@
 Every request is what one call of generate is: its own plan with its own options, processors and random streams, run by
 the same `generation.loop.decode`. Only the reading is shared: the engine reads one column for all rows and hands each
 request its scores. So a request gives the tokens that `model.generate` gives for it alone.
+
+Keys and values lie in pages (pages.py) of bounded memory. Where none is left, the request that came last gives its own
+back and waits; later its text is read again, and it goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ from bearhug.generation.config import KEYWORDS, resolved
 from bearhug.generation.constrained import constraint
 from bearhug.generation.loop import decode, evaluating
 from bearhug.generation.plan import Plan, planned
+from bearhug.generation.prefix import PrefixCache, taken
 from bearhug.generation.prompt import read
-from bearhug.serving.prefix import PrefixCache
-from bearhug.serving.slots import Slots, taken
+from bearhug.serving.pages import Exhausted, Pages
 
 WAYS = ("greedy_search", "sample")
 
@@ -46,6 +49,7 @@ class Request:
         self.sequences: Any = None
         self.cancelled = False
         self.reader = plan.reader
+        self.shares = plan.reader.plain  # what it reads depends on its ids alone
         self.logits: Tensor | None = None
         plan.reader, plan.criteria = self, [self._ends(plan.criteria)]
         self._steps = decode(plan)
@@ -67,6 +71,10 @@ class Request:
     def cancel(self) -> None:
         """Stop at the next step, and leave the room to others."""
         self.cancelled = True
+
+    def read(self) -> Tensor:
+        """All ids that the model has read of each row (R, T): the last token is chosen, and not read."""
+        return torch.cat([self.plan.ids, *(tokens[:, None] for tokens in self.new[:-1])], 1)
 
     # What the loop sees as its reader
 
@@ -128,7 +136,9 @@ class Engine:
         tokenizer: for stop strings and for text of a given form.
         max_rows: rows decoded together; a request that asks for several sequences has as many.
         max_waiting: requests that may wait for room.
-        prefix_tokens: tokens of earlier texts whose keys and values are kept, for prompts that begin alike; 0: none.
+        cache_tokens: tokens whose keys and values fit into all pages. A request may need no more than all of them.
+        page_size: tokens of a page.
+        share_prefixes: read the common beginning of texts once, and keep texts that ended while their pages are free.
 
     `with Engine(model) as engine:` runs it in a thread of its own. Without, each call of `step()` makes one step.
     """
@@ -140,7 +150,9 @@ class Engine:
         *,
         max_rows: int = 16,
         max_waiting: int = 256,
-        prefix_tokens: int = 8192,
+        cache_tokens: int = 16384,
+        page_size: int = 16,
+        share_prefixes: bool = True,
     ):
         if getattr(model.config, "is_encoder_decoder", False) or not model.can_generate():
             raise TypeError(
@@ -149,8 +161,9 @@ class Engine:
             )
         self.model, self.tokenizer = model, tokenizer
         self.max_rows, self.max_waiting = max_rows, max_waiting
-        self.prefix = PrefixCache(model, prefix_tokens)
-        self.slots = Slots(model)
+        self.pages = Pages(model, cache_tokens, page_size, share_prefixes)
+        self.states = PrefixCache(model, cache_tokens) if share_prefixes and self.pages.has_states else None
+        self.preempted = 0  # how often a request gave its pages back
         self.running: list[Request] = []
         self.waiting: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -197,6 +210,11 @@ class Engine:
         prompt = read(self.model, inputs, config.bos_token_id, options)
         if prompt.ids.shape[0] != 1 or prompt.embeds is not None or prompt.cache is not None:
             raise ValueError("a request is one prompt, as ids (1, T): submit each row by itself.")
+        if prompt.extra:
+            raise ValueError(
+                f"a request is ids alone, and this has {', '.join(prompt.extra)} too.\n"
+                f"Leave it out, or call model.generate(...)."
+            )
         plan = planned(
             self.model, config, unset, prompt,
             seed=secrets.randbits(62) if seed is None else seed,
@@ -206,6 +224,12 @@ class Engine:
         request = Request(plan, logprobs)
         if request.rows > self.max_rows:
             raise ValueError(f"{request.rows} sequences were asked for, but {self.max_rows} rows are decoded together.")
+        pages = request.rows * self.pages.pages_of(plan.end)
+        if pages > self.pages.count:
+            raise ValueError(
+                f"{request.rows} x {plan.end} tokens take {pages} pages, and the engine has {self.pages.count}.\n"
+                f"Pass a smaller max_new_tokens, or make the engine with cache_tokens={pages * self.pages.size}."
+            )
         with self._changed:
             if len(self.waiting) >= self.max_waiting:
                 raise Full(f"{len(self.waiting)} requests wait already; ask again later.")
@@ -224,8 +248,9 @@ class Engine:
         with torch.no_grad(), evaluating(self.model):
             self._leave([request for request in self.running if request.cancelled])
             if self.running:
+                self._make_room()
                 last = torch.cat([request.new[-1] for request in self.running])[:, None]
-                logits, first, over = self.slots.read(last), 0, []
+                logits, first, over = self.pages.read(last), 0, []
                 for request in self.running:
                     request.logits = logits[first : first + request.rows]
                     first += request.rows
@@ -235,6 +260,18 @@ class Engine:
             self._admit()
         return bool(self.running or self.waiting)
 
+    def _make_room(self) -> None:
+        """One more token for each row; the requests that came last wait where there are too few pages."""
+        while True:
+            try:
+                return self.pages.grow()
+            except Exhausted:
+                last = self.running[-1]
+                self._leave([last], over=False)
+                self.preempted += 1
+                with self._changed:
+                    self.waiting.appendleft(last)
+
     def _admit(self) -> None:
         with self._changed:
             while self.waiting and self.waiting[0].cancelled:
@@ -242,40 +279,60 @@ class Engine:
             used = sum(request.rows for request in self.running)
             if not self.waiting or used + self.waiting[0].rows > self.max_rows:
                 return
-            request = self.waiting.popleft()
-        plain = request.reader.plain and self.prefix.tokens > 0
-        found = self.prefix.find(request.prompt) if plain else None
-        if found is not None:
-            request.reader.cache = found
-        goes_on = request.advance()
-        if request.error is not None:
-            return
-        cache = request.reader.cache
-        if plain:
-            self.prefix.add(request.prompt, taken(self.model, cache, 0, 0, cache.length))
-        if goes_on:
-            self.slots.add(cache, request.rows)
-            self.running.append(request)
+            request = self.waiting[0]
+            shared = self.pages.find(request.prompt) if request.shares else []
+            if self.pages.needed(len(request.prompt) + len(request.new), request.rows, shared) > self.pages.left:
+                return
+            self.waiting.popleft()
+        if request.new:
+            cache, goes_on = self._read_again(request, shared), True
+        else:
+            if shared:
+                self.pages.hits, self.pages.reused = (
+                    self.pages.hits + 1,
+                    self.pages.reused + len(shared) * self.pages.size,
+                )
+                request.reader.cache = self.pages.gather(shared, len(shared) * self.pages.size)
+            elif self.states is not None and request.shares:
+                self.states.begin(request.reader.cache, request.plan.prompt.ids, None)
+            goes_on = request.advance()
+            if request.error is not None:
+                return
+            cache = request.reader.cache
+            if self.states is not None and request.shares:
+                self.states.add(request.prompt, taken(self.model, cache, 0, 0, cache.length))
+        row = len(self.pages.lengths)
+        self.pages.add(cache, request.rows, shared, len(request.prompt))
+        if request.shares:
+            self.pages.keep(request.prompt, row)
+        self.running.append(request)
         request.reader.cache = None
+        if not goes_on:
+            self._leave([request])
 
-    def _leave(self, over: list[Request]) -> None:
-        """Take these requests' rows out, and keep what they have read."""
-        if not over:
+    def _read_again(self, request: Request, shared: list[int]) -> Any:
+        """The cache of a request that had given its pages back."""
+        ids, known = request.read(), len(shared) * self.pages.size
+        cache = self.pages.gather(shared, known, request.rows) if shared else self.model.new_cache(0, 0)
+        self.model(ids[:, known:], past_key_values=cache, use_cache=True, logits_to_keep=1, return_dict=True)
+        return cache
+
+    def _leave(self, gone: list[Request], over: bool = True) -> None:
+        """Take these requests' rows out, and let others find what they have read."""
+        if not gone:
             return
         rows, first = [], 0
         for request in self.running:
-            if request not in over:
+            if request in gone:
                 rows += range(first, first + request.rows)
-            elif request.rows == 1 and self.prefix.tokens and request.error is None:
-                held = self.slots.lengths[first]
-                ids = (*request.prompt, *(int(tokens[0]) for tokens in request.new))[:held]
-                self.prefix.add(ids, self.slots.row(first))
+                if request.rows == 1 and request.shares and request.error is None:
+                    self.pages.keep(request.read()[0].tolist()[: self.pages.lengths[first]], first)
             first += request.rows
-        for request in over:
-            if request.reason is None:
+        self.pages.leave(rows)
+        self.running = [request for request in self.running if request not in gone]
+        for request in gone:
+            if over and request.reason is None:
                 request.finish("cancelled")
-        self.slots.keep(rows)
-        self.running = [request for request in self.running if request not in over]
 
     # In a thread
 
@@ -296,7 +353,7 @@ class Engine:
             self._thread = None
         for request in [*self.running, *self.waiting]:
             request.finish("cancelled")
-        self.running, self.slots = [], Slots(self.model)
+        self.running, self.pages = [], self.pages.emptied()
         self.waiting.clear()
 
     def __enter__(self) -> Engine:
@@ -316,4 +373,4 @@ class Engine:
             except Exception as error:  # the model failed: everyone who waits for it has to know
                 for request in self.running:
                     request.finish("error", error)
-                self.running, self.slots = [], Slots(self.model)
+                self.running, self.pages = [], self.pages.emptied()
