@@ -63,7 +63,24 @@ void Draft::keep(std::size_t start, std::size_t end) {
                              origins_.begin() + static_cast<std::ptrdiff_t>(end));
         return;
     }
-    for (std::size_t at = start; at < end; ++at) next_origins_.push_back(origin(at));
+    const std::size_t before = next_origins_.size();
+    next_origins_.resize(before + end - start);
+    Span* const out = next_origins_.data() + before - start;
+    for (std::size_t at = start; at < end;) {
+        if (static_cast<unsigned char>(text_[at]) < 0x80) {
+            const auto place = base_ + static_cast<std::uint32_t>(at);
+            out[at++] = {place, place + 1};
+            continue;
+        }
+        const Span character = origin(at);
+        do out[at++] = character;
+        while (at < end && unicode::continues(text_[at]));
+    }
+}
+
+void Draft::drop() {
+    next_.clear();
+    next_origins_.clear();
 }
 
 void Draft::commit() {

@@ -52,6 +52,7 @@ class Draft {
     void keep(std::size_t start, std::size_t end);  // those bytes as they are
     std::size_t written() const { return next_.size(); }
     void commit();
+    void drop();  // what was put and kept
 
     // Another text, and where each of its bytes comes from.
     void rewrite(std::string&& text, std::vector<Span>&& origins);

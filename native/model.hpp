@@ -57,6 +57,8 @@ class Model {
     // BPE's merges, the first rank first, as texts of the vocabulary.
     virtual void each_merge(const std::function<void(std::string_view left, std::string_view right)>&) const {}
     virtual std::uint32_t unk_id() const { return no_id; }
+    // Whether there may be pieces, or parts of them, that become no token.
+    bool may_drop(bool bytes) const { return unk_id() == no_id && !(bytes && reads_bytes()); }
     virtual std::size_t size() const { return vocabulary.size(); }
     virtual const std::vector<double>* scores() const { return nullptr; }  // of a Unigram model's ids
 

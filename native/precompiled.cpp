@@ -84,7 +84,7 @@ class Precompiled : public Normalizer {
         const auto text = draft.text();
         const std::size_t first = unchanged(text, 0);
         if (first == text.size()) return;
-        if (draft.tracking()) return apply_tracking(draft);
+        if (draft.tracking()) return apply_tracking(draft, first);
         bool changes = false;
         std::string_view replacement;
         auto change = [&](std::string_view part, std::size_t at) {
@@ -127,7 +127,47 @@ class Precompiled : public Normalizer {
         return at;
     }
 
-    void apply_tracking(Draft& draft) const {
+    // Characters take one another's places; those that are more come from the place before the next.
+    void apply_tracking(Draft& draft, std::size_t first) const {
+        const auto text = draft.text();
+        bool any = false;
+        std::string_view replacement;
+        auto change = [&](std::size_t start, std::size_t end) {
+            if (!charsmap_.find(text.substr(start, end - start), replacement)) return false;
+            any = true;
+            std::size_t from = start;
+            for (const char *p = replacement.data(), *last = p + replacement.size(); p < last;) {
+                const char32_t point = unicode::next(p);
+                if (from == end) {
+                    draft.put(point, end - 1);
+                } else {
+                    draft.put(point, from);
+                    from += static_cast<std::size_t>(unicode::length(static_cast<unsigned char>(text[from])));
+                }
+            }
+            return true;
+        };
+        draft.keep(0, first);
+        for (std::size_t at = first; at < text.size();) {
+            const std::size_t end = unicode::cluster_end(text, at);
+            if (end - at >= 6 || !change(at, end)) {
+                while (at < end) {
+                    const auto next = at + static_cast<std::size_t>(unicode::length(static_cast<unsigned char>(text[at])));
+                    if (!change(at, next)) draft.keep(at, next);
+                    if (any && replacement.empty()) return draft.drop(), apply_in_turn(draft);
+                    at = next;
+                }
+            }
+            if (any && replacement.empty()) return draft.drop(), apply_in_turn(draft);
+            at = unchanged(text, end);
+            draft.keep(end, at);
+        }
+        if (any) return draft.commit();
+        draft.drop();
+    }
+
+    // The same where characters go.
+    void apply_in_turn(Draft& draft) const {
         const auto text = draft.text();
         std::vector<unicode::Changed> changes;
         changes.reserve(text.size());

@@ -338,8 +338,8 @@ class Metaspace : public PreTokenizer {
         const auto text = draft.text();
         auto& cut = pieces.spare;
         cut.clear();
-        if (!draft.tracking() && scheme_ != Prepend::first && text.find(replacement_) == text.npos)
-            return rewrite(draft, pieces);
+        const bool has_any = text.find(replacement_) != text.npos;
+        if (!draft.tracking() && scheme_ != Prepend::first && !has_any) return rewrite(draft, pieces);
         for (const auto& span : pieces.spans) {
             auto start = static_cast<std::uint32_t>(draft.written());
             const auto here = text.substr(span.start, span.size());
@@ -351,7 +351,7 @@ class Metaspace : public PreTokenizer {
             for (auto at = span.start; at < span.end;) {
                 auto plain = at;
                 while (plain < span.end && text[plain] != ' ' &&
-                       !text.substr(plain, span.end - plain).starts_with(replacement_))
+                       !(has_any && text.substr(plain, span.end - plain).starts_with(replacement_)))
                     ++plain;
                 draft.keep(at, plain);
                 if (plain == span.end) break;

@@ -15,8 +15,8 @@ namespace {
 // What one thread has encoded: tokens of sequences, one after another.
 struct Stream {
     Tokens tokens;
-    std::vector<Span> offsets;
-    std::vector<std::int32_t> words;
+    PagedVector<Span> offsets;
+    PagedVector<std::int32_t> words;
     std::vector<std::pair<std::size_t, std::string>>
         texts;  // of added tokens that stand in the text otherwise than in the vocabulary
 
@@ -49,6 +49,7 @@ class Bench {
     std::unique_ptr<Workspace> workspace;
     Draft draft, part;
     Pieces pieces;
+    Tokens found;  // of pieces that are tracked
     std::vector<AddedVocabulary::Part> raw_parts, normalized_parts;
     Stream stream;  // of a call that needs only one
 };
@@ -221,6 +222,12 @@ class Encoder {
         waiting.pieces = 0;
     }
 
+    // The tokens that the next texts have: where they tell how much of the text they take, nothing is looked up.
+    void know(std::span<const std::uint32_t> ids) {
+        known_ = ids;
+        known_from_ = out_.tokens.ids.size();
+    }
+
     // Encodes one text; word: the number of the pre-split word that it is, -1: it is no such word.
     void encode(std::string_view text, std::int32_t word) {
         if (text.size() >= no_id) throw std::invalid_argument("a text of 4 GiB or more; split it into smaller ones.");
@@ -320,43 +327,71 @@ class Encoder {
         }
     }
 
-    // The tokens of many pieces at once, where these say how much of the text they take; else piece by piece.
+    // The tokens of many pieces at once; of a piece whose tokens do not say how much of the text they take, by itself.
     template <class Tokenize>
     void track(const Draft& draft, std::span<const Span> spans, bool bytes, Tokenize tokenize) {
         if (spans.empty()) return;
         const auto* sizes = parts_.token_sizes(bytes, spans.back().end - spans.front().start);
-        const std::size_t first = out_.tokens.ids.size();
-        const std::int32_t word = word_;
         if (sizes && !parts_.model->draws()) {
-            out_.tokens.tracking = false;
-            tokenize(out_.tokens, *bench_.workspace);
-            out_.tokens.tracking = true;
-            if (measure(spans, *sizes, first)) return place(draft, first, spans);
-            out_.tokens.ids.resize(first), out_.offsets.resize(first), out_.words.resize(first);
-            word_ = word;
+            const bool may_drop = parts_.model->may_drop(bytes);
+            auto& ids = out_.tokens.ids;
+            std::span<const std::uint32_t> given = known_;
+            if (const std::size_t passed = ids.size() - known_from_; passed < known_.size() && !may_drop) {
+                given = known_.subspan(passed);
+            } else {
+                bench_.found.ids.clear();
+                tokenize(bench_.found, *bench_.workspace);
+                given = bench_.found.ids;
+            }
+            while (!spans.empty()) {
+                const std::size_t first = ids.size();
+                const std::size_t measured = measure(spans, *sizes, given);
+                const std::size_t count = out_.offsets.size() - first;
+                if (may_drop && (measured < spans.size() || count < given.size())) {
+                    out_.offsets.resize(first), out_.words.resize(first);
+                    break;
+                }
+                ids.insert(ids.end(), given.begin(), given.begin() + static_cast<std::ptrdiff_t>(count));
+                if (measured > 0) place(draft, first, spans.first(measured));
+                word_ += static_cast<std::int32_t>(measured);
+                spans = spans.subspan(measured);
+                given = given.subspan(count);
+                if (spans.empty()) return;
+                piece(draft, spans[0], bytes);
+                spans = spans.subspan(1);
+                given = given.subspan(std::min(given.size(), ids.size() - first - count));
+            }
         }
         for (const auto& span : spans) piece(draft, span, bytes);
     }
 
-    // Which bytes of the draft the tokens from `first` on take, and of which word they are. False: some do not say it.
-    bool measure(std::span<const Span> spans, const std::vector<TokenSize>& sizes, std::size_t first) {
-        const auto& ids = out_.tokens.ids;
-        out_.offsets.resize(ids.size()), out_.words.resize(ids.size());
-        std::size_t i = first;
-        for (const Span& span : spans) {
-            const std::int32_t word = fixed_word_ >= 0 ? fixed_word_ : word_;
-            ++word_;
+    // Which bytes of the draft the tokens take, and of which word they are, of as many pieces as say it.
+    std::size_t measure(std::span<const Span> spans, const std::vector<TokenSize>& sizes,
+                        std::span<const std::uint32_t> ids) {
+        const std::size_t first = out_.offsets.size();
+        const std::size_t most = std::min<std::size_t>(ids.size(), spans.back().end - spans.front().start);
+        out_.offsets.resize(first + most), out_.words.resize(first + most);
+        Span* const offsets = out_.offsets.data() + first;
+        std::int32_t* const words = out_.words.data() + first;
+        std::size_t done = 0, pieces = 0;
+        for (std::int32_t word = word_; pieces < spans.size(); ++pieces, ++word) {
+            const Span span = spans[pieces];
+            const std::int32_t number = fixed_word_ >= 0 ? fixed_word_ : word;
+            std::size_t i = done;
             for (std::uint32_t at = span.start; at < span.end; ++i) {
-                if (i == ids.size() || ids[i] >= sizes.size()) return false;
+                if (i == most || ids[i] >= sizes.size()) break;
                 const TokenSize& size = sizes[ids[i]];
                 const std::uint32_t taken = at == span.start ? size.first : size.later;
-                if (taken == 0 || taken > span.end - at) return false;
-                out_.offsets[i] = {at, at + taken};
-                out_.words[i] = word;
+                if (taken == 0 || taken > span.end - at) break;
+                offsets[i] = {at, at + taken};
+                words[i] = number;
                 at += taken;
             }
+            if (i == done || offsets[i - 1].end != span.end) break;
+            done = i;
         }
-        return i == ids.size();
+        out_.offsets.resize(first + done), out_.words.resize(first + done);
+        return pieces;
     }
 
     // Offsets in the draft's bytes -> in the text's code points.
@@ -445,6 +480,8 @@ class Encoder {
     bool draft_tracks_ = false;
     bool waits_ = false;
     std::size_t settled_ = 0;  // word ends that are counted in tokens, not in pieces that wait
+    std::span<const std::uint32_t> known_;
+    std::size_t known_from_ = 0;  // where the first of them is or will be
     unicode::CodePoints* points_ = nullptr;
     std::int32_t fixed_word_ = -1, word_ = 0;
 };
@@ -575,6 +612,8 @@ class Assembler {
         longest_ = std::max(longest_, main_size_);
     }
 
+    Encoded take() { return std::move(out_); }
+
     void reserve(std::size_t tokens, std::size_t samples) {
         const std::size_t special = options_.add_special_tokens ? std::max(post_.added[0], post_.added[1]) : 0;
         tokens += samples * special;
@@ -701,7 +740,7 @@ class Joiner {
     }
 
     Encoded join(std::size_t threads) {
-        if (made_.size() == 1 && !options_.padding) return std::move(made_[0]->out_);
+        if (made_.size() == 1 && !options_.padding) return made_[0]->take();
         std::vector<Place> places(1);
         for (const auto& one : made_) {
             Place next = places.back();
@@ -792,11 +831,23 @@ class Joiner {
     bool own_text_ = false;   // the padding's text is not the vocabulary's
 };
 
+// The tokens of a row that were read in its first or second text.
+std::span<const std::uint32_t> tokens_of(const Encoded& rows, std::size_t row, std::uint8_t source) {
+    auto at = static_cast<std::size_t>(rows.starts[row]);
+    for (auto i = rows.run_starts[row]; i < rows.run_starts[row + 1]; ++i) {
+        const Run& run = rows.runs[static_cast<std::size_t>(i)];
+        if (run.source == source) return {rows.ids.data() + at, run.count};
+        at += run.count;
+    }
+    return {};
+}
+
 }  // namespace
 
-Encoded Parts::encode(const Batch& batch, const Options& given) const {
+Encoded Parts::encode(const Batch& batch, const Options& given, const Encoded* known) const {
     Options options = given;
-    options.tracking |= model->draws();  // offsets could not be worked out later
+    options.tracking |= model->draws();       // offsets could not be worked out later
+    if (options.truncation) known = nullptr;  // tokens may be missing, or there twice
     std::size_t bytes = 0;
     for (const auto& word : batch.words) bytes += word.size();
     const std::size_t threads = options.threads > 0 ? options.threads : threads_for(bytes);
@@ -839,9 +890,12 @@ Encoded Parts::encode(const Batch& batch, const Options& given) const {
             const std::size_t first = i;
             encoder.let_wait();
             do {
-                const auto& sample = batch.samples[i++];
+                const auto& sample = batch.samples[i];
+                if (known) encoder.know(tokens_of(*known, i, 1));
                 encode_words(sample.first_begin, sample.first_end);
+                if (known) encoder.know(tokens_of(*known, i, 2));
                 encode_words(sample.second_begin, sample.second_end);
+                ++i;
             } while (i < chunks[chunk + 1] && encoder.wants_more());
             encoder.finish();
             auto word_end = bench->word_ends.begin();
@@ -888,7 +942,8 @@ Encoded Parts::encode_one(std::string_view text, const Options& options) const {
     Encoded out;
     out.runs.reserve(4);
     encode_row(text, options, *bench, [&](const Item& item, std::uint32_t count) {
-        out.runs.push_back({kind_of(item), item.sequence, item.type, count});
+        const std::uint8_t source = item.kind == Item::special ? 0 : 1;
+        out.runs.push_back({kind_of(item), item.sequence, item.type, count, source});
     });
     const auto& ids = bench->stream.tokens.ids;
     out.ids.assign(ids.begin(), ids.end());
@@ -897,6 +952,21 @@ Encoded Parts::encode_one(std::string_view text, const Options& options) const {
     out.samples = {0};
     put_back(std::move(bench));
     return out;
+}
+
+Encoded Parts::track_one(std::string_view text, const Options& given, const Encoded& known) const {
+    Options options = given;
+    options.tracking = true;
+    auto bench = take_bench();
+    Stream& stream = bench->stream;
+    stream.clear();
+    Encoder encoder(*this, options, *bench, stream);
+    encoder.know(tokens_of(known, 0, 1));
+    encoder.encode(text, -1);
+    Assembler assembler(*this, options);
+    assembler.add(0, {{0, stream.tokens.ids.size()}, {}}, false, stream);
+    put_back(std::move(bench));
+    return assembler.take();
 }
 
 void Parts::encode_ids(std::string_view text, const Options& options,

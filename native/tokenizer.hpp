@@ -87,9 +87,12 @@ struct Parts {
     Parts& operator=(const Parts&) = delete;
 
     // All throw std::invalid_argument for what the settings or the vocabulary do not allow.
-    Encoded encode(const Batch& batch, const Options& options) const;
+    // known: what it gave for the same batch without tracking.
+    Encoded encode(const Batch& batch, const Options& options, const Encoded* known = nullptr) const;
     // One text, neither cut nor padded nor tracked: what encode gives for a batch of it alone.
     Encoded encode_one(std::string_view text, const Options& options) const;
+    // The same with tracking; known: what encode_one gave.
+    Encoded track_one(std::string_view text, const Options& options, const Encoded& known) const;
     // One text's ids, special tokens included; visit reads them before this returns.
     void encode_ids(std::string_view text, const Options& options,
                     const std::function<void(const std::uint32_t*, std::size_t)>& visit) const;

@@ -27,6 +27,8 @@ void put(const nb::list& list, std::size_t at, PyObject* stolen) {
     PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(at), stolen);
 }
 
+PyObject** items(const nb::list& list) { return PySequence_Fast_ITEMS(list.ptr()); }
+
 // The collector of garbage need not look through lists of numbers and texts again and again: that took longer than to
 // make them.
 nb::list plain(nb::list list) {
@@ -56,7 +58,9 @@ nb::list run_list(const Encoded& data, std::size_t row, Field field, std::size_t
         const std::int32_t value = run.value(field);
         const nb::object item =
             value < 0 ? nb::none() : nb::steal<nb::object>(to_int(static_cast<std::uint32_t>(value)));
-        for (std::uint32_t end = run.count; end > 0; --end) put(out, at++, item.inc_ref().ptr());
+        add_references(item.ptr(), run.count);
+        std::fill_n(items(out) + at, run.count, item.ptr());
+        at += run.count;
     }
     return plain(std::move(out));
 }
@@ -183,9 +187,20 @@ nb::list row_list(PyEncoded& encoded, std::size_t row, Field field) {
 
 nb::list token_list(PyEncoded& encoded, std::size_t row) {
     encoded.track();  // added tokens may look otherwise in the text
-    const auto start = static_cast<std::size_t>(encoded.data.starts[row]);
-    nb::list out = new_list(static_cast<std::size_t>(encoded.data.starts[row + 1]) - start);
-    for (std::size_t i = 0; i < out.size(); ++i) put(out, i, encoded.token(start + i));
+    const Encoded& data = encoded.data;
+    const auto start = static_cast<std::size_t>(data.starts[row]), end = static_cast<std::size_t>(data.starts[row + 1]);
+    const std::uint32_t* const ids = data.ids.data() + start;
+    nb::list out = new_list(end - start);
+    if (encoded.parts) {
+        encoded.parts->names.put(ids, end - start, *encoded.parts, items(out));
+    } else {
+        for (std::size_t i = 0; i < end - start; ++i) {
+            const auto name = encoded.names.find(ids[i]);
+            put(out, i, to_str(name != encoded.names.end() ? std::string_view(name->second) : "").release().ptr());
+        }
+    }
+    for (auto own = data.texts.lower_bound(start); own != data.texts.end() && own->first < end; ++own)
+        PyList_SetItem(out.ptr(), static_cast<Py_ssize_t>(own->first - start), to_str(own->second).release().ptr());
     return plain(std::move(out));
 }
 

@@ -4,16 +4,14 @@
 
 namespace bearhug::python {
 
+// Less text than this is encoded sooner than another thread could take over.
+constexpr std::size_t worth_unlocking = 2048;
+
 // The texts of a call, kept alive with the Python strings that they are views of.
 struct Texts {
     Batch batch;
     std::vector<nb::object> owners;
 
-    explicit Texts(nb::str text) {
-        batch.words.push_back(utf8(text));
-        batch.samples.push_back({0, 1, 1, 1, false});
-        owners.push_back(std::move(text));
-    }
     Texts(nb::handle texts, nb::handle pairs, bool split_into_words) {
         batch.split_into_words = split_into_words;
         Items first(texts, "texts");
@@ -66,35 +64,33 @@ struct PyEncoded {
     // Until offsets are asked for:
     std::shared_ptr<const PyParts> parts;
     std::shared_ptr<Texts> texts;
-    nb::object text;  // where it is only one: its Texts are made when they are needed
+    nb::object text;  // where it is only one
     Options options;
     bool has_byte_offsets = false;
     std::map<std::uint32_t, std::string> names;  // of its ids, where it was unpickled and has no parts
-    // A new reference to the text of token i of all.
-    PyObject* token(std::size_t i) const {
-        if (!data.texts.empty())
-            if (const auto own = data.texts.find(i); own != data.texts.end())
-                return to_str(own->second).release().ptr();
-        if (parts) return parts->names.of(data.ids[i], *parts);
-        const auto name = names.find(data.ids[i]);
-        return to_str(name != names.end() ? std::string_view(name->second) : "").release().ptr();
-    }
 
     // Any number of threads may ask; the first one's answer stays, and arrays that look at it stay valid.
     void track() {
         std::shared_ptr<Texts> batch;
+        nb::object alone;
         {
             const nb::ft_lock_guard lock(tracking);
             if (data.tracked) return;
-            if (!texts) texts = std::make_shared<Texts>(nb::borrow<nb::str>(text));
             batch = texts;
+            alone = text;
         }
         Encoded again;
-        Options again_options = options;
-        again_options.tracking = true;
+        const std::string_view one = batch ? std::string_view{} : utf8(alone);
         {
-            const nb::gil_scoped_release unlocked;
-            again = parts->encode(batch->batch, again_options);
+            std::optional<nb::gil_scoped_release> unlocked;
+            if (batch || one.size() >= worth_unlocking) unlocked.emplace();
+            if (batch) {
+                Options again_options = options;
+                again_options.tracking = true;
+                again = parts->encode(batch->batch, again_options, &data);
+            } else {
+                again = parts->track_one(one, options, data);
+            }
         }
         const nb::ft_lock_guard lock(tracking);
         if (data.tracked) return;

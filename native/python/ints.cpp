@@ -3,11 +3,9 @@
 namespace bearhug::python {
 
 std::atomic<PyObject*> ready[ready_ints];
+std::atomic<PyObject*> pairs[pair_starts * pair_sizes];
 
 namespace {
-
-constexpr std::uint32_t pair_starts = 512, pair_sizes = 16;
-std::atomic<PyObject*> pairs[pair_starts * pair_sizes];
 
 // `made` takes the place, unless another thread was first.
 PyObject* keep(std::atomic<PyObject*>& place, PyObject* made) {
@@ -34,12 +32,10 @@ PyObject* make_ready(std::uint32_t value) {
     return keep(ready[value], made);
 }
 
-PyObject* to_pair(std::uint32_t start, std::uint32_t end) {
-    const std::uint32_t size = end - start;
-    if (start >= pair_starts || size >= pair_sizes) return new_pair(start, end);
-    auto& place = pairs[start * pair_sizes + size];
-    PyObject* made = place.load(std::memory_order_acquire);
-    if (made == nullptr) made = keep(place, new_pair(start, end));
+PyObject* make_pair(std::uint32_t start, std::uint32_t end) {
+    PyObject* made = new_pair(start, end);
+    if (start >= pair_starts || end - start >= pair_sizes) return made;
+    made = keep(pairs[start * pair_sizes + end - start], made);
     Py_INCREF(made);
     return made;
 }

@@ -29,8 +29,28 @@ inline void prefetch_int(std::uint32_t value) {
     __builtin_prefetch(ready[value & (ready_ints - 1)].load(std::memory_order_relaxed), 1);
 }
 
+inline void add_references(PyObject* object, std::size_t count) {
+#ifdef Py_GIL_DISABLED
+    for (; count > 0; --count) Py_INCREF(object);
+#else
+    Py_SET_REFCNT(object, Py_REFCNT(object) + static_cast<Py_ssize_t>(count));
+#endif
+}
+
+constexpr std::uint32_t pair_starts = 512, pair_sizes = 16;
+extern std::atomic<PyObject*> pairs[pair_starts * pair_sizes];
+
+PyObject* make_pair(std::uint32_t start, std::uint32_t end);
+
 // (start, end), a new reference. Those of short texts come back with every row, and are made once too.
-PyObject* to_pair(std::uint32_t start, std::uint32_t end);
+inline PyObject* to_pair(std::uint32_t start, std::uint32_t end) {
+    if (start < pair_starts && end - start < pair_sizes)
+        if (PyObject* const made = pairs[start * pair_sizes + end - start].load(std::memory_order_acquire)) {
+            Py_INCREF(made);
+            return made;
+        }
+    return make_pair(start, end);
+}
 
 // No garbage is looked for while many lists and tuples of numbers are made, none of which can be garbage.
 class NoCollection {

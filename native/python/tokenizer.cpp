@@ -24,9 +24,6 @@ AddedToken added_token(nb::handle token, bool special) {
     return out;
 }
 
-// Less text than this is encoded sooner than another thread could take over.
-constexpr std::size_t worth_unlocking = 2048;
-
 // One text as encode_batch would encode it: without a batch's costs.
 PyEncoded encode(const PyTokenizer& self, nb::str text, bool add_special_tokens, bool split_special_tokens) {
     PyEncoded out;

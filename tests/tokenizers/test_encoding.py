@@ -364,3 +364,36 @@ def test_a_token_that_is_added_late_has_its_own_offsets():
 
     late = tokenizer.encode("ab a b b")
     assert (late.tokens, late.offsets) == (["ab", "a b", "b"], [(0, 2), (3, 6), (7, 8)])
+
+
+LETTERS = {letter: id for id, letter in enumerate("abcdefgh")}
+LATER = {
+    "unknown letters are dropped": models.BPE(LETTERS | {"ab": 8, "abc": 9}, [("a", "b"), ("ab", "c")]),
+    "unknown letters are a token": models.BPE(LETTERS | {"ab": 8, "[U]": 9}, [("a", "b")], unk_token="[U]"),
+    "unknown words are a token": models.WordPiece(LETTERS | {"##b": 8, "##c": 9, "[UNK]": 10}, unk_token="[UNK]"),
+    "unknown runs are a token": models.Unigram(
+        [("[U]", 0.0), ("a", -2.0), ("ab", -1.0), ("c", -3.0)], unk_id=0, byte_fallback=False
+    ),
+}
+
+
+@pytest.mark.parametrize("model", LATER.values(), ids=LATER)
+def test_fields_asked_for_later_are_those_worked_out_at_once(model):
+    """Tokens that say how much of a text they take are placed from their ids; those that do not are looked up again."""
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.add_special_tokens(["<s>"])
+    letters = random.Random(0)
+    texts = ["".join(letters.choices(["a", "b", "c", "x", "é", " ", "<s>", "中"], k=60)) for _ in range(50)]
+    core = tokenizer._core
+
+    at_once = core.encode_batch(texts, offsets=True)
+    later = core.encode_batch(texts)
+
+    assert later.offsets.tolist() == at_once.offsets.tolist()
+    assert later.word_ids.tolist() == at_once.word_ids.tolist()
+    for row, text in enumerate(texts):
+        assert later.tokens(row) == at_once.tokens(row)
+        alone = tokenizer.encode(text)
+        assert alone.tokens == at_once.tokens(row)
+        assert alone.offsets == at_once.row(row, "offsets")
