@@ -17,18 +17,20 @@ float from_half(std::uint16_t bits) {
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
 }
 
+template <class Part, class Out>
 struct Job {
     const Matrix& matrix;
     const float* x;
     std::size_t rows;
-    void* y;
+    Out* y;
     Part part;
     std::size_t some;
     std::atomic<std::size_t> next{0};
 };
 
+template <class Part, class Out>
 void work(void* data) {
-    Job& job = *static_cast<Job*>(data);
+    Job<Part, Out>& job = *static_cast<Job<Part, Out>*>(data);
     for (std::size_t first; (first = job.next.fetch_add(job.some)) < job.matrix.out;)
         job.part(job.matrix, job.x, job.rows, job.y, first, std::min(job.matrix.out, first + job.some));
 }
@@ -68,8 +70,22 @@ void multiply(const Matrix& matrix, const void* x, std::size_t rows, void* y, Pa
         return;
     }
     const std::size_t share = matrix.out / (threads * std::size_t{matrix.turned ? 2u : 4u}) + 1;
-    Job job{matrix, values, rows, y, part(), (share + multiple - 1) / multiple * multiple};
-    parallel(work, &job, threads, 0);
+    Job<Part, void> job{matrix, values, rows, y, part(), (share + multiple - 1) / multiple * multiple};
+    parallel(work<Part, void>, &job, threads, 0);
+}
+
+void multiply_many(const Matrix& matrix, const float* x, std::size_t rows, float* y, Parallel parallel,
+                   unsigned threads) {
+    constexpr std::size_t multiple = 32;  // outputs
+    const WidePart part = wide_part(matrix.turned);
+    threads = parallel == nullptr ? 1 : static_cast<unsigned>(std::min<std::size_t>(threads, matrix.out / multiple));
+    if (threads <= 1) {
+        part(matrix, x, rows, y, 0, matrix.out);
+        return;
+    }
+    const std::size_t share = (matrix.out + threads - 1) / threads;
+    Job<WidePart, float> job{matrix, x, rows, y, part, (share + multiple - 1) / multiple * multiple};
+    parallel(work<WidePart, float>, &job, threads, 0);
 }
 
 }  // namespace bearhug::linear

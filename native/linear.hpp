@@ -31,10 +31,18 @@ Part avx512_part();  // linear_avx512.cpp
 // What this processor computes it with; none: it has no kernel here.
 Part part();
 
+// The same for many rows of float32, by a matrix of float32; none: this processor has no unit for it. linear_amx.cpp
+using WidePart = void (*)(const Matrix&, const float* x, std::size_t rows, float* y, std::size_t first, std::size_t last);
+WidePart wide_part(bool turned);
+
 // Runs a function once in each of so many threads; as libgomp's GOMP_parallel, of the pool that torch has anyway.
 using Parallel = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
 
 // y = x * matrix^T + bias, x and y of matrix.rows_kind; in is a multiple of 16, for 4 bits of a group.
 void multiply(const Matrix& matrix, const void* x, std::size_t rows, void* y, Parallel parallel, unsigned threads);
+
+// The same with many rows, where there is a wide_part: float32 only.
+void multiply_many(const Matrix& matrix, const float* x, std::size_t rows, float* y, Parallel parallel,
+                   unsigned threads);
 
 }  // namespace bearhug::linear

@@ -39,7 +39,15 @@ void bind_linear(nb::module_& m) {
                 const nb::gil_scoped_release release;
                 linear::multiply(self, pointer<const void*>(x), rows, pointer<void*>(y), parallel, threads);
             },
+            "x"_a, "rows"_a, "y"_a, "threads"_a)
+        .def(
+            "multiply_many",
+            [](const Matrix& self, std::uintptr_t x, std::size_t rows, std::uintptr_t y, unsigned threads) {
+                const nb::gil_scoped_release release;
+                linear::multiply_many(self, pointer<const float*>(x), rows, pointer<float*>(y), parallel, threads);
+            },
             "x"_a, "rows"_a, "y"_a, "threads"_a);
+    m.def("can_multiply_many", [] { return linear::wide_part(false) != nullptr; });
     m.def("can_multiply", [] { return linear::part() != nullptr; });
     m.def(
         "multiply_in_threads_of",

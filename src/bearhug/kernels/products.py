@@ -1,14 +1,16 @@
-"""Products of a few rows with a matrix, on the CPU: by the compiled core (native/linear.cpp), where it is faster.
+"""Products of rows with a matrix, on the CPU: by the compiled core (native/linear.cpp), where it is faster.
 
 For a few rows torch reads float32 weights at a third of the speed of memory and half precision at a half; the core
-reads each number once, where it lies, so there is no second copy of the weights. A row's result does not depend on the
-rows beside it. Which of the two computes is a matter of dtype, rows and processor alone, never of a measurement: equal
-calls give equal bits.
+reads each number once, where it lies, so there is no second copy of the weights. Many rows of float32 go through the
+processor's matrix unit, where it has one, with no less precision (native/linear_amx.cpp). A row's result does not
+depend on the rows beside it. What computes is a matter of dtype, rows and processor alone, never of a measurement:
+equal calls give equal bits.
 """
 
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,10 +25,21 @@ KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}  # as in native/
 # Up to how many rows the core is the faster one (benchmarks/decode.py); with bfloat16 instructions torch wins earlier.
 ROWS = {torch.float32: 32, torch.bfloat16: 16, torch.float16: 16}
 ROWS_BY_INSTRUCTION = {**ROWS, torch.bfloat16: 4}
+MANY, MANY_TURNED = 33, 64  # rows from which on the matrix unit is the faster one
 
 
-def few_rows(module: nn.Linear) -> Callable[[Tensor], Tensor] | None:
-    """What `module` computes, by the core for few rows and by torch for more; None where the core has no part in it."""
+def usable() -> bool:
+    """Whether results may be computed behind torch's back: nobody records what it does, for gradients or a graph."""
+    return not (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack()
+    )
+
+
+def product(module: nn.Linear) -> Callable[[Tensor], Tensor] | None:
+    """What `module` computes, by the core where it is the faster one; None where it never is, or cannot."""
     weight, bias = module.weight.detach(), None if module.bias is None else module.bias.detach()
     out, inner = weight.shape
     turned = out > 1 and weight.stride() == (1, out)  # GPT-2's matrices, as they lie in its files
@@ -42,18 +55,22 @@ def few_rows(module: nn.Linear) -> Callable[[Tensor], Tensor] | None:
     address = 0 if bias is None else bias.data_ptr()
     matrix = _native.Matrix(weight.data_ptr(), 0, address, out, inner, kind, kind, turned)
     multiply, threads, most = matrix.multiply, torch.get_num_threads(), limits()[dtype]
+    many, wide = MANY_TURNED if turned else MANY, matrix.multiply_many
+    if dtype is not torch.float32 or not _native.can_multiply_many():
+        many = sys.maxsize
 
-    def product(x: Tensor) -> Tensor:
+    def multiplied(x: Tensor) -> Tensor:
         rows = x.numel() // inner
-        if rows > most or x.dtype is not dtype or x.shape[-1] != inner:
+        few = rows <= most
+        if not (few or rows >= many) or x.dtype is not dtype or x.shape[-1] != inner:
             return linear(x, weight, bias)
         if not x.is_contiguous():
             x = x.contiguous()
         y = x.new_empty((*x.shape[:-1], out))
-        multiply(x.data_ptr(), rows, y.data_ptr(), threads)
+        (multiply if few else wide)(x.data_ptr(), rows, y.data_ptr(), threads)
         return y
 
-    return product
+    return multiplied
 
 
 @cache

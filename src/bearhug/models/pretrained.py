@@ -21,10 +21,11 @@ from bearhug.caches.kinds import kept
 from bearhug.caches.kv import KVCache
 from bearhug.checkpoints.folder import read_weights, write_weights
 from bearhug.hub.client import open_repo
+from bearhug.kernels.products import usable
 from bearhug.kernels.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_config, gguf_path, is_gguf, read_json, repo_config, where
-from bearhug.models.bare import bare
+from bearhug.models.bare import WORTH, bare
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize
@@ -209,12 +210,20 @@ class PreTrainedModel(Adapters, nn.Module):
         return others
 
     def _computation(self, cache: KVCache | None, input_ids: Tensor | None) -> tuple[Any, Any]:
-        """The transformer and the head; while decoding, what they compute without torch's bookkeeping."""
-        if cache is None or self.training or torch.is_grad_enabled():
+        """The transformer and the head; without gradients, what they compute without torch's bookkeeping."""
+        if self.training or not usable():
             return self.model, self.head
+        if cache is None:
+            if not self._worth_baring():
+                return self.model, self.head
+            return bare(self.model), None if self.head is None else bare(self.head)
         if cache.bare is None or not isinstance(input_ids, Tensor) or input_ids.shape[-1] != 1:
             cache.bare = (bare(self.model), None if self.head is None else bare(self.head))
         return cache.bare
+
+    def _worth_baring(self) -> bool:
+        """Whether a single call is cheaper for it; to make it costs a small model as much as it spares."""
+        return not self.training and usable() and self.model.config.hidden_size**2 >= WORTH
 
     def source(self, states: Tensor | None, mask: Tensor | None, output_attentions: bool | None) -> Source:
         """What cross attention looks at: vectors (B, S, D), or those that the cache holds; mask (B, S).

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bearhug.caches.kv import KVCache
+from bearhug.models.bare import bare
 from bearhug.models.heads import MaskedLM, QuestionAnswering, SequenceClassification, last_real
 from bearhug.models.outputs import (
     BaseModelOutput,
@@ -86,7 +87,8 @@ class Seq2Seq(PreTrainedModel):
             )
         if encoder_outputs is None and (past_key_values is None or past_key_values[0].source is None):
             assert self.model.encoder is not None
-            encoder_outputs = self.model.encoder(
+            encoder = self.model.encoder
+            encoder_outputs = (bare(encoder) if self._worth_baring() else encoder)(
                 input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, None, False, hidden, attentions
             )
         elif encoder_outputs is not None and not isinstance(encoder_outputs, Mapping):

@@ -21,6 +21,7 @@ class FeatureExtractionPipeline(Pipeline):
     """
 
     model_class = "AutoModel"
+    packs = True
     example = "A bear hug is a warm one."
 
     def passes_on(self) -> dict[str, Iterable[str]]:

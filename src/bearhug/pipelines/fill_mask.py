@@ -21,6 +21,7 @@ class FillMaskPipeline(Pipeline):
     """
 
     head = "masked-lm"
+    packs = True
     model_class = "AutoModelForMaskedLM"
 
     example = "A bear hug is very [MASK]."

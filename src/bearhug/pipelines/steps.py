@@ -19,8 +19,10 @@ from torch import Tensor
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug.generation.loop import evaluating
+from bearhug.pipelines.batches import cut
 
 WINDOW = 32  # batches: so many are sorted by length together, so that a batch has little padding
+PACKED = 1024  # rows of a list that are put into batches together, where batch_size does not say how
 Options = dict[str, dict[str, Any]]  # step -> the keywords it takes
 STEPS = ("preprocess", "_forward", "postprocess")
 
@@ -41,7 +43,9 @@ class Pipeline:
         tokenizer: what its checkpoint was trained with.
         task: the task's name.
         device: "cpu", "cuda:1", a torch.device, a number (-1: CPU); None leaves the model where it is.
-        batch_size: rows that go through the model together; 1 by default, a keyword of each call too.
+        batch_size: rows that go through the model together; 1 by default, a keyword of each call too. On a CPU, tasks
+            that read texts put rows of like lengths together, as many as are fast: a row's answer is the same in any
+            company.
         num_workers: processes that read a map-style data set.
         options: what the steps take; a call's own go before these.
 
@@ -54,6 +58,7 @@ class Pipeline:
     model_class: ClassVar[str | None] = None  # the Auto class that loads the task's models
     head: ClassVar[str | None] = None  # what these models call their task; None: any
     example: ClassVar[Any] = None  # what explain() takes where no input is given
+    packs: ClassVar[bool] = False  # on a processor, rows of a list go through the model together whatever batch_size is
     framework: ClassVar[str] = "pt"
 
     def __init__(
@@ -218,21 +223,35 @@ class Pipeline:
     def _answers(self, rows: Iterable[Any], batch_size: int, options: Options, single: bool = False) -> Iterator[Any]:
         """One answer a row, in order: a window of rows is prepared, put into batches of like lengths, and answered."""
         source, seen = iter(rows), 0
+        at_once = isinstance(rows, Sequence) and self.packs and not single  # all rows are there: none is waited for
         size = 1 if batch_size == 1 else batch_size * WINDOW
-        while window := list(islice(source, size)):
+        while window := list(islice(source, max(size, PACKED) if at_once else size)):
             parts = [self._prepared(row, seen + i, options["preprocess"]) for i, row in enumerate(window)]
             seen += len(window)
-            order = [(row, part) for row, of_row in enumerate(parts) for part in range(len(of_row))]
-            if batch_size > 1 and self._may_sort(options):
-                order.sort(key=lambda place: -_length(parts[place[0]][place[1]]))
+            places = [(row, part) for row, of_row in enumerate(parts) for part in range(len(of_row))]
+            lengths = [_length(parts[row][part]) for row, part in places]
             done: list[dict[int, Any]] = [{} for _ in window]
-            for start in range(0, len(order), batch_size):
-                places = order[start : start + batch_size]
-                outputs = self._run([parts[row][part] for row, part in places], options["_forward"])
-                for (row, part), output in zip(places, outputs, strict=True):
+            answers: dict[int, Any] = {}
+            for batch in self._batches(lengths, batch_size, at_once, options):
+                outputs = self._run([parts[places[i][0]][places[i][1]] for i in batch], options["_forward"])
+                for i, output in zip(batch, outputs, strict=True):
+                    row, part = places[i]
                     done[row][part] = output
-            for outputs in done:
-                yield self._finished([outputs[part] for part in range(len(outputs))], options["postprocess"])
+                    if len(done[row]) == len(parts[row]):  # its tensors need not wait for the other rows
+                        found = [done[row].pop(part) for part in range(len(parts[row]))]
+                        answers[row] = self._finished(found, options["postprocess"])
+            for row, of_row in enumerate(parts):
+                yield answers[row] if of_row else self._finished([], options["postprocess"])
+
+    def _batches(self, lengths: list[int], batch_size: int, at_once: bool, options: Options) -> list[list[int]]:
+        """Which rows of so many tokens go through the model together, by their numbers."""
+        if not self._may_sort(options):
+            order = list(range(len(lengths)))
+        elif self.packs and (at_once or batch_size > 1) and self.device.type == "cpu":
+            return cut(lengths)
+        else:
+            order = sorted(range(len(lengths)), key=lambda i: -lengths[i]) if batch_size > 1 else range(len(lengths))
+        return [list(order[start : start + batch_size]) for start in range(0, len(order), batch_size)]
 
     def _prepared(self, row: Any, number: int, options: dict[str, Any]) -> list[Any]:
         """The parts of row `number` that go through the model: here, one."""

@@ -33,6 +33,7 @@ class TextClassificationPipeline(Pipeline):
 
     head = "sequence-classification"
     model_class = "AutoModelForSequenceClassification"
+    packs = True
     example = "Wow, this notebook is amazing!"
 
     def passes_on(self) -> dict[str, Iterable[str]]:

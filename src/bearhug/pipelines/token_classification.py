@@ -124,6 +124,7 @@ class TokenClassificationPipeline(ChunkPipeline):
     default_input_names = "sequences"
     head = "token-classification"
     model_class = "AutoModelForTokenClassification"
+    packs = True
     example = "Hugo hugged a bear in Berlin."
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:

@@ -766,6 +766,12 @@ class Matrix:
     def multiply(self, x: int, rows: int, y: int, threads: int) -> None:
         """Numbers at x (rows, inner) -> numbers at y (rows, out)."""
 
+    def multiply_many(self, x: int, rows: int, y: int, threads: int) -> None:
+        """The same with many rows of float32, where `can_multiply_many()`."""
+
+def can_multiply_many() -> bool:
+    """Whether this processor has a unit for products of many rows of float32."""
+
 def can_multiply() -> bool:
     """Whether there is a kernel for this processor."""
 
