@@ -16,7 +16,7 @@ NAMES: dict[str, str] = {
     "Translation": "bearhug.datasets.features",
     "TranslationVariableLanguages": "bearhug.datasets.features",
     "Value": "bearhug.datasets.features",
-    "Column": "bearhug.datasets.dataset",
+    "Column": "bearhug.datasets.column",
     "Dataset": "bearhug.datasets.dataset",
     "DatasetDict": "bearhug.datasets.dataset_dict",
     "IterableDatasetDict": "bearhug.datasets.dataset_dict",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import math
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,9 +20,11 @@ import pyarrow as pa
 import pyarrow.compute
 
 from bearhug._lib.errors import near
-from bearhug.datasets.arrow import cast, cast_table, column, to_list, unwrap
+from bearhug.datasets import columns, ordering, sources
+from bearhug.datasets.arrow import to_list, unwrap
+from bearhug.datasets.column import Column
 from bearhug.datasets.errors import UnknownNameError
-from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, align, decode, feature_type
+from bearhug.datasets.features import Feature, Features, feature_type
 from bearhug.datasets.fingerprint import Fingerprint, key_of
 from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.splits import NamedSplit
@@ -35,8 +36,6 @@ pc: Any = pyarrow.compute  # its functions are made at run time
 if TYPE_CHECKING:
     from bearhug.datasets.dataset_dict import DatasetDict
     from bearhug.datasets.streaming import IterableDataset
-
-CAST_IN_MEMORY = 256 << 20  # bytes of columns that a cast may hold in memory; more goes through a file
 
 
 class Dataset:
@@ -593,39 +592,7 @@ class Dataset:
         Args:
             null_placement: where None goes: "at_end" ("last") or "at_start" ("first").
         """
-        names = [column_names] if isinstance(column_names, str) else list(column_names)
-        backwards = [reverse] * len(names) if isinstance(reverse, bool) else list(reverse)
-        if len(self) == 0:
-            return self
-        if len(backwards) != len(names):
-            raise ValueError(
-                "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as "
-                "'column_names'."
-            )
-        self._known(names)
-        places = {"at_start": "at_start", "first": "at_start", "at_end": "at_end", "last": "at_end"}
-        if null_placement not in places:
-            raise ValueError(
-                f"null_placement '{null_placement}' is an invalid parameter value. Must be either 'last', "
-                "'at_end', 'first' or 'at_start'."
-            )
-        table = self.select_columns(names)._table_of(range(len(self)))
-        nulls = places[null_placement]
-        keys: list = [
-            (name, "descending" if back else "ascending") for name, back in zip(names, backwards, strict=True)
-        ]
-        try:
-            if int(pa.__version__.partition(".")[0]) >= 25:  # from there on each key says where its nulls go
-                rows = pc.sort_indices(table, sort_keys=[(*key, nulls) for key in keys])
-            else:
-                rows = pc.sort_indices(table, sort_keys=keys, null_placement=nulls)
-        except pa.ArrowTypeError as error:
-            raise TypeError(f"the columns {names} cannot be sorted: {error}") from None
-        step = f"sort({', '.join(names)})"
-        return self._select(
-            rows.to_numpy().astype(np.int64), step, names, backwards, null_placement, key=new_fingerprint,
-            file=indices_cache_file_name
-        )  # fmt: skip
+        return ordering.sort(self, column_names, reverse, null_placement, indices_cache_file_name, new_fingerprint)
 
     def shuffle(
         self,
@@ -641,14 +608,7 @@ class Dataset:
 
         Without a seed or generator, the state of numpy's global generator decides.
         """
-        if len(self) == 0:
-            return self
-        if keep_in_memory and indices_cache_file_name is not None:
-            raise ValueError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
-        rows = _random(seed, generator).permutation(len(self))
-        step = f"shuffle({'' if seed is None else f'seed={seed}'})"
-        arguments = (seed,) if seed is not None else ()
-        return self._select(rows, step, *arguments, key=new_fingerprint, file=indices_cache_file_name)
+        return ordering.shuffle(self, seed, generator, keep_in_memory, indices_cache_file_name, new_fingerprint)
 
     def train_test_split(
         self,
@@ -676,37 +636,18 @@ class Dataset:
         Raises:
             ValueError: a size is out of range, the parts exceed the whole, or a class has a single row.
         """
-        from bearhug.datasets.dataset_dict import DatasetDict
-
-        if len(self) == 0:
-            return DatasetDict({"train": self, "test": self})
-        train, test = _sizes(len(self), train_size, test_size)
-        if not shuffle:
-            if stratify_by_column is not None:
-                raise ValueError("Stratified train/test split is not implemented for `shuffle=False`")
-            rows: dict[str, Any] = {"train": np.arange(train), "test": np.arange(train, train + test)}
-        elif stratify_by_column is not None:
-            self._known([stratify_by_column])
-            assert self._info.features is not None
-            feature = self._info.features[stratify_by_column]
-            if not isinstance(feature, ClassLabel):
-                raise ValueError(
-                    "Stratifying by column is only supported for ClassLabel column, and column "
-                    f"{stratify_by_column} is "
-                    f"{type(feature).__name__}.\nMake it one with ds.class_encode_column({stratify_by_column!r})."
-                )
-            labels = np.asarray(self.select_columns(stratify_by_column).to_dict()[stratify_by_column])
-            rows = _stratified(labels, stratify_by_column, train, test, _random(seed, generator))
-        else:
-            order = _random(seed, generator).permutation(len(self))
-            rows = {"train": order[test : test + train], "test": order[:test]}
-        keys = {"train": train_new_fingerprint, "test": test_new_fingerprint}
-        files = {"train": train_indices_cache_file_name, "test": test_indices_cache_file_name}
-        return DatasetDict(
-            {
-                name: self._select(one, f"train_test_split(...)[{name!r}]", name, one, key=keys[name], file=files[name])
-                for name, one in rows.items()
-            }
+        return ordering.train_test_split(
+            self,
+            test_size,
+            train_size,
+            shuffle,
+            stratify_by_column,
+            seed,
+            generator,
+            train_indices_cache_file_name,
+            test_indices_cache_file_name,
+            train_new_fingerprint,
+            test_new_fingerprint,
         )
 
     def flatten_indices(
@@ -781,24 +722,7 @@ class Dataset:
 
     def rename_columns(self, column_mapping: dict[str, str], new_fingerprint: str | None = None) -> Dataset:
         """Columns under other names: {old: new}."""
-        self._known(column_mapping)
-        if len(set(column_mapping.values())) < len(column_mapping):
-            raise ValueError(
-                f"New column names must all be different, but this column mapping has duplicates: {column_mapping}"
-            )
-        if not all(column_mapping.values()):
-            raise ValueError(f"New column names {[new for new in column_mapping.values() if not new]} are empty.")
-        names = [column_mapping.get(name, name) for name in self.column_names]
-        if len(set(names)) < len(names):
-            twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(f"the columns {twice} would be there twice; there are already {self.column_names}.")
-        assert self._info.features is not None
-        features = Features({column_mapping.get(name, name): one for name, one in self._info.features.items()})
-        shown = self._format_columns and [column_mapping.get(name, name) for name in self._format_columns]
-        step = f"rename_columns({column_mapping})"
-        return self._with_table(
-            step, self._data.rename_columns(names), features, column_mapping, key=new_fingerprint, _format_columns=shown
-        )
+        return columns.rename_columns(self, column_mapping, new_fingerprint)
 
     def add_column(
         self, name: str, column: Any, new_fingerprint: str | None = None, feature: Feature = None
@@ -808,40 +732,11 @@ class Dataset:
         Raises:
             ValueError: the name is taken, or the number of values differs.
         """
-        if name in self.column_names:
-            raise ValueError(f"The table can't have duplicated columns but columns {[name]} are duplicated.")
-        array, made = _column(column, feature, name=name)
-        if self.num_columns and len(array) != len(self):
-            raise ValueError(f"the column {name!r} has {len(array)} values, the dataset {len(self)} rows.")
-        base = self if self._indices is None else self.flatten_indices()
-        assert base._info.features is not None
-        features = Features({**base._info.features, name: made})
-        table = (
-            base._data.append_column(pa.field(name, array.type), array) if self.num_columns else pa.table({name: array})
-        )
-        out = base._with_table(f"add_column({name!r})", table, features, name, array, key=new_fingerprint)
-        out._format_type, out._format_kwargs, out._format_columns = (
-            None,
-            {},
-            None,
-        )  # as the reference: the format is dropped
-        return out
+        return columns.add_column(self, name, column, new_fingerprint, feature)
 
     def add_item(self, item: dict, new_fingerprint: str | None = None) -> Dataset:
         """With one more row at the end."""
-        assert self._info.features is not None
-        if unknown := [name for name in item if name not in self._info.features]:
-            self._known(unknown)
-        new = {}
-        for name, feature in self._info.features.items():
-            new[name] = column([item.get(name)], wish=feature, name=name)
-        features = align([self._info.features, Features({name: made for name, (_, made) in new.items()})])[0]
-        row = [cast(array, features[name]) for name, (array, _) in new.items()]
-        base = [cast(self._data[name], feature) for name, feature in features.items()]
-        schema = features.arrow_schema
-        table = pa.concat_tables([pa.table(base, schema=schema), pa.table(row, schema=schema)])
-        places = None if self._indices is None else np.append(self._indices, self._data.num_rows)
-        return self._with_table("add_item(...)", table, features, item, key=new_fingerprint, _indices=places)
+        return columns.add_item(self, item, new_fingerprint)
 
     def cast(
         self,
@@ -858,33 +753,16 @@ class Dataset:
         Raises:
             ValueError: the columns' names differ, or a value does not fit.
         """
-        if sorted(features) != sorted(self.column_names):
-            raise ValueError(
-                f"The columns in features ({list(features)}) must be identical as the columns in the dataset: "
-                f"{self.column_names}"
-            )
-        features = Features(features)
-        old = self._info.features
-        assert old is not None
-        changed = [name for name in features if features[name] != old[name]]
-        size = sum(self._data.column(name).nbytes for name in changed)
-        if self._indices is None and cache_file_name is None and not (self._mapped and size > CAST_IN_MEMORY):
-            table = cast_table(self._data, features)
-            return self._with_table(f"cast({changed})", table, features, features.to_dict())
-        kept = self.format
-        out = self.with_format("arrow").map(
-            _Cast(features),
-            batched=True,
-            batch_size=batch_size,
-            keep_in_memory=keep_in_memory,
-            load_from_cache_file=load_from_cache_file,
-            cache_file_name=cache_file_name,
-            writer_batch_size=writer_batch_size,
-            num_proc=num_proc,
-            features=features,
-            desc="Casting the dataset",
+        return columns.cast(
+            self,
+            features,
+            batch_size,
+            keep_in_memory,
+            load_from_cache_file,
+            cache_file_name,
+            writer_batch_size,
+            num_proc,
         )
-        return out.with_format(**kept)
 
     def cast_column(self, column: str, feature: Feature, new_fingerprint: str | None = None) -> Dataset:
         """With another feature for one column."""
@@ -897,76 +775,19 @@ class Dataset:
         Args:
             include_nulls: None becomes a class of its own, "None".
         """
-        self._known([column])
-        assert self._info.features is not None
-        feature = self._info.features[column]
-        if not isinstance(feature, Value):
-            raise ValueError(
-                f"Class encoding is only supported for Value column, and column {column} is {type(feature).__name__}."
-            )
-        base = self if self._indices is None else self.flatten_indices()
-        values = to_list(base._data.column(column))
-        texts = [None if value is None and not include_nulls else str(value) for value in values]
-        label = ClassLabel(names=sorted({text for text in texts if text is not None}))
-        known = label._str2int
-        numbers = pa.array([None if text is None else known[text] for text in texts], pa.int64())
-        features = Features({**base.features, column: label})
-        place = base.column_names.index(column)
-        table = base._data.set_column(place, pa.field(column, pa.int64()), numbers)
-        return base._with_table(f"class_encode_column({column!r})", table, features, column, include_nulls)
+        return columns.class_encode_column(self, column, include_nulls)
 
     def align_labels_with_mapping(self, label2id: dict, label_column: str) -> Dataset:
         """Class labels renumbered as a model numbers them; names are compared in lower case."""
-        self._known([label_column])
-        feature = self.features[label_column]
-        inner = feature.feature if isinstance(feature, List) else feature
-        if not isinstance(inner, ClassLabel):
-            raise ValueError(
-                f"Aligning labels with a mapping is only supported for ClassLabel columns; {label_column} is {feature}."
-            )
-        names = [name for name, _ in sorted(label2id.items(), key=lambda pair: pair[1])]
-        ids = {name.lower(): number for name, number in label2id.items()}
-        places = [ids[name.lower()] for name in inner._int2str]
-
-        def renumber(value: Any) -> Any:
-            if isinstance(value, list):
-                return [renumber(one) for one in value]
-            return None if value is None else places[value]
-
-        base = self if self._indices is None else self.flatten_indices()
-        label = ClassLabel(names=names)
-        new = List(label) if isinstance(feature, List) else label
-        array, _ = _column(
-            [renumber(value) for value in to_list(base._data.column(label_column))], new, name=label_column
-        )
-        features = Features({**base.features, label_column: new})
-        table = base._data.set_column(base.column_names.index(label_column), pa.field(label_column, array.type), array)
-        return base._with_table(f"align_labels_with_mapping({label_column!r})", table, features, label2id, label_column)
+        return columns.align_labels_with_mapping(self, label2id, label_column)
 
     def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Dataset:
         """Structs as one column a field, named `column.field`."""
-        table = self._data
-        for _ in range(1, max_depth):
-            if not any(pa.types.is_struct(one.type) for one in table.schema):
-                break
-            table = table.flatten()
-        assert self._info.features is not None
-        flat = self._info.features.flatten(max_depth)
-        features = Features({name: flat[name] for name in table.column_names})
-        return self._with_table("flatten()", table, features, max_depth, key=new_fingerprint)
+        return columns.flatten(self, new_fingerprint, max_depth)
 
     def unique(self, column: str) -> list:
         """The different values of a column, in the order of the table."""
-        self._known([column])
-        table = self._data
-        if self._indices is not None and len(self._indices) != self._data.num_rows:
-            table = self.select_columns(column)._table_of(range(len(self)))
-        assert self._info.features is not None
-        feature = self._info.features[column]
-        array = table.column(column)
-        if pa.types.is_nested(array.type):
-            raise TypeError(f"unique needs a column of single values; {column!r} is {feature}.")
-        return [decode(feature, value) for value in array.unique().to_pylist()]
+        return columns.unique(self, column)
 
     # ---- functions over rows
 
@@ -1147,28 +968,7 @@ class Dataset:
             ValueError, TypeError: columns of different lengths, or values without a common type; the message names
             them.
         """
-        if info is not None and features is not None and info.features is not None and info.features != features:
-            raise ValueError(
-                f"Features specified in `features` and `info.features` can't be different:\n{features}\n{info.features}"
-            )
-        features = features if features is not None else info.features if info is not None else None
-        features = Features(features) if features is not None else None
-        arrays, made = {}, Features()
-        for name, values in mapping.items():
-            if features is not None and name not in features:
-                raise KeyError(f"the column {name!r} is not among the features {list(features)}.")
-            wanted = features[name] if features is not None else None
-            arrays[name], made[name] = _column(values, wanted, name=name, mixed=on_mixed_types)
-        if len({len(array) for array in arrays.values()}) > 1:
-            raise pa.ArrowInvalid(
-                "the columns have different numbers of values: "
-                f"{', '.join(f'{n}: {len(a)}' for n, a in arrays.items())}."
-            )
-        if features is not None and (missing := [name for name in features if name not in arrays]):
-            raise ValueError(f"the features name the columns {missing}, for which no values are given.")
-        info = info.copy() if info is not None else DatasetInfo()
-        info.features = made
-        return cls(pa.table(list(arrays.values()), schema=made.arrow_schema), info=info, split=split)
+        return sources.from_dict(cls, mapping, features, info, split, on_mixed_types)
 
     @classmethod
     def from_list(
@@ -1193,12 +993,7 @@ class Dataset:
         preserve_index: bool | None = None,
     ) -> Dataset:
         """A pandas DataFrame, in memory; an index that is not a plain range becomes a column unless told otherwise."""
-        table = unwrap(pa.Table.from_pandas(df, preserve_index=preserve_index))
-        if features is not None:
-            table = cast_table(table, Features(features))
-        info = info.copy() if info is not None else DatasetInfo()
-        info.features = Features(features) if features is not None else None
-        return cls(table.replace_schema_metadata(table.schema.metadata if features is not None else None), info, split)
+        return sources.from_pandas(cls, df, features, info, split, preserve_index)
 
     @classmethod
     def from_polars(
@@ -1209,9 +1004,7 @@ class Dataset:
         split: str | NamedSplit | None = None,
     ) -> Dataset:
         """A polars DataFrame, in memory."""
-        table = unwrap((df.collect() if hasattr(df, "collect") else df).to_arrow())
-        table = cast_table(table, Features(features)) if features is not None else table
-        return cls(table, info, split)
+        return sources.from_polars(cls, df, features, info, split)
 
     @classmethod
     def from_file(
@@ -1223,13 +1016,7 @@ class Dataset:
         in_memory: bool = False,
     ) -> Dataset:
         """An Arrow file, memory-mapped; optionally the positions in another."""
-        table, mapped = read_arrow(filename, in_memory=in_memory)
-        out = cls(table, info, split, fingerprint=_file_key(table))
-        out._mapped = (mapped,) if mapped else ()
-        if indices_filename is not None:
-            for name, value in out._positions(indices_filename).items():
-                setattr(out, name, value)
-        return out
+        return sources.from_file(cls, filename, info, split, indices_filename, in_memory)
 
     @classmethod
     def from_buffer(
@@ -1240,8 +1027,7 @@ class Dataset:
         indices_buffer: pa.Buffer | None = None,
     ) -> Dataset:
         """An Arrow stream in memory."""
-        rows = None if indices_buffer is None else pa.ipc.open_stream(indices_buffer).read_all()
-        return cls(pa.ipc.open_stream(buffer).read_all(), info, split, rows)
+        return sources.from_buffer(cls, buffer, info, split, indices_buffer)
 
     @classmethod
     def from_generator(
@@ -1264,24 +1050,24 @@ class Dataset:
     @staticmethod
     def from_csv(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
         """One or several csv files; see `load_dataset`."""
-        return _load("csv", path_or_paths, split, features, options)
+        return sources.load("csv", path_or_paths, split, features, options)
 
     @staticmethod
     def from_json(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
         """One or several json or jsonl files; see `load_dataset`."""
-        return _load("json", path_or_paths, split, features, options)
+        return sources.load("json", path_or_paths, split, features, options)
 
     @staticmethod
     def from_parquet(
         path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any
     ) -> Dataset:
         """One or several parquet files; see `load_dataset`."""
-        return _load("parquet", path_or_paths, split, features, options)
+        return sources.load("parquet", path_or_paths, split, features, options)
 
     @staticmethod
     def from_text(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
         """One or several text files, a line a row; see `load_dataset`."""
-        return _load("text", path_or_paths, split, features, options)
+        return sources.load("text", path_or_paths, split, features, options)
 
     def to_csv(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
         """Write csv; the number of bytes. Options: sep, header, index, na_rep, columns, quoting, ..."""
@@ -1341,193 +1127,3 @@ _FROM_INFO = {
     "builder_name", "citation", "config_name", "dataset_size", "description", "download_checksums", "download_size",
     "homepage", "license", "size_in_bytes", "supervised_keys", "version",
 }  # fmt: skip
-_column = column  # `column` is also an argument's name above
-
-
-class _Cast:
-    """A cast as a function for `map`."""
-
-    def __init__(self, features: Features):
-        self.features = features
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        return cast_table(table, self.features)
-
-
-class Column(SequenceABC):
-    """One column of a data set, read when it is asked: an index gives a value, a slice or list gives values."""
-
-    def __init__(self, source: Dataset | Column, column_name: str):
-        features = source.features
-        if not isinstance(features, dict) or column_name not in features:
-            known = list(features) if isinstance(features, dict) else []
-            raise UnknownNameError(
-                f"Column '{column_name}' doesn't exist.{near(column_name, known)} There are: {known}"
-            )
-        self.source, self.column_name = source, column_name
-        self.features: Any = features[column_name]
-
-    def _narrow(self) -> Dataset:
-        """The data set with only this column (all of them where a transform may need the others)."""
-        assert isinstance(self.source, Dataset)
-        source = self.source
-        if source._format_type == "custom":
-            return source
-        out = source.select_columns(self.column_name)
-        if source._format_columns is not None and self.column_name not in source._format_columns:
-            out.reset_format()
-        return out
-
-    def __iter__(self) -> Iterator[Any]:
-        if isinstance(self.source, Column):
-            for value in self.source:
-                yield value[self.column_name]
-            return
-        narrow = self._narrow()
-        if narrow._format_type is None:
-            for batch in narrow.iter(BLOCK):
-                yield from batch[self.column_name]
-        else:
-            for row in narrow:
-                yield row[self.column_name]
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            return Column(self, key)
-        if isinstance(self.source, Column):
-            got = self.source[key]
-            return got[self.column_name] if isinstance(key, int) else [one[self.column_name] for one in got]
-        return self._narrow()[key][self.column_name]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        values = self[:]
-        return np.asarray(values, dtype=dtype)
-
-    def __repr__(self) -> str:
-        more = ", ..." if len(self) > 5 else ""
-        return f"Column({repr(list(self[:5]))[:-1]}{more}])"
-
-    def __eq__(self, value: object) -> Any:
-        if isinstance(value, Column):
-            return list(self) == list(value)
-        return value == list(self)
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-
-def _load(kind: str, paths: Any, split: Any, features: Features | None, options: dict) -> Dataset:
-    from bearhug.datasets.load import load_dataset
-
-    files = paths if isinstance(paths, dict) else {str(split) if split is not None else "train": paths}
-    return load_dataset(
-        kind, data_files=files, split=str(split) if split is not None else "train", features=features, **options
-    )  # pyright: ignore[reportReturnType]
-
-
-def _file_key(table: pa.Table) -> str | Fingerprint:
-    """The key that an Arrow file carries, else one made of its content."""
-    import json
-
-    metadata = table.schema.metadata or {}
-    known = json.loads(metadata.get(b"huggingface", b"{}")).get("fingerprint")
-    return known or Fingerprint(make=lambda: key_of(table))
-
-
-def _random(seed: int | None, generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator that is given, or one from the seed, or one from the state of numpy's global generator."""
-    if generator is not None:
-        if seed is not None:
-            raise ValueError("Both `seed` and `generator` were provided. Please specify just one of them.")
-        if not isinstance(generator, np.random.Generator):
-            raise ValueError("The provided generator must be an instance of numpy.random.Generator")
-        return generator
-    if seed is None:
-        _, words, place, *_ = np.random.get_state()  # noqa: NPY002: the reference draws from here too
-        seed = int(words[place] if place < 624 else words[0])  # pyright: ignore[reportIndexIssue, reportOperatorIssue, reportCallIssue, reportArgumentType]
-        np.random.random()  # noqa: NPY002: one step on, so that the next call differs
-    return np.random.default_rng(seed)
-
-
-def _sizes(rows: int, train: float | int | None, test: float | int | None) -> tuple[int, int]:
-    """The numbers of rows of the two parts."""
-    if train is None and test is None:
-        test = 0.25
-    for name, size in (("test_size", test), ("train_size", train)):
-        if size is not None and not isinstance(size, int | float):
-            raise ValueError(f"Invalid value for {name}: {size} of type {type(size)}")
-        if (isinstance(size, int) and not 0 < size < rows) or (isinstance(size, float) and not 0 < size < 1):
-            raise ValueError(
-                f"{name}={size} should be either positive and smaller than the number of samples {rows} or a float "
-                "in the (0, 1) range"
-            )
-    if isinstance(train, float) and isinstance(test, float) and train + test > 1:
-        raise ValueError(
-            f"The sum of test_size and train_size = {train + test}, should be in the (0, 1) range. Reduce "
-            "test_size and/or train_size."
-        )
-    many_test = None if test is None else math.ceil(test * rows) if isinstance(test, float) else test
-    many_train = None if train is None else math.floor(train * rows) if isinstance(train, float) else train
-    many_train = rows - (many_test or 0) if many_train is None else many_train
-    many_test = rows - many_train if many_test is None else many_test
-    if many_train + many_test > rows:
-        raise ValueError(
-            f"The sum of train_size and test_size = {many_train + many_test}, should be smaller than the number of "
-            f"samples {rows}. "
-            f"Reduce test_size and/or train_size."
-        )
-    if many_train == 0:
-        raise ValueError(
-            f"With n_samples={rows}, test_size={test} and train_size={train}, the resulting train set will be "
-            "empty. Adjust any of "
-            f"the aforementioned parameters."
-        )
-    return many_train, many_test
-
-
-def _stratified(
-    labels: np.ndarray, name: str, train: int, test: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Positions of two parts in which every class has its share, drawn as scikit-learn draws them."""
-    classes, which = np.unique(labels, return_inverse=True)
-    counts = np.bincount(which)
-    if counts.min() < 2:
-        raise ValueError(
-            f"The least populated class in {name} column has only 1 member, which is too few. The minimum number "
-            "of groups for "
-            f"any class cannot be less than 2."
-        )
-    for part, size in (("train_size", train), ("test_size", test)):
-        if size < len(classes):
-            raise ValueError(
-                f"The {part} = {size} should be greater or equal to the number of classes = {len(classes)}"
-            )
-    members = np.split(np.argsort(which, kind="mergesort"), np.cumsum(counts)[:-1])
-    of_train = _shares(counts, train, rng)
-    of_test = _shares(counts - of_train, test, rng)
-    parts: tuple[list, list] = ([], [])
-    for i, rows in enumerate(members):
-        order = rows.take(rng.permutation(counts[i]), mode="clip")
-        parts[0].extend(order[: of_train[i]])
-        parts[1].extend(order[of_train[i] : of_train[i] + of_test[i]])
-    return {"train": rng.permutation(parts[0]), "test": rng.permutation(parts[1])}
-
-
-def _shares(counts: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """How many of each class, `size` together: in proportion, the largest remainders first, ties drawn."""
-    exact = size * counts / counts.sum()
-    shares = np.floor(exact)
-    missing = int(size - shares.sum())
-    if missing > 0:
-        rests = exact - shares
-        for rest in np.sort(np.unique(rests))[::-1]:
-            (tied,) = np.where(rests == rest)
-            more = min(len(tied), missing)
-            tied = rng.choice(tied, size=more, replace=False)
-            shares[tied] += 1
-            missing -= more
-            if missing == 0:
-                break
-    return shares.astype(np.int64)

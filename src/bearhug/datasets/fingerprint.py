@@ -433,10 +433,9 @@ def installed(module: str | None) -> bool:
     if top == "__main__" or file is None:
         return False
     file = os.path.realpath(file)
-    return any(
-        file.startswith(os.path.realpath(sysconfig.get_path(name)) + os.sep)
-        for name in ("stdlib", "purelib", "platlib")
-    )
+    if not {"site-packages", "dist-packages"}.isdisjoint(file.split(os.sep)):  # of any environment on the path
+        return True
+    return file.startswith(os.path.realpath(sysconfig.get_path("stdlib")) + os.sep)
 
 
 @functools.cache
