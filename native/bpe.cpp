@@ -52,6 +52,11 @@ class MergeTable {
     void prefetch(std::uint32_t left, std::uint32_t right) const {
         __builtin_prefetch(&cells_[hash_of(left, right) >> shift_]);
     }
+    void prefetch_get(std::uint32_t left, std::uint32_t right) const {
+        const std::uint64_t hash = hash_of(left, right);
+        __builtin_prefetch(&known_[hash >> (shift_ - 3) >> 6]);
+        __builtin_prefetch(&cells_[hash >> shift_]);
+    }
 
  private:
     struct Cell {
@@ -659,6 +664,12 @@ class Bpe : public Model {
             for (std::size_t i = 0; i < count; ++i) {
                 before[i] = static_cast<std::uint8_t>(i == 0 ? few : i - 1);
                 behind[i] = static_cast<std::uint8_t>(i + 1 == count ? few : i + 1);
+            }
+            // A pair before its neighbour in rank is likely to be merged with it in place: what is asked then is on its way.
+            for (std::size_t i = 0; i + 1 < count; ++i) {
+                if (keys[i] == no_key) continue;
+                if (i > 0 && keys[i] < keys[i - 1]) table.prefetch_get(ids[i - 1], made[i]);
+                if (i + 2 < count && keys[i] < keys[i + 1]) table.prefetch_get(made[i], ids[i + 2]);
             }
             for (;;) {
                 std::int32_t least = no_key;

@@ -27,7 +27,7 @@ void look(const char* p, int bytes, Window& w) {
     const Mask inside = bytes < 64 ? (Mask{1} << bytes) - 1 : ~Mask{0};
     const Mask small = machine.within('a', 'z'), capitals = machine.within('A', 'Z');
     w.letters = small | capitals;
-    w.capitals = capitals;
+    w.capitals = capitals & inside;
     w.numbers = machine.within('0', '9');
     w.spaces = machine.equal(' ');
     w.blanks = machine.within('\t', '\r') | w.spaces;
@@ -36,7 +36,7 @@ void look(const char* p, int bytes, Window& w) {
         w.blanks &= ~w.lines;
     }
     if constexpr (rules.contractions != Rules::none) w.apostrophes = machine.equal('\'') & inside;
-    if constexpr (rules.tail == Rules::lines_and_slashes) w.slashes = machine.equal('/');
+    if constexpr (rules.tail == Rules::lines_and_slashes) w.slashes = machine.equal('/') & inside;
     const Mask beyond = machine.beyond_ascii() & inside;
     w.others = inside & ~beyond & ~(w.letters | w.numbers | w.blanks | w.lines);
     w.starts = inside;
@@ -148,6 +148,17 @@ Mask starts_in(const Window& w, bool is_last, const char* p, const char* end, in
     return starts;
 }
 
+// Bytes behind the end of a text may be read, and are not looked at, where its last page of memory goes on.
+inline bool may_leave_the_page(const char* p) {
+#ifdef BEARHUG_SANITIZE
+    (void)p;
+    return true;
+#else
+    constexpr std::size_t page = 4096, window = 64;
+    return (reinterpret_cast<std::uintptr_t>(p) & (page - 1)) > page - window;
+#endif
+}
+
 template <Rules rules>
 std::size_t block(const char* begin, const char* p, const char* end, std::uint32_t* ends, std::size_t most) {
     constexpr int look_ahead = 4;  // characters that decide whether a pre-token starts before them
@@ -157,11 +168,12 @@ std::size_t block(const char* begin, const char* p, const char* end, std::uint32
         const int bytes = left < 64 ? static_cast<int>(left) : 64;
         Window window;
         char copy[80];
-        if (left < sizeof copy) {  // nothing behind the text is read
+        const bool copies = left < sizeof copy && may_leave_the_page(p);
+        if (copies) {
             std::memset(copy, 0, sizeof copy);
             std::memcpy(copy, p, left);
         }
-        look<rules>(left < sizeof copy ? copy : p, bytes, window);
+        look<rules>(copies ? copy : p, bytes, window);
         const bool is_last = left <= 64;
         int sure = is_last ? 64 : window.size - look_ahead;
         Mask starts = starts_in<rules>(window, is_last, p, end, sure) & ~Mask{1};
