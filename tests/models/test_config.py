@@ -175,11 +175,11 @@ def test_a_config_prints_as_its_file():
 def test_a_config_can_be_pushed_alone(tmp_path, monkeypatch):
     from pathlib import Path
 
-    from bearhug.hub import client
+    from bearhug.checkpoints import config
 
     pushed = []
     monkeypatch.setattr(
-        client,
+        config,
         "push_folder",
         lambda folder, repo_id, **options: pushed.append(
             (repo_id, options, sorted(p.name for p in Path(folder).iterdir()))

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bearhug.checkpoints.config import repo_config
 from bearhug.checkpoints.folder import read_weights
+from bearhug.checkpoints.where import WHERE, where
 from bearhug.hub.client import open_repo
 from bearhug.inspect.tree import Branch, drawn, grown, numbered, sized
-from bearhug.models.auto_config import WHERE, config_from, repo_config, where
+from bearhug.models.auto_config import config_from
 from bearhug.models.recipes import find
 
 TRAINED = 16  # bytes a parameter while AdamW trains in float32: weight, gradient, two averages

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any, ClassVar
 
 from bearhug.adapters.config import base_of
-from bearhug.models.auto_config import WHERE, load_config
+from bearhug.checkpoints.where import WHERE
+from bearhug.models.auto_config import load_config
 from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS
 from bearhug.models.pretrained import PreTrainedModel

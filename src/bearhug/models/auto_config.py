@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from bearhug._lib.errors import near
-from bearhug.hub.client import Repo, open_repo
-from bearhug.models.config import COMMON, TOLERATED, PretrainedConfig
+from bearhug.checkpoints.config import COMMON, TOLERATED, read_json, repo_config
+from bearhug.checkpoints.gguf.model import gguf_path, is_gguf, read_config
+from bearhug.checkpoints.where import where
+from bearhug.hub.client import open_repo
+from bearhug.models.config import PretrainedConfig
 from bearhug.models.recipes import config_class
 
 log = logging.getLogger("bearhug")
@@ -37,29 +39,6 @@ class AutoConfig:
     def for_model(cls, model_type: str, **values: Any) -> PretrainedConfig:
         """A config with an architecture's defaults."""
         return config_class(model_type)(**values)
-
-
-# The options of from_pretrained that say where to look; the rest are a config's attributes or a model's options.
-WHERE = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
-# What scripts still pass and nothing here needs.
-IGNORED = ("trust_remote_code", "code_revision", "resume_download", "proxies", "mirror", "user_agent", "use_auth_token")
-
-
-def where(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of `open_repo` out of `options`, and those that do nothing here."""
-    if options.pop("trust_remote_code", None):
-        log.warning("bearhug runs no code out of a repository; trust_remote_code=True is not needed and does nothing.")
-    token = options.pop("use_auth_token", None)
-    found = {name: options.pop(name) for name in WHERE if name in options}
-    if token is not None and found.get("token") is None:
-        found["token"] = token
-    if found.get("subfolder") is None:
-        found.pop("subfolder", None)
-    for name in ("local_files_only", "force_download"):
-        found[name] = bool(found.get(name))
-    for name in IGNORED:
-        options.pop(name, None)
-    return found
 
 
 def load_config(
@@ -113,57 +92,6 @@ def config_from(
     return (config, unused) if return_unused_kwargs else config
 
 
-def is_gguf(name: Any) -> bool:
-    """Whether a name is that of a GGUF file which is here."""
-    return str(name).endswith(".gguf") and Path(name).is_file()
-
-
 def gguf_config(path: Path) -> dict[str, Any]:
     """What a config.json of the model in a GGUF file would hold."""
-    from bearhug.checkpoints.gguf.model import read_config
-
     return read_config(path, config_class)
-
-
-def gguf_path(repo: Repo, name: str) -> Path:
-    """One GGUF file of a repository.
-
-    Raises:
-        OSError: it has none of this name.
-    """
-    path = repo.path(name)
-    if path is None:
-        others = [other for other in repo.files() if other.endswith(".gguf")]
-        raise OSError(f"{repo.name!r} has no file {name!r}.\nIts GGUF files: {', '.join(others) or 'none'}.")
-    return path
-
-
-def repo_config(repo: Repo) -> dict[str, Any]:
-    """The content of a repository's config.json.
-
-    Raises:
-        OSError: it has none.
-        ValueError: it is no JSON object.
-    """
-    path = repo.path("config.json")
-    if path is None:
-        raise OSError(
-            f"{repo.name!r} has no config.json, so it is no model.\n"
-            "A model's folder is written by model.save_pretrained(folder)."
-        )
-    return read_json(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object out of a file.
-
-    Raises:
-        ValueError: the file is cut short or holds something else.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}. The file may be cut short; fetch it again.") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a JSON {type(values).__name__}, expected an object.")
-    return values

@@ -19,12 +19,15 @@ from bearhug._lib.outputs import ModelOutput
 from bearhug.adapters.methods import Adapters
 from bearhug.caches.kinds import kept
 from bearhug.caches.kv import KVCache
+from bearhug.checkpoints.config import read_json, repo_config
 from bearhug.checkpoints.folder import read_weights, write_weights
+from bearhug.checkpoints.gguf.model import gguf_path, is_gguf
+from bearhug.checkpoints.where import where
 from bearhug.hub.client import open_repo
 from bearhug.kernels.products import usable
 from bearhug.kernels.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.attention import EVERYTHING, Sight, Source
-from bearhug.models.auto_config import config_from, gguf_config, gguf_path, is_gguf, read_json, repo_config, where
+from bearhug.models.auto_config import config_from, gguf_config
 from bearhug.models.bare import WORTH, bare
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched

@@ -16,6 +16,7 @@ from bearhug._lib.errors import near
 from bearhug.checkpoints.gguf.file import GGUF, write
 from bearhug.checkpoints.gguf.layouts import ARCHITECTURES, CONSTANTS, KEYS, PROOFS, TOKENS, Layout
 from bearhug.checkpoints.weight_map import Ours, renamed, rules
+from bearhug.hub.client import Repo
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +28,24 @@ FILE_TYPES = {  # what general.file_type calls most of a file's tensors
 }  # fmt: skip
 SMALLER = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # where rows are no whole blocks of 256
 TRAINING = ("dropout", "initializer", "scaled_residual_init", "padding_index", "max_position_embeddings")
+
+
+def is_gguf(name: Any) -> bool:
+    """Whether a name is that of a GGUF file which is here."""
+    return str(name).endswith(".gguf") and Path(name).is_file()
+
+
+def gguf_path(repo: Repo, name: str) -> Path:
+    """One GGUF file of a repository.
+
+    Raises:
+        OSError: it has none of this name.
+    """
+    path = repo.path(name)
+    if path is None:
+        others = [other for other in repo.files() if other.endswith(".gguf")]
+        raise OSError(f"{repo.name!r} has no file {name!r}.\nIts GGUF files: {', '.join(others) or 'none'}.")
+    return path
 
 
 def layout_of(file: GGUF) -> Layout:
