@@ -39,6 +39,28 @@ class Weights(Mapping[str, Tensor]):
         return len(self._where)
 
 
+class Renamed(Mapping[str, Tensor]):
+    """The same tensors by other names: each of the patterns {regular expression: replacement} is applied, in order."""
+
+    def __init__(self, weights: Mapping[str, Tensor], patterns: Mapping[str, str]):
+        self.weights, self.mapped = weights, getattr(weights, "mapped", False)
+        self.names: dict[str, str] = {}
+        for theirs in weights:
+            name = theirs
+            for pattern, replacement in patterns.items():
+                name = re.sub(pattern, replacement, name)
+            self.names[name] = theirs
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.weights[self.names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
 def read_weights(repo: Repo, *, use_safetensors: bool | None = None, variant: str | None = None) -> Weights:
     """The weights of a repository: safetensors where it has them, else .bin (read as data, nothing in it is run).
 

@@ -5,9 +5,10 @@ B rows, T new tokens, S all tokens, D width, H heads, G key/value heads, K head 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -153,8 +154,35 @@ def eager(
     return torch.matmul(weights, v).transpose(1, 2).flatten(2), weights
 
 
+@cache
+def _flex_kernel(device: str) -> Callable[..., Any]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention) if device == "cuda" else flex_attention  # without a compiler: step by step
+
+
+def flex(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: float) -> tuple[Tensor, None]:
+    """Attention by torch's flex_attention, compiled on a GPU: shapes as in `sdpa`, which does what this cannot."""
+    if dropout or (q.requires_grad and q.device.type == "cpu"):
+        return sdpa(q, k, v, sight, scale, dropout)
+    mask = sight.mask
+    rows, heads, news = (1, 1, 1) if mask is None else (size > 1 for size in mask.shape[:3])
+
+    def score(value: Tensor, row: Tensor, head: Tensor, new: Tensor, old: Tensor) -> Tensor:
+        if mask is None:
+            return torch.where(new >= old, value, -torch.inf) if sight.causal else value
+        found = mask[row if rows else 0, head if heads else 0, new if news else 0, old]
+        return value + found if mask.is_floating_point() else torch.where(found, value, -torch.inf)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is not compiled
+        y = _flex_kernel(q.device.type)(q, k, v, score, scale=scale, enable_gqa=q.shape[1] != k.shape[1])
+    return y.transpose(1, 2).flatten(2), None
+
+
 ATTEND: dict[str, Callable[[Tensor, Tensor, Tensor, Sight, float, float], tuple[Tensor, Tensor | None]]] = {
     "eager": eager,
+    "flex_attention": flex,
     "flash_attention_2": sdpa,  # torch picks its flash kernels itself, where they fit
     "sdpa": sdpa,
 }

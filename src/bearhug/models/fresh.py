@@ -68,23 +68,53 @@ def materialize(model: nn.Module, names: Iterable[str]) -> None:
 
 
 @torch.no_grad()
-def resize(model: PreTrainedModel, size: int, mean: bool) -> None:
-    """Make room for `size` tokens in the table of words and in the output over them; see `resize_token_embeddings`."""
-    table, output = model.get_input_embeddings(), model.get_output_embeddings()
-    std = model.model.config.initializer_range
-    tied = output is not None and output.weight is table.weight
+def resize(model: PreTrainedModel, size: int, mean: bool, decoder: bool) -> None:
+    """Make room for `size` tokens in the tables of words and in the output over them; see `resize_token_embeddings`.
+
+    decoder: of two vocabularies the decoder's.
+    """
+    own, config, encoder = model.model, model.config, model.model.encoder
+    apart = encoder is not None and encoder.config.own_table
+    two = apart and two_vocabularies(config)
+    std = own.config.initializer_range
+    output = model.get_output_embeddings()
+    tied = output is not None and output.weight is own.embed_tokens.weight
+    if apart and not decoder:
+        _resize_table(encoder.embed_tokens, size, mean, std)  # type: ignore[union-attr]
+    if not two or decoder:
+        _resize_table(own.embed_tokens, size, mean, std)
+        own.config = replace(own.config, vocab_size=size)
+        if output is not None:
+            _resize_output(output, size, mean, std, own.embed_tokens.weight if tied else None)
+    if encoder is not None and not (two and decoder):
+        encoder.config = replace(encoder.config, vocab_size=size)
+        own.config = replace(own.config, encoder=encoder.config)
+    for name in ("decoder_vocab_size",) if decoder else ("vocab_size", *(() if two else ("decoder_vocab_size",))):
+        if name in config.__dict__ or name in config.attribute_map:
+            setattr(config, name, size)
+
+
+def two_vocabularies(config: Any) -> bool:
+    """Whether an encoder and its decoder each have words of their own (Marian)."""
+    return not getattr(config, "share_encoder_decoder_embeddings", True)
+
+
+def _resize_table(table: nn.Embedding, size: int, mean: bool, std: float) -> None:
     table.weight = nn.Parameter(_resized(table.weight, size, mean, std), table.weight.requires_grad)
     table.num_embeddings = size
     if table.padding_idx is not None and table.padding_idx >= size:
         table.padding_idx = None
-    if output is not None:
-        output.weight = table.weight if tied else nn.Parameter(_resized(output.weight, size, mean, std))
-        output.out_features = size
-        if output.bias is not None:
-            kept = output.bias[:size]
-            output.bias = nn.Parameter(torch.cat((kept, kept.new_zeros(size - len(kept)))))
-    model.config.vocab_size = size
-    model.model.config = replace(model.model.config, vocab_size=size)
+
+
+def _resize_output(output: nn.Linear, size: int, mean: bool, std: float, shared: Any) -> None:
+    old, bias = output.weight, output.bias
+    output.weight = nn.Parameter(_resized(old, size, mean, std), old.requires_grad) if shared is None else shared
+    output.out_features = size
+    if bias is not None:
+        new = bias.new_zeros(max(0, size - len(bias)))
+        if mean and shared is None and bias.requires_grad:  # as the reference: a tied output's and a constant one: 0
+            new += bias.float().mean()
+        output.bias = nn.Parameter(torch.cat((bias[:size], new)), bias.requires_grad)
 
 
 def _resized(weight: Tensor, size: int, mean: bool, std: float) -> Tensor:

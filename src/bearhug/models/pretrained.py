@@ -20,7 +20,7 @@ from bearhug.adapters.methods import Adapters
 from bearhug.caches.kinds import kept
 from bearhug.caches.kv import KVCache
 from bearhug.checkpoints.config import read_json, repo_config
-from bearhug.checkpoints.folder import read_weights, write_weights
+from bearhug.checkpoints.folder import Renamed, read_weights, write_weights
 from bearhug.checkpoints.gguf.model import gguf_path, is_gguf
 from bearhug.checkpoints.where import where
 from bearhug.hub.client import open_repo
@@ -31,7 +31,7 @@ from bearhug.models.auto_config import config_from, gguf_config
 from bearhug.models.bare import WORTH, bare
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
-from bearhug.models.fresh import initialize, resize
+from bearhug.models.fresh import initialize, resize, two_vocabularies
 from bearhug.models.loading import fill, named_dtype, placed, put, settle, stored, wanted_dtype
 from bearhug.models.positions import Learned, Relative
 from bearhug.models.recipe import Head, Recipe
@@ -40,7 +40,10 @@ from bearhug.models.transformer import Transformer
 # Options of the reference's from_pretrained that change nothing here: loading is lazy and takes no extra memory anyway.
 NEEDLESS = (
     "low_cpu_mem_usage", "offload_state_dict", "offload_buffers", "weights_only",
-    "from_tf", "from_flax", "use_flash_attention_2", "adapter_kwargs", "tp_plan", "_fast_init",
+    "from_tf", "from_flax", "use_flash_attention_2", "adapter_kwargs", "adapter_name", "tp_plan", "tp_size",
+    "device_mesh", "distributed_config", "fusion_config", "disable_mmap", "allow_all_kernels", "use_kernels",
+    "tqdm_class", "kernel_config", "experts_implementation", "_fast_init", "_commit_hash", "_from_auto",
+    "_from_pipeline",
 )  # fmt: skip
 
 
@@ -58,6 +61,8 @@ class PreTrainedModel(Adapters, nn.Module):
     main_input_name: ClassVar[str] = "input_ids"
     framework: ClassVar[str] = "pt"
     supports_gradient_checkpointing: ClassVar[bool] = True
+    input_modalities: ClassVar[str] = "text"
+    model_tags: list[str] | None = None
     hf_device_map: dict[str, Any]  # where its modules are, of a model that was loaded by a device_map
 
     def __init__(self, config: PretrainedConfig, *, attn_implementation: str | None = None, pooler: bool = True):
@@ -86,6 +91,7 @@ class PreTrainedModel(Adapters, nn.Module):
         self.tie_weights()
         self.set_attn_implementation(attn_implementation or config.attn_implementation or "sdpa")
         self._generation_config: Any = None
+        self._input_hooks: list[Any] = []
 
     # What a task's class says
 
@@ -263,9 +269,10 @@ class PreTrainedModel(Adapters, nn.Module):
 
         return compute_transition_scores(sequences, scores, beam_indices, normalize_logits)
 
-    def can_generate(self) -> bool:
+    @classmethod
+    def can_generate(cls) -> bool:
         """Whether there is a head that predicts the next token."""
-        return self.task in ("causal-lm", "seq2seq-lm")
+        return cls.task in ("causal-lm", "seq2seq-lm")
 
     @property
     def position_limit(self) -> int | None:
@@ -333,6 +340,7 @@ class PreTrainedModel(Adapters, nn.Module):
         add_pooling_layer: bool = True,
         generation_config: Any = None,
         gguf_file: str | None = None,
+        key_mapping: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Any:
         """Load a model from a folder, a bundled name, the cache or the hub; it is in evaluation mode.
@@ -358,6 +366,7 @@ class PreTrainedModel(Adapters, nn.Module):
             state_dict: these weights instead of the checkpoint's.
             use_safetensors, variant: see `read_weights`.
             add_pooling_layer: False leaves BERT's pooler out.
+            key_mapping: other names for the checkpoint's weights, {regular expression: replacement}.
             gguf_file: load this file of the folder; the name may itself be that of a GGUF file.
             options: where to look (revision, token, cache_dir, subfolder, local_files_only, force_download); any
                 attribute of the config (num_labels, id2label, problem_type, ...); load_in_8bit=True, load_in_4bit=True
@@ -393,6 +402,8 @@ class PreTrainedModel(Adapters, nn.Module):
         if weights is None:
             assert repo is not None
             weights = read_weights(repo, use_safetensors=use_safetensors, variant=variant)
+        if key_mapping:
+            weights = Renamed(weights, key_mapping)
         about = config.__dict__.pop("quantization_config", None)  # what is loaded is plain
         if about is not None and packed is None:
             from bearhug.checkpoints.quantized import Unpacked
@@ -434,12 +445,11 @@ class PreTrainedModel(Adapters, nn.Module):
     def save_pretrained(
         self,
         save_directory: str | os.PathLike,
-        *,
-        max_shard_size: int | str = "50GB",
-        variant: str | None = None,
         is_main_process: bool = True,
         state_dict: Mapping[str, Tensor] | None = None,
         push_to_hub: bool = False,
+        max_shard_size: int | str = "50GB",
+        variant: str | None = None,
         **options: Any,
     ) -> None:
         """Write config.json, generation_config.json and safetensors, as the reference writes and reads them.
@@ -460,7 +470,7 @@ class PreTrainedModel(Adapters, nn.Module):
         if options.pop("safe_serialization", True) is False:
             raise ValueError("bearhug writes safetensors, never pickles: leave safe_serialization out.")
         for name in options:
-            if name not in ("save_function", "save_peft_format", "save_original_format"):
+            if name not in ("save_function", "save_peft_format", "save_original_format", "distributed_checkpoint"):
                 raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
         if is_quantized(self):
             raise ValueError(
@@ -521,6 +531,7 @@ class PreTrainedModel(Adapters, nn.Module):
         private: bool | None = None,
         token: str | bool | None = None,
         commit_message: str = "Upload model",
+        commit_description: str | None = None,
         revision: str | None = None,
         create_pr: bool = False,
         max_shard_size: int | str = "5GB",
@@ -545,6 +556,8 @@ class PreTrainedModel(Adapters, nn.Module):
             self.save_pretrained(folder, max_shard_size=max_shard_size)
             if tokenizer is not None:
                 tokenizer.save_pretrained(folder)
+            if self.model_tags:
+                card["tags"] = list(dict.fromkeys([*(card.get("tags") or ()), *self.model_tags]))
             text = model_card(self, repo_id=repo_id, dataset=dataset, metrics=metrics, **card)
             Path(folder, "README.md").write_text(text, encoding="utf-8")
             return push_folder(
@@ -553,6 +566,7 @@ class PreTrainedModel(Adapters, nn.Module):
                 private=private,
                 token=token,
                 commit_message=commit_message,
+                commit_description=commit_description,
                 revision=revision,
                 create_pr=create_pr,
             )
@@ -644,12 +658,17 @@ class PreTrainedModel(Adapters, nn.Module):
         return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """The table of words."""
-        return self.model.embed_tokens
+        """The table of words; of two vocabularies the encoder's."""
+        two = two_vocabularies(self.config) and self.model.encoder is not None
+        return self.model.encoder.embed_tokens if two else self.model.embed_tokens  # type: ignore[union-attr]
 
     def set_input_embeddings(self, value: nn.Embedding) -> None:
-        """Replace the table of words; a tied output follows."""
-        self.model.embed_tokens = value
+        """Replace the table of words, of two vocabularies the encoder's; a tied output follows."""
+        encoder = self.model.encoder
+        if encoder is not None and encoder.config.own_table:
+            encoder.embed_tokens = value
+        if encoder is None or not two_vocabularies(self.config):
+            self.model.embed_tokens = value
         self.model.share_table()
         self.tie_weights()
 
@@ -657,14 +676,14 @@ class PreTrainedModel(Adapters, nn.Module):
         """The matrix from the width to the vocabulary, for language models."""
         return self.head.out if getattr(self.head, "words", False) else None  # type: ignore[union-attr,return-value]
 
-    def set_output_embeddings(self, value: nn.Linear) -> None:
+    def set_output_embeddings(self, new_embeddings: nn.Linear) -> None:
         """Replace the output matrix."""
         if self.get_output_embeddings() is None:
             raise ValueError(f"{type(self).__name__} has no output over the vocabulary.")
-        self.head.out = value  # type: ignore[union-attr]
+        self.head.out = new_embeddings  # type: ignore[union-attr]
 
-    def tie_weights(self) -> None:
-        """Let the output share the table of words, where the config says so."""
+    def tie_weights(self, missing_keys: set[str] | None = None, recompute_mapping: bool = True) -> None:
+        """Let the output share the table of words, where the config says so. The arguments are the reference's."""
         head = self.recipe.heads.get(self.task)
         if head is not None and head.tied and self.model.config.tie_word_embeddings:
             self.head.out.weight = self.model.embed_tokens.weight  # type: ignore[union-attr]
@@ -679,39 +698,92 @@ class PreTrainedModel(Adapters, nn.Module):
             pad_to_multiple_of: round the number up to a multiple of this.
             mean_resizing: False draws new rows like those of a new model.
         """
-        size = self.model.embed_tokens.num_embeddings if new_num_tokens is None else new_num_tokens
-        if pad_to_multiple_of:
-            size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
-        if size != self.model.embed_tokens.num_embeddings:
-            resize(self, size, mean_resizing)
-        return self.model.embed_tokens
+        return self._resize(self.get_input_embeddings(), new_num_tokens, pad_to_multiple_of, mean_resizing)
 
-    def set_attn_implementation(self, attn_implementation: str) -> None:
-        """Compute attention by "sdpa" or "eager" from now on."""
+    def resize_decoder_token_embeddings(self, new_num_tokens: int | None) -> nn.Embedding:
+        """The same for the decoder's words, of a model with two vocabularies.
+
+        Raises:
+            ValueError: it has one, see `resize_token_embeddings`.
+        """
+        if self.model.encoder is None or not two_vocabularies(self.config):
+            raise ValueError(
+                f"{type(self).__name__} has one vocabulary: call resize_token_embeddings({new_num_tokens})."
+            )
+        return self._resize(self.model.embed_tokens, new_num_tokens, None, True, True)
+
+    def _resize(
+        self, table: nn.Embedding, size: int | None, multiple: int | None, mean: bool, decoder: bool = False
+    ) -> nn.Embedding:
+        if multiple is not None and not isinstance(multiple, int):
+            raise ValueError(f"pad_to_multiple_of={multiple!r} is no whole number.")
+        size = table.num_embeddings if size is None else size
+        if multiple:
+            size = -(-size // multiple) * multiple
+        if size != table.num_embeddings:
+            resize(self, size, mean, decoder)
+        return table
+
+    def set_attn_implementation(self, attn_implementation: str | dict[str, str], **_: Any) -> None:
+        """Compute attention by "sdpa", "eager" or "flex_attention" from now on; also {"": name}."""
+        if isinstance(attn_implementation, Mapping):
+            attn_implementation = attn_implementation.get("", self.config.attn_implementation or "sdpa")
         self.model.use_attention(attn_implementation)
         self.config.attn_implementation = attn_implementation
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
-        """Keep no activations inside the layers in training; compute them again in the backward pass."""
-        self._checkpoint({"use_reentrant": False, **(gradient_checkpointing_kwargs or {})})
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, every_n_layers: int = 1
+    ) -> None:
+        """Keep no activations inside the layers in training; compute them again in the backward pass.
+
+        Args:
+            gradient_checkpointing_kwargs: of `torch.utils.checkpoint.checkpoint`.
+            every_n_layers: only in one layer of so many.
+        """
+        self._checkpoint({"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}, every_n_layers)
+
+    def activation_checkpointing_enable(
+        self, activation_checkpointing_kwargs: dict[str, Any] | None = None, every_n_layers: int = 1
+    ) -> None:
+        """The reference's newer name of `gradient_checkpointing_enable`."""
+        self.gradient_checkpointing_enable(activation_checkpointing_kwargs, every_n_layers)
 
     def gradient_checkpointing_disable(self) -> None:
         """Keep activations again."""
         self._checkpoint(None)
 
-    def _checkpoint(self, arguments: dict[str, Any] | None) -> None:
+    activation_checkpointing_disable = gradient_checkpointing_disable
+
+    def _checkpoint(self, arguments: dict[str, Any] | None, every: int = 1) -> None:
         for model in (self.model, self.model.encoder):
             if model is not None:
-                model.checkpointing = arguments
+                model.checkpointing, model.checkpoint_every = arguments, every
 
     @property
     def is_gradient_checkpointing(self) -> bool:
         """Whether gradient checkpointing is on."""
         return self.model.checkpointing is not None
 
+    is_activation_checkpointing = is_gradient_checkpointing
+
     def enable_input_require_grads(self) -> None:
         """Let gradients reach the embeddings' output even where the table itself is frozen (adapters need it)."""
-        self.model.embed_tokens.register_forward_hook(lambda module, given, output: output.requires_grad_(True))
+        hook = self.model.embed_tokens.register_forward_hook(lambda module, given, output: output.requires_grad_(True))
+        self._input_hooks.append(hook)
+
+    def disable_input_require_grads(self) -> None:
+        """Undo `enable_input_require_grads`."""
+        while self._input_hooks:
+            self._input_hooks.pop().remove()
+
+    def add_model_tags(self, tags: list[str] | str) -> None:
+        """Words that the card gets when the model is pushed."""
+        more = [tags] if isinstance(tags, str) else tags
+        self.model_tags = list(dict.fromkeys([*(self.model_tags or ()), *more]))
+
+    def get_decoder(self) -> nn.Module:
+        """The part that writes: the transformer without the head."""
+        return self.base_model
 
 
 _PUSH = (

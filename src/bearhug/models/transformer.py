@@ -324,6 +324,7 @@ class Transformer(nn.Module):
         self.straight = {name for name, kind in config.kinds.items() if not kind.turned}
         self.spread = False  # the layers are on several devices
         self.checkpointing: dict[str, Any] | None = None  # arguments of torch's checkpoint, where it is on
+        self.checkpoint_every = 1  # layers
         self.encoder = Transformer(config.encoder) if config.encoder is not None else None
         self.share_table()
 
@@ -387,7 +388,7 @@ class Transformer(nn.Module):
             layers = [pair for pair in layers if float(torch.rand([])) >= self.config.layer_dropout]
         for number, layer in layers:
             held, kind = None if cache is None else cache.layers[number], self.kinds[number]
-            if self.checkpointing is not None and self.training:
+            if self.checkpointing is not None and self.training and number % self.checkpoint_every == 0:
                 x = checkpoint(layer, x, turns[kind], sights[kind], None, *more, **self.checkpointing)
             else:
                 x = layer(x, turns[kind], sights[kind], held, *more)
@@ -433,7 +434,7 @@ class Transformer(nn.Module):
         return x
 
     def use_attention(self, implementation: str) -> None:
-        """Compute attention by "sdpa" or "eager" from now on."""
+        """Compute attention by "sdpa", "eager" or "flex_attention" from now on."""
         attend = part(ATTEND, implementation, "attn_implementation")
         # which torch's fused kernels cannot
         capped = self.config.score_softcap is not None or self.config.sinks
