@@ -262,6 +262,8 @@ class Tokenizer:
         """
         if isinstance(input, str) or not hasattr(input, "__len__"):
             raise TypeError(f"encode_batch() takes a list of texts; this is a {type(input).__name__}. Write [text].")
+        if len(input) == 1 and type(input) is list and type(input[0]) is str and not is_pretokenized:
+            return [self.encode(input[0], None, False, add_special_tokens)]
         texts, pairs = _apart(input.tolist() if hasattr(input, "tolist") else input, is_pretokenized)  # pyright: ignore[reportAttributeAccessIssue]
         return Encoding.of_all(self._encode(texts, pairs, is_pretokenized, add_special_tokens), True)
 

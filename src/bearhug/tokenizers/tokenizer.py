@@ -7,31 +7,26 @@ tokens, and what a folder holds. R rows, T tokens of a row.
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 import os
-import pickle
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.printing import facts
 from bearhug.tokenizers import classes, file, inputs, vocabulary
-from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation, clean_up_tokenization
+from bearhug.tokenizers._native import AddedToken, Padding, Tokenizer, Truncation
 from bearhug.tokenizers.conversation import Conversations
 from bearhug.tokenizers.earlier import EarlierNames
 from bearhug.tokenizers.encoding import BatchEncoding
-from bearhug.tokenizers.special_tokens import FLAGS, content
-from bearhug.tokenizers.stream import TextPieces
+from bearhug.tokenizers.ids_to_text import IdsToText
+from bearhug.tokenizers.kept import Kept
+from bearhug.tokenizers.special_tokens import content
 
 if TYPE_CHECKING:
     from bearhug.tokenizers.explain import Explanation
     from bearhug.tokenizers.raw import Tokenizer as RawTokenizer
-    from bearhug.tokenizers.shrink import Shrunk
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +35,7 @@ NO_LIMIT = int(1e30)  # model_max_length of a model that says none
 CALL_OPTIONS = ("max_target_length", "split_special_tokens")
 
 
-class PreTrainedTokenizerFast(Conversations, EarlierNames):
+class PreTrainedTokenizerFast(Conversations, IdsToText, Kept, EarlierNames):
     """A tokenizer with the names and results of Hugging Face's fast tokenizers.
 
     >>> from bearhug import AutoTokenizer
@@ -69,10 +64,8 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
     truncation_side: str = "right"
     is_fast = True
     pad_token_type_id = 0
-    _decodes_itself = False  # whether the class has its own `_decode_row`
     _is_plain = True  # whether the core alone answers a call, without the class's own methods
     _is_target = False  # inside of `as_target_tokenizer`
-    decode_options: ClassVar[tuple[str, ...]] = ()  # more keywords of `decode`, of classes that have some
     _backend: RawTokenizer | None = None  # made when it is asked for
 
     def __init__(
@@ -592,157 +585,6 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
 
         return explain(self, text, add_special_tokens)
 
-    # -- ids to text
-
-    def decode(
-        self,
-        token_ids: Any,
-        skip_special_tokens: bool = False,
-        clean_up_tokenization_spaces: bool | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Ids -> text; a list of lists, or a tensor (R, T), -> a list of texts.
-
-        Args:
-            token_ids: an id, a list of them, a tensor, or an encoding.
-            skip_special_tokens: leave special tokens out.
-            clean_up_tokenization_spaces: no space before `.`, `,`, `n't` and so on; None: the tokenizer's own setting.
-                Not done for BPE, where it would lose spaces that were there.
-
-        Raises:
-            ValueError: an id that the vocabulary does not have.
-            TypeError: no ids.
-        """
-        kwargs.pop("use_source_tokenizer", None)
-        for key in kwargs:
-            if key not in self.decode_options:
-                known = ("token_ids", "skip_special_tokens", "clean_up_tokenization_spaces", *self.decode_options)
-                raise unexpected_keyword("decode", key, known)
-        if self._decodes_itself:
-            return self._decode_rows(token_ids, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
-        ids = token_ids["input_ids"] if isinstance(token_ids, Mapping) else token_ids
-        if getattr(ids, "ndim", 0) in (1, 2) and len(ids):
-            return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, rows=ids.ndim == 2)
-        if type(ids) is not list:
-            ids = plain_ids(ids)
-        if ids and isinstance(ids, list):
-            first = ids[0]
-            if isinstance(first, list | tuple) or getattr(first, "ndim", 0) == 1:
-                return self._decode(ids, skip_special_tokens, clean_up_tokenization_spaces, rows=True)
-            if not isinstance(first, int):
-                self._explain_ids(ids)
-        return self._decode([ids] if isinstance(ids, int) else ids, skip_special_tokens, clean_up_tokenization_spaces)
-
-    def decode_stream(self, ids: Iterable[int], **decode_kwargs: Any) -> Iterator[str]:
-        """The text of ids as they arrive, piece by piece, never half a character.
-
-        >>> from bearhug import AutoTokenizer
-        >>> tokenizer = AutoTokenizer.from_pretrained("bearhug/storyteller")
-        >>> list(tokenizer.decode_stream(tokenizer("Once upon a time")["input_ids"]))
-        ['Once', ' upon', ' a', ' time']
-
-        Args:
-            ids: one after another, from a list or from something that is still making them.
-            decode_kwargs: for `decode`, such as `skip_special_tokens=True`.
-        """
-        pieces = TextPieces(self, **decode_kwargs)
-        for id in ids:
-            if piece := pieces.piece([int(id)]):
-                yield piece
-        if piece := pieces.rest():
-            yield piece
-
-    def batch_decode(
-        self,
-        sequences: Any,
-        skip_special_tokens: bool = False,
-        clean_up_tokenization_spaces: bool | None = None,
-        **kwargs: Any,
-    ) -> list[str]:
-        """A list of texts, from a list of lists of ids or a tensor (R, T); see `decode`."""
-        if isinstance(sequences, list | tuple) and not sequences:
-            return []
-        texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces, **kwargs)
-        return [texts] if isinstance(texts, str) else texts
-
-    def _decode_rows(self, token_ids: Any, skip_special_tokens: bool, clean_up: bool | None, **options: Any) -> Any:
-        ids = plain_ids(token_ids)
-        if isinstance(ids, list) and ids and isinstance(ids[0], list | tuple):
-            return [self._decode_row(list(row), skip_special_tokens, clean_up, **options) for row in ids]
-        row: Any = [ids] if isinstance(ids, int) else ids
-        if not isinstance(row, list):
-            self._explain_ids(row)
-        return self._decode_row(row, skip_special_tokens, clean_up, **options)
-
-    def _decode_row(self, ids: list[int], skip_special_tokens: bool, clean_up: bool | None, **options: Any) -> Any:
-        """One row's text; classes whose texts are made otherwise have their own."""
-        return self._decode(ids, skip_special_tokens, clean_up)
-
-    def _decode(self, ids: Any, skip_special_tokens: bool, clean_up: bool | None, rows: bool = False) -> Any:
-        if clean_up is None:
-            clean_up = self.clean_up_tokenization_spaces
-        if clean_up and self._core.model.kind == "BPE":
-            clean_up = self.init_kwargs.get("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output")
-        decode = self._core.decode_batch if rows else self._core.decode
-        try:
-            return decode(ids, skip_special_tokens, bool(clean_up))
-        except (TypeError, ValueError, OverflowError):
-            for row in ids if rows else [ids]:
-                self._explain_ids(plain_ids(row))
-            raise
-
-    def _explain_ids(self, ids: Any) -> None:
-        """Raise the error that says which of these are no ids of this vocabulary."""
-        if isinstance(ids, str) or not isinstance(ids, Iterable):
-            raise TypeError(
-                f"decode takes token ids, and got {type(ids).__name__} {str(ids)[:40]!r}; expected an int, a list of "
-                "them or a tensor.\nTokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
-            ) from None
-        ids = list(ids)
-        for id in ids:
-            if isinstance(id, bool) or not hasattr(id, "__index__"):
-                raise TypeError(
-                    f"decode takes token ids, and got {type(id).__name__} {str(id)[:40]!r} among them; expected ints.\n"
-                    "Tokens' texts are joined by tokenizer.convert_tokens_to_string(tokens)."
-                ) from None
-        unknown = [id for id in ids if id < 0 or self._core.id_to_token(int(id)) is None]
-        if unknown:
-            mend = "Leave them out: tokenizer.decode([i for i in ids if i >= 0])."
-            if min(unknown) >= 0:
-                mend = "Were these ids made by another tokenizer? len(tokenizer) is the number of ids."
-            raise ValueError(
-                f"this vocabulary has ids 0 to {len(self) - 1}, and these are none of them: {unknown[:8]}.\n{mend}"
-            ) from None
-
-    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
-        """An id -> its token as the vocabulary writes it; ids -> a list of tokens. None for an id without a token."""
-        ids = plain_ids(ids)
-        if isinstance(ids, int):
-            return self._core.id_to_token(ids) if ids >= 0 else None
-        ids = [int(id) for id in ids]
-        if skip_special_tokens:
-            skipped = set(self.all_special_ids)
-            ids = [id for id in ids if id not in skipped]
-        return [self._core.id_to_token(id) if id >= 0 else None for id in ids]
-
-    def convert_tokens_to_ids(self, tokens: Any) -> Any:
-        """A token -> its id; tokens -> a list of ids. Unknown ones get the unknown token's id, else None."""
-        if tokens is None:
-            return None
-        if isinstance(tokens, str):
-            return self._id_of(tokens)
-        return [self._id_of(token) for token in tokens]
-
-    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Tokens as the vocabulary writes them -> text."""
-        decoder = self._core.decoder
-        return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
-
-    @staticmethod
-    def clean_up_tokenization(text: str) -> str:
-        """Take out the spaces before punctuation and English contractions that splitting has put there."""
-        return clean_up_tokenization(text)
-
     # -- the vocabulary
 
     @property
@@ -814,217 +656,6 @@ class PreTrainedTokenizerFast(Conversations, EarlierNames):
             around.append((content(token), id) if wanted and token is not None and id is not None else None)
         self._core.post_processor = file.post_processor(classes.bos_eos_template(*around))
 
-    # -- keeping, training
-
-    def save_pretrained(
-        self,
-        save_directory: str | os.PathLike,
-        legacy_format: bool | None = None,
-        filename_prefix: str | None = None,
-        push_to_hub: bool = False,
-        save_format: str | None = None,
-        save_jinja_files: bool = True,
-        **kwargs: Any,
-    ) -> tuple[str, ...]:
-        """Write tokenizer.json, tokenizer_config.json and the chat templates; returns their paths. Each file appears
-        whole.
-
-        Args:
-            legacy_format: accepted; the files are those of the unified format, which every version since 2019 reads.
-            filename_prefix: goes before the files' names, with a dash.
-            push_to_hub: push the folder too; `repo_id`, `token`, ... as in `push_to_hub`.
-            save_format: "hf", the only one.
-            save_jinja_files: False: the chat template stays inside tokenizer_config.json.
-
-        Raises:
-            ValueError: the path is a file, or another save_format.
-        """
-        from bearhug.tokenizers.folder import save
-
-        if save_format not in (None, "hf"):
-            raise ValueError(f"save_format={save_format!r} cannot be written; expected 'hf', or leave it away.")
-
-        paths = save(self, save_directory, filename_prefix, save_jinja_files)
-        if push_to_hub:
-            repo_id = kwargs.pop("repo_id", os.path.basename(os.path.normpath(save_directory)))
-            self.push_to_hub(repo_id, **kwargs)
-        return paths
-
-    def save_vocabulary(self, save_directory: str | os.PathLike, filename_prefix: str | None = None) -> tuple[str, ...]:
-        """Write the vocabulary alone: vocab.json and merges.txt, or vocab.txt; returns their paths."""
-        from bearhug.tokenizers.folder import save_vocabulary
-
-        return save_vocabulary(self, save_directory, filename_prefix)
-
-    def save_chat_templates(
-        self,
-        save_directory: str | os.PathLike,
-        tokenizer_config: dict[str, Any],
-        filename_prefix: str | None = None,
-        save_jinja_files: bool = True,
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Write the chat templates alone; returns the config, with the templates in it or without, and the paths."""
-        from bearhug.tokenizers.folder import templates_as_files, write
-
-        config, files = templates_as_files(self, tokenizer_config, filename_prefix, save_jinja_files)
-        return config, list(write(save_directory, files))
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        create_pr: bool = False,
-        max_shard_size: int | str | None = "50GB",
-        tags: Sequence[str] | None = None,
-    ) -> Any:
-        """Push the tokenizer's files to a hub in one commit; the repository is made where there is none.
-
-        Args:
-            max_shard_size: accepted; it is about weights.
-            tags: are added to those of the repository's card.
-
-        Raises:
-            OSError: no hub answers, or you may not write there.
-        """
-        from bearhug.hub.client import push_folder
-
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            if tags:
-                _tag(folder, repo_id, tags, revision, token)
-            return push_folder(
-                folder,
-                repo_id,
-                private=private,
-                token=token,
-                commit_message=commit_message or "Upload tokenizer",
-                commit_description=commit_description,
-                revision=revision,
-                create_pr=create_pr,
-            )
-
-    def train_new_from_iterator(
-        self,
-        text_iterator: Iterable[Any],
-        vocab_size: int,
-        length: int | None = None,
-        new_special_tokens: Sequence[str | AddedToken] | None = None,
-        special_tokens_map: Mapping[str, str] | None = None,
-        **kwargs: Any,
-    ) -> PreTrainedTokenizerFast:
-        """A tokenizer of the same make, its vocabulary learnt from other text.
-
-        Args:
-            text_iterator: texts, or batches of texts.
-            vocab_size: tokens of the new vocabulary, special ones included.
-            length: how many texts come, for the progress bar.
-            new_special_tokens: added to the present ones.
-            special_tokens_map: present special token -> its new text.
-            kwargs: more options of the trainer (`min_frequency`, `limit_alphabet`, ...).
-        """
-        from bearhug.tokenizers.train import train_like
-
-        renamed = dict(special_tokens_map or {})
-        core = train_like(
-            self._core,
-            text_iterator,
-            vocab_size=vocab_size,
-            length=length,
-            new_special_tokens=list(new_special_tokens or ()),
-            renamed=renamed,
-            **kwargs,
-        )
-        options = dict(self.init_kwargs)
-        for name, token in self._named.items():
-            if token is not None:
-                text = renamed.get(content(token), content(token))
-                options[name] = text if isinstance(token, str) else _like(token, text)
-        extra = [*self._extra, *(new_special_tokens or ())]
-        if extra:
-            options["extra_special_tokens"] = extra
-        options["chat_template"] = self.chat_template
-        added = self.added_tokens_decoder.items()
-        options["added_tokens_decoder"] = {id: token for id, token in added if token.content not in renamed}
-        return type(self)(tokenizer_object=core, **options)
-
-    def shrink(
-        self,
-        keep: Iterable[str | int] | None = None,
-        *,
-        texts: Iterable[str] | None = None,
-        vocab_size: int | None = None,
-    ) -> Shrunk:
-        """A tokenizer with fewer tokens, which cuts these texts as this one does; this one stays as it is.
-
-        Special and added tokens, bytes, and the letters of what is kept stay in any case, and of a BPE the merges that
-        lead to what is kept. Ids are without gaps, in their old order.
-
-        Args:
-            keep: tokens, or ids, that have to stay.
-            texts: what they use stays.
-            vocab_size: the most tokens, special ones included; the ones that the texts use most stay (without texts:
-                those that a BPE makes first, the likeliest of a Unigram model, else the first).
-
-        Returns:
-            `.tokenizer`, `.kept` (old ids in the order of the new ones, to pick rows of an embedding), `.new_ids` (old
-            id -> new id), and `.trim(model)`, which does the same to a model.
-
-        Raises:
-            ValueError: nothing says what to keep, an unknown token, or a vocab_size below what has to stay.
-        """
-        from bearhug.tokenizers.shrink import shrink
-
-        return shrink(self, keep, texts, vocab_size)
-
-    def remove_tokens(self, tokens: str | AddedToken | Sequence[str | AddedToken]) -> int:
-        """Forget added tokens; returns how many. What they stood for is ordinary text again, other ids stay.
-
-        A special token of that text is unset.
-
-        Raises:
-            ValueError: not an added token (for the vocabulary's, `shrink`), or one that a call puts around texts.
-        """
-        from bearhug.tokenizers.shrink import remove_tokens
-
-        given = tokens if isinstance(tokens, list | tuple) else [tokens]
-        removed = remove_tokens(self, given)  # pyright: ignore[reportArgumentType]
-        for name, token in self._named.items():
-            if token is not None and content(token) in removed:
-                self._named[name] = None
-        self._extra = [token for token in self._extra if content(token) not in removed]
-        return len(removed)
-
-    def fingerprint(self) -> str:
-        """A digest of all that decides what a call gives: vocabulary, parts, special tokens, defaults, templates."""
-        core = self._core
-        if self._vocabulary_digest is None or self._vocabulary_digest[0] is not core.model:
-            model = core.model
-            words = hashlib.sha256(model.vocabulary_json("tight"))
-            words.update(model.merges_json("tight"))
-            self._vocabulary_digest = (core.model, words.hexdigest())
-        names = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
-        facts = [
-            self._vocabulary_digest[1],
-            [self._digest(name) for name in names],
-            {id: [getattr(token, flag) for flag in FLAGS] for id, token in core.added_tokens().items()},
-            self.special_tokens_map,
-            [content(token) for token in self._extra],
-            [getattr(self, name) for name in DECIDING],
-        ]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-    def _digest(self, name: str) -> str | None:
-        """What a part does, in letters."""
-        part = getattr(self._core, name)
-        if part is None or '"Custom"' not in part.json:
-            return part and part.json
-        return pickle.dumps(getattr(self.backend_tokenizer, name)).hex()  # in Python; TypeError where it cannot be
-
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"_vocabulary_digest": None}  # it holds a part of the core, for comparing
         if self._backend is not None:
@@ -1058,37 +689,6 @@ def _templates(given: Any) -> Any:
     return given
 
 
-def _tag(folder: str, repo_id: str, tags: Sequence[str], revision: str | None, token: Any) -> None:
-    """Put the repository's card, with these tags too, into the folder."""
-    from bearhug.hub.card import join_card, split_card
-    from bearhug.hub.client import open_repo
-
-    try:
-        card = open_repo(repo_id, revision=revision, token=token).path("README.md")
-    except OSError:  # there is no such repository yet
-        card = None
-    data, body = split_card(card.read_text(encoding="utf-8")) if card is not None else ({}, "")
-    data["tags"] = list(dict.fromkeys([*(data.get("tags") or []), *tags]))
-    (Path(folder) / "README.md").write_text(join_card(data, body), encoding="utf-8")
-
-
-def plain_ids(ids: Any) -> Any:
-    """Tensors, arrays and encodings as ints, or lists of them."""
-    if isinstance(ids, Mapping):
-        ids = ids["input_ids"]
-    if hasattr(ids, "tolist"):
-        return ids.tolist()
-    if isinstance(ids, list):
-        return [plain_ids(id) for id in ids] if ids and hasattr(ids[0], "tolist") else ids
-    return list(ids) if isinstance(ids, tuple | range) else ids
-
-
-def _like(token: AddedToken, text: str) -> AddedToken:
-    """A special token with another text and the same flags."""
-    flags = {flag: getattr(token, flag) for flag in ("single_word", "lstrip", "rstrip", "normalized")}
-    return AddedToken(text, special=True, **flags)
-
-
 class _Bare:
     """A value that prints without quotes."""
 
@@ -1107,8 +707,5 @@ CALL_KEYWORDS = [
     for name in (*PreTrainedTokenizerFast.__call__.__annotations__, *CALL_OPTIONS)
     if name not in ("return", "kwargs")
 ]
-# Attributes that decide results, for `fingerprint`.
-DECIDING = ("model_max_length", "padding_side", "truncation_side", "model_input_names", "clean_up_tokenization_spaces")
-DECIDING += ("split_special_tokens", "chat_template")
 # Options that say how a tokenizer was loaded, not what it is.
 NOT_KEPT = frozenset({"is_local", "local_files_only", "files_loaded", "tokenizer_truncation", "tokenizer_padding"})

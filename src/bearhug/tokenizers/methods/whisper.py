@@ -18,7 +18,8 @@ from bearhug._lib.errors import near
 from bearhug.tokenizers import file, speech_text
 from bearhug.tokenizers.classes.kind import template
 from bearhug.tokenizers.classes.languages import WHISPER, WHISPER_CODES
-from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast, plain_ids
+from bearhug.tokenizers.ids_to_text import plain_ids
+from bearhug.tokenizers.tokenizer import PreTrainedTokenizerFast
 
 TASKS = ("translate", "transcribe")
 TIMESTAMP = re.compile(r"<\|(\d+\.\d+)\|>")

@@ -16,7 +16,7 @@ from bearhug._lib.errors import near
 from bearhug.tokenizers._native import AddedToken
 from bearhug.tokenizers.encoding import BatchEncoding
 from bearhug.tokenizers.file import read_vocab
-from bearhug.tokenizers.tokenizer import plain_ids
+from bearhug.tokenizers.ids_to_text import plain_ids
 from bearhug.tokenizers.unusual.python_tokenizer import PythonTokenizer
 
 Offsets = list[dict[str, Any]]

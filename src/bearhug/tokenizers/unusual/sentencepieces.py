@@ -13,7 +13,7 @@ from typing import Any
 from bearhug.tokenizers._native import AddedToken
 from bearhug.tokenizers.classes.kind import Json, default_extra, mask_takes_blank
 from bearhug.tokenizers.classes.kind import text as text_of
-from bearhug.tokenizers.tokenizer import plain_ids
+from bearhug.tokenizers.ids_to_text import plain_ids
 from bearhug.tokenizers.unusual import engine
 from bearhug.tokenizers.unusual.engine import BLANK, Engine
 from bearhug.tokenizers.unusual.python_tokenizer import Ids, PythonTokenizer
