@@ -287,14 +287,7 @@ class TurnedFirst(Attention):
         norm = part(HEAD_NORMS, "head" if config.qk_norm is True else config.qk_norm or "head", "qk_norm")
         self.late_q_norm, self.late_k_norm = norm(config, self.heads), norm(config, self.groups)
 
-    def forward(
-        self,
-        x: Tensor,
-        rotate: Rotate | None,
-        sight: Sight,
-        cache: LayerCache | None = None,
-        seen: list[Tensor] | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotate: Rotate | None, *look: Any) -> Tensor:  # type: ignore[override]
         """As in `Attention`."""
 
         def turn(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
@@ -302,7 +295,7 @@ class TurnedFirst(Attention):
                 q, k = rotate(q, k)
             return self.late_q_norm(q), self.late_k_norm(k)
 
-        return super().forward(x, turn, sight, cache, seen)
+        return super().forward(x, turn, *look)
 
 
 def _as_it_is(x: Tensor) -> Tensor:
@@ -319,16 +312,9 @@ class Gated(Attention):
         del self.o_proj
         self.o_proj = _as_it_is
 
-    def forward(
-        self,
-        x: Tensor,
-        rotate: Rotate | None,
-        sight: Sight,
-        cache: LayerCache | None = None,
-        seen: list[Tensor] | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:  # type: ignore[override]
         """As in `Attention`."""
-        y = super().forward(x, rotate, sight, cache, seen)
+        y = super().forward(x, *look)
         return self.last_proj(y * torch.sigmoid(self.gate_proj(x)))
 
 

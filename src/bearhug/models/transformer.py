@@ -51,7 +51,11 @@ BRANCHES: dict[str, Callable[[Config], nn.Module]] = {**MLPS, "experts": Mixture
 
 
 class Block(nn.Module):
-    """One layer's parts; how they are joined is the subclass's forward."""
+    """One layer's parts; how they are joined is the subclass's forward.
+
+    `look` is what a mixer takes besides the vectors: what turns queries and keys, the sight, the cache, and a list that
+    gets the weights.
+    """
 
     norms: ClassVar[tuple[str, ...]] = ("attention_norm", "mlp_norm")
     attention_norm: nn.Module
@@ -82,11 +86,9 @@ class Block(nn.Module):
 class PreNorm(Block):
     """Norm first, and the residual stream stays untouched (GPT-2, Llama)."""
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen), self.attention_drop)
+        x = x + self.drop(self.attention(self.attention_norm(x), *look), self.attention_drop)
         return x + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
 
 
@@ -104,26 +106,22 @@ class Single(Block):
         """The weights' dtype."""
         return next(self.attention.parameters()).dtype
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
         if self.wide:
             y = self.attention_norm(x.to(self.narrow()))
             x = x.float() if x.dtype.itemsize < 4 else x
         else:
             y = self.attention_norm(x)
-        return x + self.drop(self.attention(y, rotate, sight, cache, seen), self.attention_drop)
+        return x + self.drop(self.attention(y, *look), self.attention_drop)
 
 
 class PostNorm(Block):
     """Norm after each addition (Vaswani et al. 2017; BERT)."""
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
+        x = self.attention_norm(x + self.drop(self.attention(x, *look), self.attention_drop))
         return self.mlp_norm(x + self.drop(self.mlp(x), self.mlp_drop))
 
 
@@ -140,13 +138,12 @@ class ConvolvedPostNorm(PostNorm):
             self.conv_norm = part(NORMS, config.norm, "norm")(width, config.norm_eps)
             self.conv_activation = part(ACTIVATIONS, told["activation"], "conv_act")
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D). Padding counts as nothing, like what stands beyond the text."""
-        y = super().forward(x, rotate, sight, cache, seen)
+        y = super().forward(x, *look)
         if self.conv is None or self.conv_norm is None:
             return y
+        sight: Sight = look[1]
         real = None if sight.mask is None or sight.mask.shape[-2] != 1 else sight.mask[:, 0, 0, :, None]  # (B, T, 1)
         if real is not None:
             x = x.masked_fill(~real, 0.0)
@@ -160,12 +157,10 @@ class ConvolvedPostNorm(PostNorm):
 class NormedResidual(Block):
     """Norm first, and what it gives is the residual too (an option of BLOOM)."""
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
         x = self.attention_norm(x)
-        x = self.mlp_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
+        x = self.mlp_norm(x + self.drop(self.attention(x, *look), self.attention_drop))
         return x + self.drop(self.mlp(x), self.mlp_drop)
 
 
@@ -221,11 +216,9 @@ class CrossPostNorm(CrossBlock):
 class BranchNorm(Block):
     """Norm on what each branch gives, before it is added (OLMo 2, arXiv:2501.00656)."""
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        x = x + self.drop(self.attention_norm(self.attention(x, rotate, sight, cache, seen)), self.attention_drop)
+        x = x + self.drop(self.attention_norm(self.attention(x, *look)), self.attention_drop)
         return x + self.drop(self.mlp_norm(self.mlp(x)), self.mlp_drop)
 
 
@@ -234,11 +227,9 @@ class Sandwich(Block):
 
     norms = ("attention_norm", "attention_out_norm", "mlp_norm", "mlp_out_norm")
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        y = self.attention_out_norm(self.attention(self.attention_norm(x), rotate, sight, cache, seen))
+        y = self.attention_out_norm(self.attention(self.attention_norm(x), *look))
         x = x + self.drop(y, self.attention_drop)
         return x + self.drop(self.mlp_out_norm(self.mlp(self.mlp_norm(x))), self.mlp_drop)
 
@@ -248,23 +239,19 @@ class Parallel(Block):
 
     norms = ("attention_norm",)
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
         y = self.attention_norm(x)
-        attended = self.drop(self.attention(y, rotate, sight, cache, seen), self.attention_drop)
+        attended = self.drop(self.attention(y, *look), self.attention_drop)
         return x + attended + self.drop(self.mlp(y), self.mlp_drop)
 
 
 class ParallelTwoNorms(Block):
     """The same, with a norm for each (GPT-NeoX, arXiv:2204.06745, section 2.1)."""
 
-    def forward(
-        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: LayerCache | None, seen: list[Tensor] | None
-    ) -> Tensor:
+    def forward(self, x: Tensor, *look: Any) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
-        attended = self.attention(self.attention_norm(x), rotate, sight, cache, seen)
+        attended = self.attention(self.attention_norm(x), *look)
         return x + self.drop(attended, self.attention_drop) + self.drop(self.mlp(self.mlp_norm(x)), self.mlp_drop)
 
 

@@ -142,7 +142,7 @@ class Fold(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """Without types, decorators and the arguments that are known."""
         node.decorator_list, node.returns = [one for one in node.decorator_list if "staticm" in ast.unparse(one)], None
-        for one in (*node.args.args, *node.args.kwonlyargs):
+        for one in (*node.args.args, *node.args.kwonlyargs, *filter(None, [node.args.vararg])):
             one.annotation = None
         for name in [one.arg for one in node.args.args if self.known.get(one.arg, THERE) is not THERE]:
             _without(node.args, name)
