@@ -1,6 +1,6 @@
-"""How fast are WordPiece (bert) and Unigram with SentencePiece's charsmap (t5, xlm-r) on text that they have not seen?
+"""How fast are WordPiece (bert) and Unigram with SentencePiece's charsmap (t5, albert, xlm-r) on unseen text?
 
-    python benchmarks/tokenizer_words.py [bert] [t5] [xlm-r]
+    python benchmarks/tokenizer_words.py [bert] [t5] [albert] [xlm-r]
 
 One thread, CPU time. A new engine reads one half of the books first, so that it is warm, and is measured on the other
 half; ours and the reference's take turns. The Unigram vocabulary is trained by the reference on the same books, with
@@ -23,6 +23,7 @@ from bearhug.tokenizers import file, sentencepiece
 from tokenizer import SHARED, lines
 
 ROUNDS = 5
+NAMES = ("bert", "t5", "albert", "xlm-r")
 
 
 @cache
@@ -45,12 +46,16 @@ def unigram() -> dict:
 
 
 def description(name: str) -> dict:
-    """A tokenizer.json: bert's, t5's way, or xlm-r's way, which splits at white space first."""
+    """A tokenizer.json: bert's, t5's way, albert's, without case, or xlm-r's, which splits at white space first."""
     if name == "bert":
         return file.read(SHARED / "vocab/bert-base-uncased/tokenizer.json") | {"truncation": None, "padding": None}
     t5 = unigram()
     if name == "t5":
         return t5
+    if name == "albert":
+        first = [{"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}]
+        rest = t5["normalizer"]["normalizers"]
+        return t5 | {"normalizer": {"type": "Sequence", "normalizers": [*first, *rest]}}
     parts = [{"type": "WhitespaceSplit"}, t5["pre_tokenizer"]]
     return t5 | {"pre_tokenizer": {"type": "Sequence", "pretokenizers": parts}}
 
@@ -86,5 +91,5 @@ def rates(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ["bert", "t5", "xlm-r"]:
+    for name in sys.argv[1:] or NAMES:
         rates(name)

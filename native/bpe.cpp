@@ -130,7 +130,58 @@ struct Link {
 
 struct Candidate {
     std::uint32_t rank, at, id;
-    bool operator>(const Candidate& other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
+    std::uint64_t order() const { return std::uint64_t{rank} << 32 | at; }
+    bool operator>(const Candidate& other) const { return order() > other.order(); }
+};
+
+// The first of all candidates, again and again. Those of a long run come in a few orders, each ascending: such need no
+// heap, only the end of a lane.
+class Candidates {
+ public:
+    void clear() {
+        for (auto& lane : lanes_) lane.clear();
+        heads_.fill(0);
+        fronts_.fill(none);
+        heap_.clear();
+    }
+    void push(const Candidate& candidate) {
+        for (std::size_t i = 0; i < lanes; ++i) {
+            if (fronts_[i] == none) {
+                lanes_[i].assign(1, candidate);
+                heads_[i] = 0;
+                fronts_[i] = candidate.order();
+                return;
+            }
+            if (lanes_[i].back().order() <= candidate.order()) return lanes_[i].push_back(candidate);
+        }
+        heap_.push_back(candidate);
+        std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+    }
+    // False: there are no more.
+    bool pop(Candidate& first) {
+        std::size_t least = 0;
+        for (std::size_t i = 1; i < lanes; ++i)
+            if (fronts_[i] < fronts_[least]) least = i;
+        if (!heap_.empty() && heap_.front().order() < fronts_[least]) {
+            std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+            first = heap_.back();
+            heap_.pop_back();
+            return true;
+        }
+        if (fronts_[least] == none) return false;
+        auto& lane = lanes_[least];
+        first = lane[heads_[least]++];
+        fronts_[least] = heads_[least] < lane.size() ? lane[heads_[least]].order() : none;
+        return true;
+    }
+
+ private:
+    static constexpr std::size_t lanes = 4;
+    static constexpr std::uint64_t none = ~std::uint64_t{0};
+    std::array<std::vector<Candidate>, lanes> lanes_;
+    std::array<std::size_t, lanes> heads_{};
+    std::array<std::uint64_t, lanes> fronts_ = {none, none, none, none};
+    std::vector<Candidate> heap_;
 };
 
 struct BpeWorkspace : Workspace {
@@ -138,7 +189,8 @@ struct BpeWorkspace : Workspace {
     LongPieceCache long_cache;
     std::vector<Symbol> symbols;
     std::vector<Link> links;
-    std::vector<Candidate> heap, skipped;
+    Candidates candidates;
+    std::vector<Candidate> skipped;
     std::vector<Symbol> window, done;  // of many symbols
     std::size_t misses = 0;            // pieces that the cache did not have
     std::string spelled;
@@ -197,7 +249,7 @@ class Bpe : public Model {
         auto& work = static_cast<BpeWorkspace&>(base);
         if (drops_) {
             read(piece, bytes, work);
-            merge_by_heap(work.symbols, work);
+            merge_in_order(work.symbols, work);
             return put(work.symbols, out);
         }
         if (piece.size() > worth_cutting && !bytes)
@@ -734,7 +786,7 @@ class Bpe : public Model {
         constexpr std::size_t worth_an_order = 512;
         if ((symbols.size() < worth_an_order && !has_order_) || !order().builds_up ||
             made_->size() >= Few::most_merges)
-            return merge_by_heap(symbols, work);
+            return merge_in_order(symbols, work);
         auto& window = work.window;
         auto& done = work.done;
         done.clear();
@@ -765,7 +817,7 @@ class Bpe : public Model {
                     start = before;
                     done.resize(start.done);
                 } else {
-                    return merge_by_heap(symbols, work);
+                    return merge_in_order(symbols, work);
                 }
                 continue;
             }
@@ -789,9 +841,9 @@ class Bpe : public Model {
         symbols.swap(done);
     }
 
-    // Many symbols: the candidates in a heap, n log n. With dropout (Provilkov et al. 2020, arXiv:1910.13267) a
-    // candidate is passed over by chance, until the next one that is not.
-    void merge_by_heap(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
+    // Many symbols: the first of all candidates again and again, n log n. With dropout (Provilkov et al. 2020,
+    // arXiv:1910.13267) a candidate is passed over by chance, until the next one that is not.
+    void merge_in_order(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
         merge_in_place(symbols, work);
         std::erase_if(symbols, [](const Symbol& symbol) { return symbol.size == 0; });
     }
@@ -799,10 +851,10 @@ class Bpe : public Model {
     // What is merged into the symbol before has the size 0 then.
     void merge_in_place(std::vector<Symbol>& symbols, BpeWorkspace& work) const {
         auto& links = work.links;
-        auto& heap = work.heap;
+        auto& candidates = work.candidates;
         auto& skipped = work.skipped;
         const auto count = static_cast<std::int32_t>(symbols.size());
-        heap.clear(), skipped.clear(), links.resize(symbols.size());
+        candidates.clear(), skipped.clear(), links.resize(symbols.size());
         for (std::int32_t i = 0; i < count; ++i)
             links[static_cast<std::size_t>(i)] = {i - 1, i + 1 < count ? i + 1 : -1};
         auto push = [&](std::int32_t left, std::int32_t right) {
@@ -810,23 +862,16 @@ class Bpe : public Model {
             const Merge merge =
                 table_.get(symbols[static_cast<std::size_t>(left)].id, symbols[static_cast<std::size_t>(right)].id);
             if (merge.rank == no_id) return;
-            heap.push_back({merge.rank, static_cast<std::uint32_t>(left), merge.id});
-            std::push_heap(heap.begin(), heap.end(), std::greater<>());
+            candidates.push({merge.rank, static_cast<std::uint32_t>(left), merge.id});
         };
         for (std::int32_t i = 0; i + 1 < count; ++i) push(i, i + 1);
         std::uniform_real_distribution<float> chance(0, 1);
-        while (!heap.empty()) {
-            std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-            const Candidate top = heap.back();
-            heap.pop_back();
+        for (Candidate top; candidates.pop(top);) {
             if (drops_ && chance(work.random) < *settings_.dropout) {
                 skipped.push_back(top);
                 continue;
             }
-            for (const auto& candidate : skipped) {
-                heap.push_back(candidate);
-                std::push_heap(heap.begin(), heap.end(), std::greater<>());
-            }
+            for (const auto& candidate : skipped) candidates.push(candidate);
             skipped.clear();
             Symbol& left = symbols[top.at];
             const std::int32_t behind = links[top.at].behind;
