@@ -17,9 +17,12 @@ NAMES = {
     "FeatureExtractionPipeline": "bearhug.pipelines",
     "FillMaskPipeline": "bearhug.pipelines",
     "KeyDataset": "bearhug.pipelines",
+    "SummarizationPipeline": "bearhug.pipelines",
+    "Text2TextGenerationPipeline": "bearhug.pipelines",
     "TextClassificationPipeline": "bearhug.pipelines",
     "TextGenerationPipeline": "bearhug.pipelines",
     "TokenClassificationPipeline": "bearhug.pipelines",
+    "TranslationPipeline": "bearhug.pipelines",
     # tokenizers
     "AddedToken": "bearhug.tokenizers",
     "AutoTokenizer": "bearhug.tokenizers",

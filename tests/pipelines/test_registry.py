@@ -50,7 +50,10 @@ def test_every_task_of_the_reference_is_known():
     theirs = {*transformers.SUPPORTED_TASKS, *transformers.TASK_ALIASES, *transformers.REMOVED_TASKS}
 
     assert theirs <= {*registry.TASKS, *registry.ALIASES, *registry.LATER}
+    gone = transformers.REMOVED_TASKS  # in version 5; scripts of version 4 have them
     for task, known in registry.TASKS.items():
+        if task in gone:
+            continue
         assert transformers.SUPPORTED_TASKS[task]["default"]["model"] == known.default
 
 
@@ -136,8 +139,12 @@ def test_a_default_in_the_cache_is_taken(folder, monkeypatch, tmp_path, caplog):
     ("arguments", "error", "says"),
     [
         ({"task": "text-clasification"}, KeyError, "Did you mean 'text-classification'"),
-        ({"task": "summarization"}, KeyError, r"not built yet.\nThere are: conversational, feature-extraction"),
-        ({"task": "translation_en_to_fr"}, KeyError, "not built yet"),
+        (
+            {"task": "zero-shot-classification"},
+            KeyError,
+            r"not built yet.\nThere are: conversational, feature-extraction",
+        ),
+        ({"task": "image-to-text"}, KeyError, "not built yet"),
         ({"task": "bearhug/sentiment-en"}, KeyError, r"pipeline\(model='bearhug/sentiment-en'\)"),
         ({}, RuntimeError, "neither a task nor a model"),
         ({"task": "ner", "tokenizer": "x"}, RuntimeError, "without a model"),

@@ -49,6 +49,9 @@ TASKS = {
         "token_classification:TokenClassificationPipeline",
         ("dbmdz/bert-large-cased-finetuned-conll03-english", "4c53496"),
     ),
+    "text2text-generation": Task("text_to_text:Text2TextGenerationPipeline", ("google-t5/t5-base", "a9723ea")),
+    "summarization": Task("text_to_text:SummarizationPipeline", ("sshleifer/distilbart-cnn-12-6", "a4f8f3e")),
+    "translation": Task("text_to_text:TranslationPipeline", ("google-t5/t5-base", "a9723ea")),
     "feature-extraction": Task(
         "feature_extraction:FeatureExtractionPipeline", ("distilbert/distilbert-base-cased", "6ea8117")
     ),
@@ -78,11 +81,8 @@ LATER = (
     "mask-generation",
     "object-detection",
     "question-answering",
-    "summarization",
     "table-question-answering",
     "text-to-audio",
-    "text2text-generation",
-    "translation",
     "video-classification",
     "visual-question-answering",
     "zero-shot-audio-classification",
@@ -97,6 +97,9 @@ HEADS = {  # how the name of a model's class ends -> its task
     "ForPreTraining": "fill-mask",
     "ForCausalLM": "text-generation",
     "LMHeadModel": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+    "MTModel": "text2text-generation",
+    "EncoderDecoderModel": "text2text-generation",
     "ForQuestionAnswering": "question-answering",
     "Model": "feature-extraction",
 }
@@ -130,7 +133,8 @@ def pipeline(
 
     Args:
         task: "text-classification" (also "sentiment-analysis"), "text-generation", "fill-mask", "token-classification"
-            (also "ner"), "feature-extraction". None: what the model was made for.
+            (also "ner"), "feature-extraction", "text2text-generation", "summarization", "translation" (also
+            "translation_en_to_de" and its like). None: what the model was made for.
         model: a name, a folder, or a model. None: the reference's default for the task where it is cached or a hub has
             it, else the one that comes with bearhug; a line says which.
         config: of the model, where it is not the model's own.
@@ -201,7 +205,8 @@ def pipeline(
     tokenizer = _tokenizer(tokenizer, model, where)
     parts = {"feature_extractor": feature_extractor, "image_processor": image_processor, "processor": processor}
     parts = {name: part for name, part in parts.items() if part is not None}
-    pipe = chosen(model=model, tokenizer=tokenizer, task=known, device=device, **parts, **options)
+    named = task if task is not None and task.startswith("translation_") else known  # it names the languages
+    pipe = chosen(model=model, tokenizer=tokenizer, task=named, device=device, **parts, **options)
     pipe.source = source
     return pipe
 
