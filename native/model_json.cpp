@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <string>
+#include <utility>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -86,7 +88,7 @@ class Writer {
     }
     void colon() { add(style_.colon); }
     bool lines() const { return style_.lines; }
-    std::string take() {
+    JsonText take() {
         text_.resize(size_);
         return std::move(text_);
     }
@@ -109,13 +111,13 @@ class Writer {
     }
 
     const JsonStyle& style_;
-    std::string text_;
+    JsonText text_;
     std::size_t size_ = 0;
 };
 
 // `items` writes what stands between the brackets, and says whether there was something.
 template <class Items>
-std::string bracketed(const JsonStyle& style, std::string_view open, std::string_view close, Items items) {
+JsonText bracketed(const JsonStyle& style, std::string_view open, std::string_view close, Items items) {
     Writer out(style);
     out.add(open);
     if (items(out) && style.lines) out.line(0);
@@ -125,7 +127,7 @@ std::string bracketed(const JsonStyle& style, std::string_view open, std::string
 
 }  // namespace
 
-std::string vocabulary_json(const Model& model, const JsonStyle& style) {
+JsonText vocabulary_json(const Model& model, const JsonStyle& style) {
     if (const auto* scores = model.scores())
         return bracketed(style, "[", "]", [&](Writer& out) {
             for (std::size_t id = 0; id < scores->size(); ++id) {
@@ -157,18 +159,19 @@ std::string vocabulary_json(const Model& model, const JsonStyle& style) {
     });
 }
 
-std::string merges_json(const Model& model, const JsonStyle& style) {
+JsonText merges_json(const Model& model, const JsonStyle& style) {
+    // Half a million items: what stands around their texts is put together once.
+    const std::string line = style.lines ? "\n      " : "", inner_line = style.lines ? "\n        " : "";
+    const std::string open = line + "[" + inner_line, close = line + "]";
+    const std::string next = std::string(style.comma) + open, middle = std::string(style.comma) + inner_line;
     return bracketed(style, "[", "]", [&](Writer& out) {
         bool is_first = true;
         model.each_merge([&](std::string_view left, std::string_view right) {
-            out.before(std::exchange(is_first, false), 1);
-            out.add("[");
-            out.before(true, 2);
+            out.add(std::exchange(is_first, false) ? open : next);
             out.string(left);
-            out.before(false, 2);
+            out.add(middle);
             out.string(right);
-            if (style.lines) out.line(1);
-            out.add("]");
+            out.add(close);
         });
         return !is_first;
     });

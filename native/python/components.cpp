@@ -8,7 +8,7 @@ namespace bearhug::python {
 
 namespace {
 
-nb::bytes written(const Model& model, std::string_view style, std::string (*write)(const Model&, const JsonStyle&)) {
+nb::bytes written(const Model& model, std::string_view style, JsonText (*write)(const Model&, const JsonStyle&)) {
     const auto chosen =
         choice<JsonStyle>(style, {{"spaced", {}}, {"tight", {",", ":"}}, {"lines", {",", ": ", true}}}, "style");
     const auto text = write(model, chosen);

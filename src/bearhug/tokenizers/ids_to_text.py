@@ -135,8 +135,9 @@ class IdsToText(SpecialTokens):
             mend = "Leave them out: tokenizer.decode([i for i in ids if i >= 0])."
             if min(unknown) >= 0:
                 mend = "Were these ids made by another tokenizer? len(tokenizer) is the number of ids."
+            last = self._core.vocab_size(with_added_tokens=True) - 1
             raise ValueError(
-                f"this vocabulary has ids 0 to {self._core.vocab_size(with_added_tokens=True) - 1}, and these are none of them: {unknown[:8]}.\n{mend}"
+                f"this vocabulary has ids 0 to {last}, and these are none of them: {unknown[:8]}.\n{mend}"
             ) from None
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
