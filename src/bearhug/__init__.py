@@ -64,6 +64,7 @@ NAMES = {
     "CompileConfig": "bearhug.generation",
     "DisjunctiveConstraint": "bearhug.generation",
     "PhrasalConstraint": "bearhug.generation",
+    "SynthIDTextWatermarkLogitsProcessor": "bearhug.generation",
     "SynthIDTextWatermarkingConfig": "bearhug.generation",
     "WatermarkDetector": "bearhug.generation",
     "WatermarkingConfig": "bearhug.generation",

@@ -36,7 +36,7 @@ def test_a_chat_that_goes_on_gives_the_same_tokens(writer, way):
         way = {"dola_layers": [0]}
     kept, options = PrefixCache(writer), {"max_new_tokens": 6, "do_sample": False, "eos_token_id": None, **way}
     if way.get("prompt_lookup_num_tokens") and PrefixCache(writer).has_states:
-        with pytest.raises(ValueError, match="cannot go back"):
+        with pytest.raises(ValueError, match="go back"):
             writer.generate(tiny.ids(1, 9), **options)
         return
     if way.get("num_beams") or way.get("prompt_lookup_num_tokens"):

@@ -168,3 +168,113 @@ def test_a_list_of_processors_is_a_processor(ids, logits):
     both = LogitsProcessorList([partial(scores.temperature, temperature=2.0), Shifted()])
 
     assert torch.equal(both(ids, logits, by=1.0), logits / 2 + 1)
+
+
+@pytest.mark.reference
+def test_every_class_has_the_references_arguments():
+    """In its order and with its defaults, from `bearhug` itself; those of speech and music models come with them."""
+    import inspect
+
+    import transformers.generation as theirs
+    from transformers.generation import logits_process, stopping_criteria
+
+    import bearhug
+
+    missing = set()
+    for name in dir(theirs):
+        other = getattr(theirs, name)
+        if not inspect.isclass(other) or other.__module__ not in (logits_process.__name__, stopping_criteria.__name__):
+            continue
+        try:
+            mine = getattr(bearhug, name)
+        except AttributeError:
+            missing.add(name)
+            continue
+        if "__init__" in vars(other):
+            own, given = (
+                [(each.name, each.default) for each in inspect.signature(one).parameters.values()]
+                for one in (mine, other)
+            )
+            assert own == given, name
+    assert missing <= {"AlternatingCodebooksLogitsProcessor", "WhisperTimeStampLogitsProcessor"}
+
+
+FILTERED = [
+    "TopKLogitsWarper(6, -50.0, 2)",
+    "TopPLogitsWarper(0.3, -50.0, 2)",
+    "MinPLogitsWarper(0.2, -50.0)",
+    "TopHLogitsWarper(0.5, filter_value=-50.0)",
+    "TypicalLogitsWarper(0.5, -50.0)",
+    "EpsilonLogitsWarper(0.03, -50.0)",
+    "EtaLogitsWarper(0.1, -50.0, 1, 'cpu')",
+    "RepetitionPenaltyLogitsProcessor(1.7, 4)",
+    "RepetitionPenaltyLogitsProcessor(1.7, prompt_ignore_length=torch.tensor([2, 4, 0, 9]))",
+    "SuppressTokensLogitsProcessor([3, 4], device='cpu')",
+]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("call", FILTERED)
+def test_values_in_place_of_what_is_dropped(call, ids, logits):
+    import transformers.generation as reference
+
+    import bearhug
+
+    ours, theirs = (eval(f"module.{call}", {"module": module, "torch": torch}) for module in (bearhug, reference))
+
+    torch.testing.assert_close(ours(ids, logits.clone()), theirs(ids, logits.clone()), atol=1e-6, rtol=1e-6)
+    for name in {"filter_value", "penalty", "top_k", "top_p", "min_p"} & set(vars(theirs)):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "call",
+    [
+        "TemperatureLogitsWarper(-1.0)",
+        "TemperatureLogitsWarper(0.0)",
+        "TopKLogitsWarper(0)",
+        "TopPLogitsWarper(1.5)",
+        "TopPLogitsWarper(0.5, min_tokens_to_keep=0)",
+        "TopHLogitsWarper(0)",
+        "MinPLogitsWarper(-0.1)",
+        "TypicalLogitsWarper(1.5)",
+        "EpsilonLogitsWarper(0)",
+        "EtaLogitsWarper(1.0)",
+        "RepetitionPenaltyLogitsProcessor(-2.0)",
+        "NoRepeatNGramLogitsProcessor(0)",
+        "MinLengthLogitsProcessor(-1, 2)",
+        "SequenceBiasLogitsProcessor({})",
+        "NoBadWordsLogitsProcessor([])",
+    ],
+)
+def test_wrong_arguments_are_errors_of_the_references_class(call):
+    import transformers.generation as theirs
+
+    import bearhug
+
+    for module in (bearhug, theirs):
+        with pytest.raises(ValueError):
+            eval(f"module.{call}", {"module": module})
+
+
+@pytest.mark.reference
+def test_criteria_as_objects(ids):
+    import time
+
+    import transformers.generation as theirs
+
+    import bearhug as ours
+
+    for make in (
+        lambda m: m.MaxLengthCriteria(9),
+        lambda m: m.MaxLengthCriteria(max_length=10, max_position_embeddings=64),
+        lambda m: m.MaxTimeCriteria(5.0),
+        lambda m: m.MaxTimeCriteria(5.0, initial_timestamp=time.time() - 6),
+        lambda m: m.EosTokenCriteria([int(ids[0, -1]), 40]),
+        lambda m: m.StoppingCriteriaList([m.MaxLengthCriteria(12), m.EosTokenCriteria(int(ids[1, -1]))]),
+    ):
+        mine, other = make(ours), make(theirs)
+        assert mine(ids, None).tolist() == other(ids, None).tolist()
+    assert ours.StoppingCriteriaList([ours.MaxLengthCriteria(12)]).max_length == 12
+    assert ours.StoppingCriteriaList([]).max_length is None

@@ -339,7 +339,7 @@ def assisted(plan: Any, model: Any, given: dict[str, Any], tokenizer: Any) -> As
     """The way of one call: by the model's own layers, by the text itself, or by an assistant.
 
     Raises:
-        ValueError: several rows, or vocabularies that differ without both tokenizers.
+        ValueError: several rows, vocabularies that differ without both tokenizers, or a model that cannot go back.
     """
     config, assistant = plan.config, cast(Any, given.get("assistant_model"))
     if len(plan.ids) != 1:
@@ -347,6 +347,12 @@ def assisted(plan: Any, model: Any, given: dict[str, Any], tokenizer: Any) -> As
             f"the prompt has {len(plan.ids)} rows, but a draft is made for one.\n"
             f"Generate one row at a time, or leave {_which(config)} out."
         )
+    for one in (model, assistant):
+        if one is not None and any(not hasattr(layer, "length") for layer in one.new_cache(0, 0).layers):
+            raise ValueError(
+                f"{type(one).__name__} keeps one state of all that it has read, and cannot go back where a draft is "
+                f"wrong.\nLeave {_which(config)} out."
+            )
     if config.assistant_early_exit:
         layers = len(model.model.layers)
         if config.assistant_early_exit >= layers:

@@ -450,7 +450,7 @@ class GenerationConfig:
         """
         for name, option in OPTIONS.items():
             value = self.__dict__[name]
-            if value is not None and option.values is not None and not _holds(option.values, value):
+            if value is not None and option.values is not None and not holds(option.values, value):
                 raise ValueError(
                     f"{name}={value!r} was given; {name} is {option.values.words}, or None for the default."
                 )
@@ -694,6 +694,8 @@ def _refuse_mixed(config: GenerationConfig, arguments: Mapping[str, Any]) -> Non
                 f"num_beam_groups={config.num_beam_groups} with diversity_penalty={config.diversity_penalty} finds the "
                 f"same beams in every group.\nPass diversity_penalty=1.0."
             )
+    if config.is_assistant and beams > 1:
+        clash("is_assistant", f"num_beams={beams}", "Pass num_beams=1: a draft is one text.")
     if config.assistant_ensemble_weight is not None and config.prompt_lookup_num_tokens:
         clash("assistant_ensemble_weight", said("prompt_lookup_num_tokens"), "A draft from the prompt has no scores.")
     for name in ("negative_prompt_ids", "negative_prompt_attention_mask"):
@@ -721,7 +723,8 @@ def _jsonable(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else _plain(value)
 
 
-def _holds(values: Values, value: Any) -> bool:
+def holds(values: Values, value: Any) -> bool:
+    """Whether it is a right value; what cannot be compared is none."""
     try:
         return bool(values.right(value))
     except (TypeError, ValueError):

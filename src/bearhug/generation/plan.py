@@ -92,6 +92,11 @@ def planned(
     reader = Reader(model, config, prompt, prompt.ahead + prompt.width + new, copies * tries, prefix)
     first, diverse = [], None
     if config.guidance_scale not in (None, 1):
+        if prompt.source is not None:
+            raise ValueError(
+                f"guidance_scale={config.guidance_scale} reads the text without its prompt, and the prompt of "
+                f"{type(model).__name__} is its encoder's.\nLeave guidance_scale out."
+            )
         negative = given.get("negative_prompt_ids"), given.get("negative_prompt_attention_mask")
         about = {"rows": prompt.given.shape[0], "prompt": width, "cached": config.use_cache, "device": ids.device}
         first.append(guidance(model, config.guidance_scale, *negative, **about))

@@ -37,6 +37,11 @@ class StoppingCriteriaList(list):
             ended = ended | ends(input_ids, scores, **kwargs)
         return ended
 
+    @property
+    def max_length(self) -> int | None:
+        """Of the `MaxLengthCriteria` among them."""
+        return next((ends.max_length for ends in self if hasattr(ends, "max_length")), None)
+
 
 def criteria(
     config: GenerationConfig,
