@@ -97,16 +97,17 @@ nb::object pair(const std::optional<Span>& span) {
 }  // namespace
 
 void bind_aligned(nb::module_& m) {
+    const nb::lock_self alone;  // threads may share a text and change it
     nb::class_<AlignedText>(m, "AlignedText", "A text beside what it was made of.")
         .def(
             "__init__", [](AlignedText* self, nb::str text) { new (self) AlignedText(std::string(utf8(text))); },
             "text"_a)
-        .def_prop_ro("original", [](const AlignedText& self) { return to_str(self.original()); })
-        .def_prop_ro("text", [](const AlignedText& self) { return to_str(self.text()); })
-        .def_prop_ro("shift", &AlignedText::shift)
-        .def("copy", [](const AlignedText& self) { return AlignedText(self); })
-        .def("apply", &AlignedText::apply, "normalizer"_a)
-        .def("split", &AlignedText::split, "pre_tokenizer"_a)
+        .def_prop_ro("original", [](const AlignedText& self) { return to_str(self.original()); }, alone)
+        .def_prop_ro("text", [](const AlignedText& self) { return to_str(self.text()); }, alone)
+        .def_prop_ro("shift", &AlignedText::shift, alone)
+        .def("copy", [](const AlignedText& self) { return AlignedText(self); }, alone)
+        .def("apply", &AlignedText::apply, "normalizer"_a, alone)
+        .def("split", &AlignedText::split, "pre_tokenizer"_a, alone)
         .def(
             "transform",
             [](AlignedText& self, const std::vector<std::pair<nb::str, int>>& changes, std::size_t skipped) {
@@ -118,9 +119,9 @@ void bind_aligned(nb::module_& m) {
                 }
                 self.transform(changed, skipped);
             },
-            "changes"_a, "skipped"_a = 0)
-        .def("append", [](AlignedText& self, nb::str text) { self.append(utf8(text)); }, "text"_a)
-        .def("clear", &AlignedText::clear)
+            "changes"_a, "skipped"_a = 0, alone)
+        .def("append", [](AlignedText& self, nb::str text) { self.append(utf8(text)); }, "text"_a, alone)
+        .def("clear", &AlignedText::clear, alone)
         .def(
             "slice",
             [](const AlignedText& self, std::size_t start, std::size_t end) {
@@ -134,11 +135,11 @@ void bind_aligned(nb::module_& m) {
                 const auto from = byte_of(start);
                 return self.slice({from, byte_of(end)});
             },
-            "start"_a, "end"_a)
+            "start"_a, "end"_a, alone)
         .def(
             "origin",
             [](const AlignedText& self, std::uint32_t start, std::uint32_t end) { return pair(self.origin({start, end})); },
-            "start"_a, "end"_a);
+            "start"_a, "end"_a, alone);
 
     m.def(
         "called_normalizer",

@@ -20,6 +20,7 @@ Vocabulary vocabulary(nb::handle words) {
     if (!PyDict_Check(words.ptr()))
         type_error("the vocabulary is of the type " + class_name(words) + "; expected a dict, token -> id.");
     const auto given = nb::borrow<nb::dict>(words);
+    const nb::ft_object_guard lock(given);
     constexpr std::uint32_t limit = 1u << 31;
     std::size_t bytes = 0;
     PyObject *token = nullptr, *id = nullptr;
@@ -43,20 +44,16 @@ Vocabulary vocabulary(nb::handle words) {
     return out;
 }
 
-std::vector<std::pair<std::string_view, double>> scored(const Items& given) {
+std::vector<std::pair<std::string_view, double>> scored(Items& given) {
     std::vector<std::pair<std::string_view, double>> out;
     out.reserve(given.size());
     for (std::size_t i = 0; i < given.size(); ++i) {
-        const nb::handle piece = given[i];
-        const bool is_list = PyList_Check(piece.ptr());
-        auto part = [&](Py_ssize_t at) -> nb::handle {
-            return is_list ? PyList_GetItem(piece.ptr(), at) : PyTuple_GetItem(piece.ptr(), at);
-        };
-        const bool is_pair = (is_list || PyTuple_Check(piece.ptr())) && PySequence_Size(piece.ptr()) == 2;
-        if (!is_pair || !PyUnicode_Check(part(0).ptr()) ||
+        const nb::handle piece = given.tuple(i, 2);
+        auto part = [&](Py_ssize_t at) -> nb::handle { return PyTuple_GET_ITEM(piece.ptr(), at); };
+        if (!piece.is_valid() || !PyUnicode_Check(part(0).ptr()) ||
             !(PyFloat_Check(part(1).ptr()) || PyLong_Check(part(1).ptr())))
             throw std::invalid_argument("token " + std::to_string(i) + " of the Unigram model is " +
-                                        nb::cast<std::string>(nb::repr(piece)) +
+                                        nb::cast<std::string>(nb::repr(given[i])) +
                                         "; a token is a pair of its text and its score, ['a', -2.5].");
         const double score = PyFloat_AsDouble(part(1).ptr());
         if (PyErr_Occurred()) throw nb::python_error();
@@ -427,7 +424,7 @@ void bind_components(nb::module_& m) {
             "unigram",
             [](std::string json, nb::object vocab, std::optional<std::uint32_t> unk_id, bool byte_fallback,
                std::optional<double> alpha, std::optional<std::size_t> nbest_size) -> M {
-                const Items items(vocab, "the vocabulary of a Unigram model");
+                Items items(vocab, "the vocabulary of a Unigram model");
                 return described<Model>(std::move(json), make_unigram(scored(items), unk_id, byte_fallback,
                                                                       {alpha.value_or(0), nbest_size.value_or(0)}));
             },

@@ -55,7 +55,20 @@ class Items {
     }
     std::size_t size() const { return static_cast<std::size_t>(PyTuple_GET_SIZE(owner.ptr())); }
     nb::handle operator[](std::size_t i) const { return PyTuple_GET_ITEM(owner.ptr(), static_cast<Py_ssize_t>(i)); }
+    // Item i where it is a list or a tuple of so many, as a tuple that stays as it is; null: it is none.
+    nb::handle tuple(std::size_t i, Py_ssize_t size) {
+        nb::object item = nb::borrow((*this)[i]);
+        if (PyList_Check(item.ptr())) {
+            item = nb::steal(PyList_AsTuple(item.ptr()));
+            if (!item.is_valid()) throw nb::python_error();
+            copies_.push_back(item);
+        }
+        return PyTuple_Check(item.ptr()) && PyTuple_GET_SIZE(item.ptr()) == size ? item : nb::handle();
+    }
     nb::object owner;
+
+ private:
+    std::vector<nb::object> copies_;
 };
 
 std::uint32_t to_id(nb::handle value);

@@ -92,6 +92,7 @@ struct PyEncoded {
                 again = parts->track_one(one, options, data);
             }
         }
+        nb::object no_longer_needed;
         const nb::ft_lock_guard lock(tracking);
         if (data.tracked) return;
         if (again.ids != data.ids)
@@ -103,7 +104,7 @@ struct PyEncoded {
         data.texts = std::move(again.texts);
         data.tracked = true;
         texts.reset();
-        text.reset();
+        std::swap(text, no_longer_needed);  // freed without the lock: Python may run then
     }
     const std::vector<Span>& byte_offsets() const {
         if (!has_byte_offsets)

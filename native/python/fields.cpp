@@ -6,6 +6,7 @@
 // Python's own headers first.
 #include <structmember.h>
 
+#include <atomic>
 #include <cstddef>
 
 namespace bearhug::python {
@@ -16,6 +17,8 @@ struct Fields {
     PyObject_HEAD
     PyObject *values, *encoded, *whole, *n_sequences;
     bool has_own_attributes;  // somebody has set an attribute that is called as a field is
+
+    std::atomic_ref<bool> own_attributes() { return std::atomic_ref(has_own_attributes); }
 };
 
 // Stand for a field that nobody has read yet: of a batch, or of a text that came alone. They are never freed.
@@ -48,23 +51,37 @@ PyObject* call(PyObject* self, const char* method, PyObject* value) {
     return PyObject_CallMethod(self, method, "(O)", value);
 }
 
+// A new reference. Null: there is none.
+PyObject* value_of(PyObject* values, PyObject* name) {
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject* value = nullptr;
+    if (PyDict_GetItemRef(values, name, &value) < 0) throw nb::python_error();
+    return value;
+#else
+    PyObject* const value = PyDict_GetItemWithError(values, name);
+    if (value == nullptr && PyErr_Occurred()) throw nb::python_error();
+    return Py_XNewRef(value);
+#endif
+}
+
 // Null, and no error: there is no such value.
 PyObject* read(PyObject* self, PyObject* name) {
     const nb::ft_object_guard lock(self);
-    PyObject* const values = fields_of(self)->values;
-    if (values == nullptr || !PyDict_Check(values)) return nullptr;
-    PyObject* const value = PyDict_GetItemWithError(values, name);
-    if (value == nullptr && PyErr_Occurred()) throw nb::python_error();
-    if (value != unread && value != unread_row) return Py_XNewRef(value);
+    // Both are held: another thread may set others where this one waits.
+    const nb::object values = nb::borrow(fields_of(self)->values);
+    if (!values.is_valid() || !PyDict_Check(values.ptr())) return nullptr;
+    PyObject* const value = value_of(values.ptr(), name);
+    if (value != unread && value != unread_row) return value;
+    Py_DECREF(value);
     const Known* const one = known(name);
-    PyObject* const encoded = fields_of(self)->encoded;
-    if (one == nullptr || encoded == nullptr || encoded == Py_None)
+    const nb::object encoded = nb::borrow(fields_of(self)->encoded);
+    if (one == nullptr || !encoded.is_valid() || encoded.is_none())
         throw std::runtime_error("a field of a batch that no tokenizer made.");
     auto& rows = *nb::inst_ptr<PyEncoded>(encoded);
     const Field field = one->field == Field::offsets && rows.has_byte_offsets ? Field::byte_offsets : one->field;
     const NoCollection quiet;
     nb::list made = value == unread_row ? row_list(rows, 0, field) : all_lists(rows, field);
-    if (PyDict_SetItem(values, name, made.ptr()) != 0) throw nb::python_error();
+    if (PyDict_SetItem(values.ptr(), name, made.ptr()) != 0) throw nb::python_error();
     return made.release().ptr();
 }
 
@@ -78,7 +95,7 @@ PyObject* subscript(PyObject* self, PyObject* key) {
 
 PyObject* get_attribute(PyObject* self, PyObject* name) {
     return guarded([&]() -> PyObject* {
-        if (!fields_of(self)->has_own_attributes && known(name) != nullptr)
+        if (!fields_of(self)->own_attributes().load(std::memory_order_relaxed) && known(name) != nullptr)
             if (PyObject* const value = read(self, name)) return value;
         if (PyObject* const found = PyObject_GenericGetAttr(self, name)) return found;
         if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
@@ -89,7 +106,7 @@ PyObject* get_attribute(PyObject* self, PyObject* name) {
 }
 
 int set_attribute(PyObject* self, PyObject* name, PyObject* value) {
-    if (known(name) != nullptr) fields_of(self)->has_own_attributes = true;
+    if (known(name) != nullptr) fields_of(self)->own_attributes().store(true, std::memory_order_relaxed);
     return PyObject_GenericSetAttr(self, name, value);
 }
 

@@ -52,18 +52,25 @@ inline PyObject* to_pair(std::uint32_t start, std::uint32_t end) {
     return make_pair(start, end);
 }
 
-// No garbage is looked for while many lists and tuples of numbers are made, none of which can be garbage.
+// No garbage is looked for while many lists and tuples of numbers are made, none of which can be garbage. Without the
+// global lock that would be other threads' matter too, and Python looks for garbage more seldom there.
 class NoCollection {
  public:
+#ifdef Py_GIL_DISABLED
+    NoCollection() {}
+#else
     NoCollection() : was_on_(PyGC_Disable()) {}
     ~NoCollection() {
         if (was_on_) PyGC_Enable();
     }
+#endif
     NoCollection(const NoCollection&) = delete;
     NoCollection& operator=(const NoCollection&) = delete;
 
+#ifndef Py_GIL_DISABLED
  private:
     int was_on_;
+#endif
 };
 
 }  // namespace bearhug::python

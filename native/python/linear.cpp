@@ -1,12 +1,14 @@
 // Products for the models: addresses of torch's numbers cross here, and the interpreter's lock is released meanwhile.
 #include "../linear.hpp"
 
+#include <atomic>
+
 #include "convert.hpp"
 
 namespace bearhug::python {
 namespace {
 
-linear::Parallel parallel = nullptr;
+std::atomic<linear::Parallel> parallel = nullptr;
 
 template <class T>
 T pointer(std::uintptr_t address) {
@@ -37,7 +39,7 @@ void bind_linear(nb::module_& m) {
             "multiply",
             [](const Matrix& self, std::uintptr_t x, std::size_t rows, std::uintptr_t y, unsigned threads) {
                 const nb::gil_scoped_release release;
-                linear::multiply(self, pointer<const void*>(x), rows, pointer<void*>(y), parallel, threads);
+                linear::multiply(self, pointer<const void*>(x), rows, pointer<void*>(y), parallel.load(), threads);
             },
             "x"_a, "rows"_a, "y"_a, "threads"_a)
         .def(

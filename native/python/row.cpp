@@ -17,17 +17,25 @@ struct Row {
     PyObject* encoded;  // a PyEncoded, or None
     PyObject* mine;     // a dict of lists of its own; None or null: it is a row of `encoded`
     Py_ssize_t row;
-
-    bool is_changed() const { return mine != nullptr && mine != Py_None; }
 };
 
 Row* row_of(PyObject* self) { return reinterpret_cast<Row*>(self); }
 
-PyEncoded& encoded_of(PyObject* self) {
-    PyObject* const encoded = row_of(self)->encoded;
-    if (encoded == nullptr || encoded == Py_None) throw std::runtime_error("this row belongs to no batch.");
-    return *nb::inst_ptr<PyEncoded>(encoded);
-}
+// What a row is made of, held: another thread may change the row meanwhile.
+struct Held {
+    nb::object mine, encoded;  // one of the two
+
+    explicit Held(PyObject* self) {
+        const nb::ft_object_guard lock(self);
+        if (PyObject* const own = row_of(self)->mine; own != nullptr && own != Py_None) {
+            mine = nb::borrow(own);
+        } else {
+            encoded = nb::borrow(row_of(self)->encoded);
+            if (!encoded.is_valid() || encoded.is_none()) throw std::runtime_error("this row belongs to no batch.");
+        }
+    }
+    PyEncoded& rows() const { return *nb::inst_ptr<PyEncoded>(encoded); }
+};
 
 PyObject* new_row(PyTypeObject* type, PyObject* encoded, std::size_t row) {
     PyObject* const made = type->tp_alloc(type, 0);
@@ -49,16 +57,12 @@ constexpr Known ids{"ids", Field::ids}, tokens{"tokens", {}}, type_ids{"type_ids
 PyObject* get(PyObject* self, void* closure) {
     return guarded([&]() -> PyObject* {
         const Known& known = *static_cast<const Known*>(closure);
-        nb::object mine;
-        {
-            const nb::ft_object_guard lock(self);
-            if (row_of(self)->is_changed()) mine = nb::borrow(row_of(self)->mine);
-        }
-        if (mine.is_valid()) {
+        const Held held(self);
+        if (held.mine.is_valid()) {
             if (known.field == Field::sequence_ids) return PyObject_CallMethod(self, "_own_sequence_ids", nullptr);
-            return PySequence_List(nb::object(mine[known.name]).ptr());
+            return PySequence_List(nb::object(held.mine[known.name]).ptr());
         }
-        PyEncoded& encoded = encoded_of(self);
+        PyEncoded& encoded = held.rows();
         const auto row = static_cast<std::size_t>(row_of(self)->row);
         const NoCollection quiet;
         return (known.field ? row_list(encoded, row, *known.field) : token_list(encoded, row)).release().ptr();
@@ -67,17 +71,15 @@ PyObject* get(PyObject* self, void* closure) {
 
 PyObject* get_overflowing(PyObject* self, void*) {
     return guarded([&]() -> PyObject* {
-        if (row_of(self)->is_changed()) {
-            const nb::object mine = nb::borrow(row_of(self)->mine);
-            return PySequence_List(nb::object(mine["overflowing"]).ptr());
-        }
-        const auto& samples = encoded_of(self).data.samples;
+        const Held held(self);
+        if (held.mine.is_valid()) return PySequence_List(nb::object(held.mine["overflowing"]).ptr());
+        const auto& samples = held.rows().data.samples;
         const auto row = static_cast<std::size_t>(row_of(self)->row);
         const auto sample = samples[row];
         nb::list out;
         if (row == 0 || samples[row - 1] != sample)
             for (std::size_t other = row + 1; other < samples.size() && samples[other] == sample; ++other)
-                out.append(nb::steal(new_row(Py_TYPE(self), row_of(self)->encoded, other)));
+                out.append(nb::steal(new_row(Py_TYPE(self), held.encoded.ptr(), other)));
         if (out.size() == 0) PyObject_GC_UnTrack(out.ptr());  // as nearly all are
         return out.release().ptr();
     });
@@ -86,11 +88,11 @@ PyObject* get_overflowing(PyObject* self, void*) {
 Py_ssize_t length(PyObject* self) {
     Py_ssize_t size = -1;
     PyObject* const done = guarded([&]() -> PyObject* {
-        if (row_of(self)->is_changed()) {
-            const nb::object mine = nb::borrow(row_of(self)->mine);
-            size = static_cast<Py_ssize_t>(nb::len(nb::object(mine["ids"])));
+        const Held held(self);
+        if (held.mine.is_valid()) {
+            size = static_cast<Py_ssize_t>(nb::len(nb::object(held.mine["ids"])));
         } else {
-            const auto& starts = encoded_of(self).data.starts;
+            const auto& starts = held.rows().data.starts;
             const auto row = static_cast<std::size_t>(row_of(self)->row);
             size = static_cast<Py_ssize_t>(starts[row + 1] - starts[row]);
         }

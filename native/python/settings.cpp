@@ -16,6 +16,7 @@ Truncation::Strategy strategy_named(std::string_view name) {
 }  // namespace
 
 void bind_settings(nb::module_& m) {
+    const nb::lock_self alone;  // threads may share a setting and change it
     nb::class_<AddedToken>(m, "AddedToken", "A token that is found in the text before anything else happens to it.")
         .def(
             "__init__",
@@ -27,40 +28,44 @@ void bind_settings(nb::module_& m) {
             },
             "content"_a = "", "single_word"_a = false, "lstrip"_a = false, "rstrip"_a = false, "normalized"_a = nb::none(),
             "special"_a = false)
-        .def_rw("content", &AddedToken::content)
-        .def_rw("single_word", &AddedToken::single_word)
-        .def_rw("lstrip", &AddedToken::lstrip)
-        .def_rw("rstrip", &AddedToken::rstrip)
+        .def_rw("content", &AddedToken::content, alone)
+        .def_rw("single_word", &AddedToken::single_word, alone)
+        .def_rw("lstrip", &AddedToken::lstrip, alone)
+        .def_rw("rstrip", &AddedToken::rstrip, alone)
         .def_prop_rw(
             "normalized", [](const AddedToken& self) { return self.normalized; },
             [](AddedToken& self, bool value) {
                 self.normalized = value;
                 self.unsaid.normalized = false;
-            })
+            },
+            alone)
         .def_prop_rw(
             "special", [](const AddedToken& self) { return self.special; },
-            [](AddedToken& self, bool value) { self.make_special(value); })
-        .def("__str__", [](const AddedToken& self) { return self.content; })
+            [](AddedToken& self, bool value) { self.make_special(value); }, alone)
+        .def("__str__", [](const AddedToken& self) { return self.content; }, alone)
         .def("__repr__",
              [](const AddedToken& self) {
                  auto flag = [](bool value) { return value ? "True" : "False"; };
                  return "AddedToken(\"" + self.content + "\", rstrip=" + flag(self.rstrip) +
                         ", lstrip=" + flag(self.lstrip) + ", single_word=" + flag(self.single_word) +
                         ", normalized=" + flag(self.normalized) + ", special=" + flag(self.special) + ")";
-             })
+             },
+             alone)
         .def("__eq__",
              [](const AddedToken& self, nb::handle other) {
-                 return nb::isinstance<AddedToken>(other) && self == nb::cast<AddedToken>(other);
-             })
-        .def("__copy__", [](const AddedToken& self) { return self; })
+                 return nb::isinstance<AddedToken>(other) && self == nb::cast<const AddedToken&>(other);
+             },
+             alone, "other"_a.lock())
+        .def("__copy__", [](const AddedToken& self) { return self; }, alone)
         .def(
-            "__deepcopy__", [](const AddedToken& self, nb::handle) { return self; }, "memo"_a)
-        .def("__hash__", [](const AddedToken& self) { return std::hash<std::string>()(self.content); })
+            "__deepcopy__", [](const AddedToken& self, nb::handle) { return self; }, "memo"_a, alone)
+        .def("__hash__", [](const AddedToken& self) { return std::hash<std::string>()(self.content); }, alone)
         .def("__getstate__",
              [](const AddedToken& self) {
                  return nb::make_tuple(self.content, self.single_word, self.lstrip, self.rstrip, self.normalized,
                                        self.special, self.unsaid.normalized);
-             })
+             },
+             alone)
         .def("__setstate__", [](AddedToken& self, const nb::tuple& state) {
             new (&self) AddedToken{nb::cast<std::string>(state[0]), nb::cast<bool>(state[1]), nb::cast<bool>(state[2]),
                                    nb::cast<bool>(state[3]),        nb::cast<bool>(state[4]), nb::cast<bool>(state[5])};
@@ -83,8 +88,8 @@ void bind_settings(nb::module_& m) {
                 return share(first, second.value_or(0), second.has_value(), limit, self);
             },
             "first"_a, "second"_a.none(), "limit"_a)
-        .def_rw("max_length", &Truncation::max_length)
-        .def_rw("stride", &Truncation::stride)
+        .def_rw("max_length", &Truncation::max_length, alone)
+        .def_rw("stride", &Truncation::stride, alone)
         .def_prop_rw(
             "strategy",
             [](const Truncation& self) {
@@ -92,10 +97,10 @@ void bind_settings(nb::module_& m) {
                        : self.strategy == Truncation::only_first  ? "only_first"
                                                                   : "only_second";
             },
-            [](Truncation& self, std::string_view name) { self.strategy = strategy_named(name); })
+            [](Truncation& self, std::string_view name) { self.strategy = strategy_named(name); }, alone)
         .def_prop_rw(
             "direction", [](const Truncation& self) { return self.left ? "left" : "right"; },
-            [](Truncation& self, std::string_view name) { self.left = is_left(name); });
+            [](Truncation& self, std::string_view name) { self.left = is_left(name); }, alone);
 
     nb::class_<Padding>(m, "Padding", "length None: the longest row of the batch.")
         .def(
@@ -107,14 +112,14 @@ void bind_settings(nb::module_& m) {
             },
             "length"_a = nb::none(), "pad_to_multiple_of"_a = nb::none(), "direction"_a = "right", "pad_id"_a = 0,
             "pad_type_id"_a = 0, "pad_token"_a = "[PAD]")
-        .def_rw("length", &Padding::length, nb::arg().none())
-        .def_rw("pad_to_multiple_of", &Padding::multiple, nb::arg().none())
-        .def_rw("pad_id", &Padding::id)
-        .def_rw("pad_type_id", &Padding::type)
-        .def_rw("pad_token", &Padding::token)
+        .def_rw("length", &Padding::length, nb::arg().none(), alone)
+        .def_rw("pad_to_multiple_of", &Padding::multiple, nb::arg().none(), alone)
+        .def_rw("pad_id", &Padding::id, alone)
+        .def_rw("pad_type_id", &Padding::type, alone)
+        .def_rw("pad_token", &Padding::token, alone)
         .def_prop_rw(
             "direction", [](const Padding& self) { return self.left ? "left" : "right"; },
-            [](Padding& self, std::string_view name) { self.left = is_left(name); });
+            [](Padding& self, std::string_view name) { self.left = is_left(name); }, alone);
 }
 
 }  // namespace bearhug::python

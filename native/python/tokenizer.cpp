@@ -17,11 +17,21 @@ AddedToken added_token(nb::handle token, bool special) {
     } else {
         if (!nb::isinstance<AddedToken>(token))
             type_error("a token to add is of the type " + class_name(token) + "; expected str or AddedToken.");
+        const nb::ft_object_guard lock(token);
         auto& given = nb::cast<AddedToken&>(token);
         if (special) given.make_special(true);  // the caller's object too, as in the reference
         out = given;
     }
     return out;
+}
+
+template <class T>
+std::optional<T> setting(nb::handle given, const char* name) {
+    if (given.is_none()) return std::nullopt;
+    if (!nb::isinstance<T>(given))
+        type_error("a setting is of the type " + class_name(given) + "; expected " + name + " or None.");
+    const nb::ft_object_guard lock(given);
+    return nb::cast<const T&>(given);
 }
 
 // One text as encode_batch would encode it: without a batch's costs.
@@ -55,15 +65,15 @@ nb::list encode_ids(const PyTokenizer& self, nb::str text, bool add_special_toke
 }
 
 PyEncoded encode_batch(const PyTokenizer& self, nb::object texts, nb::object pairs, bool is_split_into_words,
-                       bool add_special_tokens, bool split_special_tokens, std::optional<Truncation> truncation,
-                       std::optional<Padding> padding, bool offsets, bool overflow, std::size_t threads,
+                       bool add_special_tokens, bool split_special_tokens, nb::handle truncation,
+                       nb::handle padding, bool offsets, bool overflow, std::size_t threads,
                        bool with_byte_offsets) {
     PyEncoded out;
     offsets = offsets || with_byte_offsets;
     out.parts = self.parts();
     out.texts = std::make_shared<Texts>(texts, pairs, is_split_into_words);
     out.options = {add_special_tokens,    split_special_tokens, offsets, overflow,
-                   std::move(truncation), std::move(padding),   threads};
+                   setting<Truncation>(truncation, "Truncation"), setting<Padding>(padding, "Padding"), threads};
     {
         const nb::gil_scoped_release unlocked;
         out.data = out.parts->encode(out.texts->batch, out.options);
@@ -199,7 +209,16 @@ void bind_tokenizer(nb::module_& m) {
             "tokens"_a, "special"_a = false)
         .def(
             "load_added_tokens",
-            [](PyTokenizer& self, const std::vector<std::pair<std::uint32_t, AddedToken>>& tokens) {
+            [](PyTokenizer& self, nb::object given) {
+                Items items(given, "tokens");
+                std::vector<std::pair<std::uint32_t, AddedToken>> tokens;
+                tokens.reserve(items.size());
+                for (std::size_t i = 0; i < items.size(); ++i) {
+                    const nb::handle pair = items.tuple(i, 2);
+                    if (!pair.is_valid()) type_error("a token to load is a pair of its id and its AddedToken.");
+                    tokens.emplace_back(to_id(PyTuple_GET_ITEM(pair.ptr(), 0)),
+                                        added_token(PyTuple_GET_ITEM(pair.ptr(), 1), false));
+                }
                 self.change([&](Parts& parts) { parts.added.load(tokens, *parts.model, parts.normalizer.get()); });
             },
             "tokens"_a)

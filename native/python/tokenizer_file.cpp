@@ -20,7 +20,7 @@ nb::object read(nb::bytes file) {
     return nb::make_tuple(nb::bytes(found->rest.data(), found->rest.size()), vocab, merges, added);
 }
 
-Merges texts_of(const Items& given) {
+Merges texts_of(Items& given) {
     Merges out;
     out.reserve(given.size());
     auto problem = [&](std::size_t i) {
@@ -36,10 +36,10 @@ Merges texts_of(const Items& given) {
             out.emplace_back(text.substr(0, space), text.substr(space + 1));
             continue;
         }
-        const bool is_list = PyList_Check(merge.ptr());
-        if ((!is_list && !PyTuple_Check(merge.ptr())) || PySequence_Size(merge.ptr()) != 2) throw problem(i);
+        const nb::handle pair = given.tuple(i, 2);
+        if (!pair.is_valid()) throw problem(i);
         auto part = [&](Py_ssize_t at) {
-            const nb::handle item = is_list ? PyList_GetItem(merge.ptr(), at) : PyTuple_GetItem(merge.ptr(), at);
+            const nb::handle item = PyTuple_GET_ITEM(pair.ptr(), at);
             if (!PyUnicode_Check(item.ptr())) throw problem(i);
             return utf8(item);
         };
@@ -65,7 +65,7 @@ Shared<MadeMerges> merges_of(const Vocabulary& vocabulary, nb::handle given, std
         if (read.merges.made && prefix.empty() && read.vocabulary.is_copy_of(vocabulary)) return *read.merges.made;
         return find_merges(vocabulary, read.texts(), prefix);
     }
-    const Items items(given, "merges");
+    Items items(given, "merges");
     return find_merges(vocabulary, texts_of(items), prefix);
 }
 

@@ -1,10 +1,51 @@
 // Training: counts of words, and the trainers.
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
 #include "../train.hpp"
 #include "tokenizer.hpp"
 
 namespace bearhug::python {
 
 namespace {
+
+// Any number of threads feed and add at once; whatever else is done has the counts for itself.
+struct PyCounts : WordCounts {
+    using WordCounts::WordCounts;
+
+    using Feeding = std::shared_lock<std::shared_mutex>;
+    using Alone = std::unique_lock<std::shared_mutex>;
+    // Nobody waits: who holds them may be calling Python.
+    template <class Lock>
+    Lock take() {
+        Lock lock(in_use_, std::try_to_lock);
+        if (!lock)
+            throw std::runtime_error("these counts of words are in use by another thread; wait until it is done.");
+        return lock;
+    }
+
+ private:
+    std::shared_mutex in_use_;
+};
+
+std::vector<PyCounts::Alone> take_alone(const std::vector<PyCounts*>& some, const std::vector<PyCounts*>& others) {
+    std::set<PyCounts*> all(some.begin(), some.end());
+    all.insert(others.begin(), others.end());
+    std::vector<PyCounts::Alone> locks;
+    for (PyCounts* const counts : all) locks.push_back(counts->take<PyCounts::Alone>());
+    return locks;
+}
+
+// A method that has the counts for itself, without Python's lock.
+template <class Result, class... Values>
+auto alone(Result (WordCounts::*method)(Values...)) {
+    return [method](PyCounts& self, Values... values) {
+        const nb::gil_scoped_release unlocked;
+        const auto lock = self.take<PyCounts::Alone>();
+        return (self.*method)(std::move(values)...);
+    };
+}
 
 // Called from training, without the lock: looks whether Ctrl-C was pressed, and tells who wants to know.
 Watch python_watch(const std::optional<nb::callable>& call) {
@@ -51,35 +92,45 @@ nb::tuple to_result(const TrainedBpe& trained) {
 }  // namespace
 
 void bind_training(nb::module_& m) {
-    nb::class_<WordCounts>(m, "WordCounts", nb::is_weak_referenceable(),
-                           "Words and how often each was seen: what the trainers read.")
+    nb::class_<PyCounts>(m, "WordCounts", nb::is_weak_referenceable(),
+                         "Words and how often each was seen: what the trainers read.")
         .def(
             "__init__",
-            [](WordCounts* self, const PyTokenizer* tokenizer, std::string folder, std::size_t max_bytes) {
-                new (self) WordCounts(tokenizer ? std::shared_ptr<const Parts>(tokenizer->parts()) : nullptr, std::move(folder), max_bytes);
+            [](PyCounts* self, const PyTokenizer* tokenizer, std::string folder, std::size_t max_bytes) {
+                new (self) PyCounts(tokenizer ? std::shared_ptr<const Parts>(tokenizer->parts()) : nullptr,
+                                    std::move(folder), max_bytes);
             },
             "tokenizer"_a = nb::none(), "folder"_a = "", "max_bytes"_a = 0)
         .def(
             "feed",
-            [](WordCounts& self, nb::object given, std::size_t threads) {
+            [](PyCounts& self, nb::object given, std::size_t threads) {
                 const Items items(given, "texts");
                 const auto texts = to_texts(items);
                 const nb::gil_scoped_release unlocked;
+                const auto lock = self.take<PyCounts::Feeding>();
                 self.feed(texts, threads);
             },
             "texts"_a, "threads"_a = 0)
         .def(
-            "add", [](WordCounts& self, nb::str word, std::uint64_t count) { self.add(utf8(word), count); }, "word"_a,
-            "count"_a)
-        .def("spill", &WordCounts::spill, nb::call_guard<nb::gil_scoped_release>())
-        .def("merge_runs", &WordCounts::merge_runs, nb::call_guard<nb::gil_scoped_release>())
-        .def("remove_merged", &WordCounts::remove_merged)
-        .def("resume", &WordCounts::resume, "runs"_a)
-        .def_prop_ro("runs", [](const WordCounts& self) { return to_list(self.runs()); })
-        .def("least_that_fits", &WordCounts::least_that_fits, "bytes"_a, "fixed"_a, "per_byte"_a,
-             nb::call_guard<nb::gil_scoped_release>())
-        .def("__len__", &WordCounts::size, nb::call_guard<nb::gil_scoped_release>())
-        .def("items", [](WordCounts& self) {
+            "add",
+            [](PyCounts& self, nb::str word, std::uint64_t count) {
+                const auto lock = self.take<PyCounts::Feeding>();
+                self.add(utf8(word), count);
+            },
+            "word"_a, "count"_a)
+        .def("spill", alone(&WordCounts::spill))
+        .def("merge_runs", alone(&WordCounts::merge_runs))
+        .def("remove_merged", alone(&WordCounts::remove_merged))
+        .def("resume", alone(&WordCounts::resume), "runs"_a)
+        .def_prop_ro("runs",
+                     [](PyCounts& self) {
+                         const auto lock = self.take<PyCounts::Alone>();
+                         return to_list(self.runs());
+                     })
+        .def("least_that_fits", alone(&WordCounts::least_that_fits), "bytes"_a, "fixed"_a, "per_byte"_a)
+        .def("__len__", alone(&WordCounts::size))
+        .def("items", [](PyCounts& self) {
+            const auto lock = self.take<PyCounts::Alone>();
             nb::list out;
             self.each(
                 [&](std::string_view word, std::uint64_t count) { out.append(nb::make_tuple(to_str(word), count)); });
@@ -98,11 +149,12 @@ void bind_training(nb::module_& m) {
 
     m.def(
         "train_word_level",
-        [](WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+        [](PyCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
            std::vector<std::string> special_tokens) {
             std::vector<std::string> vocabulary;
             {
                 const nb::gil_scoped_release unlocked;
+                const auto lock = counts.take<PyCounts::Alone>();
                 vocabulary = train_word_level(counts, vocab_size, min_frequency, std::move(special_tokens));
             }
             return to_list(vocabulary);
@@ -111,7 +163,7 @@ void bind_training(nb::module_& m) {
 
     m.def(
         "train_bpe",
-        [](WordCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
+        [](PyCounts& counts, std::size_t vocab_size, std::uint64_t min_frequency,
            std::vector<std::string> special_tokens, std::optional<std::size_t> limit_alphabet,
            const std::vector<std::string>& initial_alphabet, std::optional<std::string> prefix,
            std::optional<std::string> suffix, std::optional<std::size_t> max_token_length, std::uint64_t least,
@@ -131,6 +183,7 @@ void bind_training(nb::module_& m) {
             TrainedBpe trained;
             {
                 const nb::gil_scoped_release unlocked;
+                const auto lock = counts.take<PyCounts::Alone>();
                 trained = train_bpe(counts, settings, tell);
             }
             return to_result(trained);
@@ -142,7 +195,7 @@ void bind_training(nb::module_& m) {
 
     m.def(
         "train_parity_bpe",
-        [](std::vector<WordCounts*> languages, std::vector<WordCounts*> development, std::size_t num_merges,
+        [](std::vector<PyCounts*> languages, std::vector<PyCounts*> development, std::size_t num_merges,
            std::uint64_t min_frequency, std::vector<double> ratio, std::size_t global_merges, std::size_t window_size,
            double alpha, bool total_symbols, std::vector<std::string> special_tokens,
            std::optional<std::size_t> limit_alphabet, const std::vector<std::string>& initial_alphabet,
@@ -166,7 +219,9 @@ void bind_training(nb::module_& m) {
             TrainedBpe trained;
             {
                 const nb::gil_scoped_release unlocked;
-                trained = train_parity_bpe(languages, development, settings, tell);
+                const auto locks = take_alone(languages, development);
+                trained = train_parity_bpe({languages.begin(), languages.end()},
+                                           {development.begin(), development.end()}, settings, tell);
             }
             return to_result(trained);
         },
@@ -177,7 +232,7 @@ void bind_training(nb::module_& m) {
 
     m.def(
         "train_unigram",
-        [](WordCounts& counts, std::size_t vocab_size, std::size_t reserved,
+        [](PyCounts& counts, std::size_t vocab_size, std::size_t reserved,
            const std::vector<std::string>& initial_alphabet, double shrinking_factor, std::size_t max_piece_length,
            std::size_t n_sub_iterations, std::size_t seed_size, std::uint64_t least, bool uses_up_counts,
            std::size_t threads, std::optional<nb::callable> watch) {
@@ -195,6 +250,7 @@ void bind_training(nb::module_& m) {
             std::vector<std::pair<std::string, double>> pieces;
             {
                 const nb::gil_scoped_release unlocked;
+                const auto lock = counts.take<PyCounts::Alone>();
                 pieces = train_unigram(counts, settings, tell);
             }
             nb::list out;

@@ -4,7 +4,8 @@
 
 A file that works is damaged (a value replaced, removed, doubled, moved; bytes cut or flipped), built, and used: encode
 with every field, pairs, truncation, padding, decode. With a core that is built with sanitizers
-(`cmake -DBEARHUG_SANITIZE=ON`, then LD_PRELOAD libasan) it also finds what reads or writes where it must not.
+(`cmake -DBEARHUG_SANITIZE=address,undefined`, then LD_PRELOAD libasan) it also finds what reads or writes where it must
+not.
 A finding is written to fuzz-SEED-NUMBER.json in the working folder.
 """
 

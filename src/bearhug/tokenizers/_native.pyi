@@ -623,6 +623,9 @@ class WordCounts:
     """Words and how often each was seen: what the trainers read.
 
     Several threads may feed at once; everything else is for one thread alone.
+
+    Raises:
+        RuntimeError: another thread uses them in a way that does not allow this.
     """
 
     def __init__(self, tokenizer: Tokenizer | None = None, folder: str = "", max_bytes: int = 0) -> None:
