@@ -100,67 +100,34 @@ class _Auto:
         return model_class(config.model_type, cls.task).from_config(config, **options)
 
 
-class AutoModel(_Auto):
-    """A model without a head: last_hidden_state."""
-
-    task = "base"
+def _auto(name: str, task: str, doc: str) -> type[_Auto]:
+    return type(name, (_Auto,), {"task": task, "__doc__": doc, "__module__": __name__})
 
 
-class AutoModelForCausalLM(_Auto):
-    """A model that continues text."""
-
-    task = "causal-lm"
-
-
-class AutoModelForSeq2SeqLM(_Auto):
-    """A model that reads a text and writes another."""
-
-    task = "seq2seq-lm"
-
-
-class AutoModelForTextEncoding(_Auto):
-    """The encoder of a model that has a decoder too: last_hidden_state."""
-
-    task = "text-encoding"
-
-
-class AutoModelForMaskedLM(_Auto):
-    """A model that fills gaps in text."""
-
-    task = "masked-lm"
-
-
-class AutoModelForSequenceClassification(_Auto):
-    """A model that labels texts."""
-
-    task = "sequence-classification"
-
-
-class AutoModelForTokenClassification(_Auto):
-    """A model that labels tokens."""
-
-    task = "token-classification"
-
-
-class AutoModelForQuestionAnswering(_Auto):
-    """A model that marks answers in a text."""
-
-    task = "question-answering"
-
-
-class AutoModelForMultipleChoice(_Auto):
-    """A model that picks one of several texts."""
-
-    task = "multiple-choice"
-
-
-class AutoModelForNextSentencePrediction(_Auto):
-    """A model that tells whether a text follows another."""
-
-    task = "next-sentence"
-
-
-class AutoModelForPreTraining(_Auto):
-    """A model with the head, or heads, that its family is trained by from nothing."""
-
-    task = "pretraining"
+AutoModel = _auto("AutoModel", "base", "A model without a head: last_hidden_state.")
+AutoModelForCausalLM = _auto("AutoModelForCausalLM", "causal-lm", "A model that continues text.")
+AutoModelForSeq2SeqLM = _auto("AutoModelForSeq2SeqLM", "seq2seq-lm", "A model that reads a text and writes another.")
+AutoModelForTextEncoding = _auto(
+    "AutoModelForTextEncoding", "text-encoding", "The encoder of a model that has a decoder too: last_hidden_state."
+)
+AutoModelForMaskedLM = _auto("AutoModelForMaskedLM", "masked-lm", "A model that fills gaps in text.")
+AutoModelForSequenceClassification = _auto(
+    "AutoModelForSequenceClassification", "sequence-classification", "A model that labels texts."
+)
+AutoModelForTokenClassification = _auto(
+    "AutoModelForTokenClassification", "token-classification", "A model that labels tokens."
+)
+AutoModelForQuestionAnswering = _auto(
+    "AutoModelForQuestionAnswering", "question-answering", "A model that marks answers in a text."
+)
+AutoModelForMultipleChoice = _auto(
+    "AutoModelForMultipleChoice", "multiple-choice", "A model that picks one of several texts."
+)
+AutoModelForNextSentencePrediction = _auto(
+    "AutoModelForNextSentencePrediction", "next-sentence", "A model that tells whether a text follows another."
+)
+AutoModelForPreTraining = _auto(
+    "AutoModelForPreTraining",
+    "pretraining",
+    "A model with the head, or heads, that its family is trained by from nothing.",
+)
