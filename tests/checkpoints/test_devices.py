@@ -10,11 +10,10 @@ import bearhug
 import elsewhere
 import tiny
 from bearhug import AutoModel, AutoModelForCausalLM
-from bearhug.checkpoints.devices import Sizes, layers_of, plan, read_map, spelled_out
+from bearhug.checkpoints.devices import Sizes, layers_of, placed, plan, read_map, spelled_out
 from bearhug.checkpoints.weight_map import rules
 from bearhug.models import recipes
 from bearhug.models.auto import model_class
-from bearhug.models.loading import placed
 
 LM = {
     name: "seq2seq-lm" if name in tiny.SEQ2SEQ else "causal-lm" if name in tiny.CAUSAL else "masked-lm"

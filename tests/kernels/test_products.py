@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 import bearhug
-from bearhug.kernels import products
-from bearhug.models import bare
+from bearhug.kernels import bare, products
 from bearhug.tokenizers import _native
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}

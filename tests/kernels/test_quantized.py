@@ -6,8 +6,8 @@ from torch import nn
 
 import tiny
 from bearhug import AutoModelForCausalLM, quantize
+from bearhug.kernels.bare import bare
 from bearhug.kernels.quantized import GROUP, QuantizedLinear
-from bearhug.models.bare import bare
 
 BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 2e-3}
 

@@ -4,8 +4,11 @@ Exceptions are Python's own (ValueError, TypeError, KeyError, OSError, ...) or h
 people's scripts catch. Here stand the pieces of their messages that several parts share.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
+
+Part = TypeVar("Part")
 
 
 def near(given: str, known: Iterable[str], most: int = 3) -> str:
@@ -32,3 +35,17 @@ def unexpected_keyword(where: str, given: str, known: Iterable[str]) -> TypeErro
     known = sorted(known)
     hint = near(given, known) or f" It takes: {', '.join(known)}."
     return TypeError(f"{where} got an unexpected keyword argument {given!r}.{hint}")
+
+
+def part(table: Mapping[str, Part], name: str, kind: str) -> Part:
+    """The part of this name.
+
+    Raises:
+        ValueError: the table has none; the message lists what it has.
+    """
+    try:
+        return table[name]
+    except KeyError:
+        raise ValueError(
+            f"{kind} {name!r} is not known.{near(str(name), table)} There are: {', '.join(sorted(table))}."
+        ) from None

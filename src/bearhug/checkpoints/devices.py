@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from bearhug._lib.errors import near
 from bearhug.checkpoints.folder import size_bytes
 from bearhug.checkpoints.safetensors import SafetensorsFile, Stored, write
+from bearhug.checkpoints.weight_map import rules
 
 log = logging.getLogger("bearhug")
 WAYS = ("auto", "balanced", "balanced_low_0", "sequential")
@@ -333,3 +334,72 @@ def spread(model: Any) -> None:
     if model.head is not None:
         follow(model.head, back=True)
     follow(model, partial(home, model.model.embed_tokens), back=True)
+
+
+def placed(
+    model: Any,
+    device_map: Any,
+    max_memory: Mapping[Any, int | str] | None,
+    dtype: torch.dtype | None,
+) -> dict[str, Place] | None:
+    """Each parameter's place, by our names, as a device map says it; None: as they come.
+
+    What is used before the first layer, and a tied output, stays with the table of words.
+    """
+    read = read_map(device_map)
+    if read is None:
+        return None
+    table = model.recipe.table(model.task, model.config)
+    shapes = dict(model.named_parameters(remove_duplicate=False))
+    known = {theirs: rule for theirs, rule in rules(table, shapes).items() if rule.written}
+    head = model.recipe.heads.get(model.task)
+    tied = head is not None and head.tied and model.model.config.tie_word_embeddings
+    if isinstance(read, str):
+        owner, sizes, ties = {}, {}, {}
+        for theirs, rule in known.items():
+            parts = [part for part in rule.parts if not (tied and part == OUT)]
+            again = any(part in owner for part in parts)
+            each = 0 if again else sum(shapes[part].numel() * (dtype or shapes[part].dtype).itemsize for part in parts)
+            sizes[theirs] = each
+            owner |= {part: theirs for part in rule.parts if part not in owner}
+        if tied:
+            ties[owner[TABLE].rpartition(".")[0]] = owner[OUT].rpartition(".")[0]
+        read = plan(Sizes(sizes, layers_of(table), ties), read, max_memory)
+    model.hf_device_map = dict(read)
+    by_theirs = spelled_out(read, known)
+    places = {part: by_theirs[theirs] for theirs, rule in reversed(known.items()) for part in rule.parts}
+    return {name: places[TABLE] if _stays(name, tied) else places.get(name, places[TABLE]) for name in shapes}
+
+
+TABLE, OUT = "model.embed_tokens.weight", "head.out.weight"
+
+
+def _stays(name: str, tied: bool) -> bool:
+    """Whether a parameter has to be where the table of words is."""
+    inner = name.removeprefix("model.").removeprefix("encoder.")
+    behind = inner.startswith(("layers.", "norm.", "project_out.", "head."))
+    return not behind or (tied and name.startswith("head."))
+
+
+def put(
+    model: Any,
+    places: Mapping[str, Place],
+    offload_folder: str | os.PathLike | None,
+    mapped: Container[str] = (),
+) -> None:
+    """Move a model's parameters to their places, and let it compute over them where they are several.
+
+    mapped: the parameters that are a file's map already.
+    """
+    for name, parameter in list(model.named_parameters()):
+        place = places[name]
+        path, _, last = name.rpartition(".")
+        if place == "disk" and name not in mapped:
+            data = on_disk(name, parameter.data, offload_folder)
+        else:
+            data = parameter.data.to(device(place))
+        if data is not parameter.data:
+            model.get_submodule(path)._parameters[last] = nn.Parameter(data, parameter.requires_grad)
+    model.tie_weights()
+    if len({parameter.device for parameter in model.parameters()}) > 1:
+        spread(model)

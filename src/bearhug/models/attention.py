@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug.caches.kv import LayerCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import HEAD_NORMS, ClippedLinear
-from bearhug.models.parts import part
 from bearhug.models.positions import Distances, Rotate, counted
 
 

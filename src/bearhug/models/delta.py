@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug.caches.kv import StateCache
 from bearhug.models.config import Config
 from bearhug.models.mlp import ACTIVATIONS
-from bearhug.models.parts import part
 from bearhug.models.recurrence import GatedNorm, Recurrent, ShortConv, chunks, decays, wide
 
 

@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.errors import part, unexpected_keyword
 from bearhug.models.config import Config, Experts
 from bearhug.models.mlp import MLPS, GatedMLP
-from bearhug.models.parts import part
 
 
 class Router(nn.Module):

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug._lib.outputs import ModelOutput
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import unevenness
@@ -29,7 +30,6 @@ from bearhug.models.outputs import (
     SequenceClassifierOutput,
     TokenClassifierOutput,
 )
-from bearhug.models.parts import part
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipe import Head
 

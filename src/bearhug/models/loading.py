@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from bearhug.adapters.layers import is_own
-from bearhug.checkpoints.devices import Place, Sizes, device, layers_of, on_disk, plan, read_map, spelled_out, spread
+from bearhug.checkpoints.devices import Place, device
+from bearhug.checkpoints.names import Names
 from bearhug.checkpoints.safetensors import Stored
 from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
 from bearhug.models.fresh import initialize, materialize
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from bearhug.models.pretrained import PreTrainedModel
 
 log = logging.getLogger("bearhug")
-# Constants that checkpoints of any architecture may carry; they are computed here.
-CONSTANTS = [re.compile(pattern) for pattern in (r".*position_ids", r".*embeddings\.token_type_ids", r".*inv_freq")]
-WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before a name
-OLD_ENDINGS = {"gamma": "weight", "beta": "bias"}  # of norms in checkpoints converted from TensorFlow
 
 
 @dataclass
@@ -109,33 +104,6 @@ def _prefixes(model: PreTrainedModel) -> list[str]:
     """What the transformer may be called in a checkpoint of this family."""
     tasks = ("base", *model.recipe.heads)
     return list(dict.fromkeys(f"{model.recipe.prefix_of(task)}." for task in tasks))
-
-
-class Names:
-    """Finds the name that the table knows behind the one a file has: wrappers, old endings, another prefix or none."""
-
-    def __init__(self, prefix: str, prefixes: list[str], known: Mapping[str, Rule], dropped: list[re.Pattern[str]]):
-        self.prefix, self.prefixes, self.known, self.dropped = f"{prefix}.", prefixes, known, dropped
-
-    def find(self, theirs: str) -> str | None:
-        """The known name, or None."""
-        return next((name for name in self.candidates(theirs) if name in self.known), None)
-
-    def is_constant(self, theirs: str) -> bool:
-        """Whether it names something that is computed, not stored."""
-        names = self.candidates(theirs)
-        return any(pattern.fullmatch(name) for name in names for pattern in (*CONSTANTS, *self.dropped))
-
-    def candidates(self, theirs: str) -> list[str]:
-        """The names to try, in order."""
-        name = theirs
-        while (wrapper := next((word for word in WRAPPERS if name.startswith(word)), None)) is not None:
-            name = name.removeprefix(wrapper)
-        stem, _, ending = name.rpartition(".")
-        if ending in OLD_ENDINGS and "norm" in stem.lower():
-            name = f"{stem}.{OLD_ENDINGS[ending]}"
-        bare = [name.removeprefix(prefix) for prefix in self.prefixes if name.startswith(prefix)]
-        return [name, *(self.prefix + other for other in bare), *bare, self.prefix + name]
 
 
 def _set(model: nn.Module, name: str, tensor: Tensor, dtype: torch.dtype | None, device: Any) -> Tensor:
@@ -290,72 +258,3 @@ def named_dtype(given: Any) -> torch.dtype:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise ValueError(f"dtype={given!r} is none; write torch.bfloat16, torch.float16, torch.float32 or 'auto'.")
     return found
-
-
-def placed(
-    model: PreTrainedModel,
-    device_map: Any,
-    max_memory: Mapping[Any, int | str] | None,
-    dtype: torch.dtype | None,
-) -> dict[str, Place] | None:
-    """Each parameter's place, by our names, as a device map says it; None: as they come.
-
-    What is used before the first layer, and a tied output, stays with the table of words.
-    """
-    read = read_map(device_map)
-    if read is None:
-        return None
-    table = model.recipe.table(model.task, model.config)
-    shapes = dict(model.named_parameters(remove_duplicate=False))
-    known = {theirs: rule for theirs, rule in rules(table, shapes).items() if rule.written}
-    head = model.recipe.heads.get(model.task)
-    tied = head is not None and head.tied and model.model.config.tie_word_embeddings
-    if isinstance(read, str):
-        owner, sizes, ties = {}, {}, {}
-        for theirs, rule in known.items():
-            parts = [part for part in rule.parts if not (tied and part == OUT)]
-            again = any(part in owner for part in parts)
-            each = 0 if again else sum(shapes[part].numel() * (dtype or shapes[part].dtype).itemsize for part in parts)
-            sizes[theirs] = each
-            owner |= {part: theirs for part in rule.parts if part not in owner}
-        if tied:
-            ties[owner[TABLE].rpartition(".")[0]] = owner[OUT].rpartition(".")[0]
-        read = plan(Sizes(sizes, layers_of(table), ties), read, max_memory)
-    model.hf_device_map = dict(read)
-    by_theirs = spelled_out(read, known)
-    places = {part: by_theirs[theirs] for theirs, rule in reversed(known.items()) for part in rule.parts}
-    return {name: places[TABLE] if _stays(name, tied) else places.get(name, places[TABLE]) for name in shapes}
-
-
-TABLE, OUT = "model.embed_tokens.weight", "head.out.weight"
-
-
-def _stays(name: str, tied: bool) -> bool:
-    """Whether a parameter has to be where the table of words is."""
-    inner = name.removeprefix("model.").removeprefix("encoder.")
-    behind = inner.startswith(("layers.", "norm.", "project_out.", "head."))
-    return not behind or (tied and name.startswith("head."))
-
-
-def put(
-    model: PreTrainedModel,
-    places: Mapping[str, Place],
-    offload_folder: str | os.PathLike | None,
-    mapped: Container[str] = (),
-) -> None:
-    """Move a model's parameters to their places, and let it compute over them where they are several.
-
-    mapped: the parameters that are a file's map already.
-    """
-    for name, parameter in list(model.named_parameters()):
-        place = places[name]
-        path, _, last = name.rpartition(".")
-        if place == "disk" and name not in mapped:
-            data = on_disk(name, parameter.data, offload_folder)
-        else:
-            data = parameter.data.to(device(place))
-        if data is not parameter.data:
-            model.get_submodule(path)._parameters[last] = nn.Parameter(data, parameter.requires_grad)
-    model.tie_weights()
-    if len({parameter.device for parameter in model.parameters()}) > 1:
-        spread(model)

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug.caches.kv import StateCache
 from bearhug.models.config import Config, Recurrence
 from bearhug.models.mlp import ACTIVATIONS, NORMS
-from bearhug.models.parts import part
 from bearhug.models.recurrence import GatedNorm, Recurrent, ShortConv, chunks, decays, uniform, wide
 
 CHUNK = 32  # tokens whose states are held at once

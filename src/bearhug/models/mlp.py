@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug.models.config import Config
-from bearhug.models.parts import part
 
 
 class RMSNorm(nn.Module):
@@ -26,6 +26,11 @@ class RMSNorm(nn.Module):
         """X (..., D) -> (..., D)."""
         return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
+    def bare(self) -> Callable[[Tensor], Tensor]:
+        """The same without torch's bookkeeping, see `kernels.bare`."""
+        shape, weight, eps, rms_norm = self.weight.shape, self.weight, self.eps, F.rms_norm
+        return lambda x: rms_norm(x, shape, weight, eps)
+
     def extra_repr(self) -> str:
         """The width and eps."""
         return f"{self.weight.shape[0]}, eps={self.eps}"
@@ -39,6 +44,13 @@ class PlusOneRMSNorm(RMSNorm):
     def forward(self, x: Tensor) -> Tensor:
         """X (..., D) -> (..., D)."""
         return F.rms_norm(x.float(), self.weight.shape, self.weight.float() + 1.0, self.eps).type_as(x)
+
+    def bare(self) -> Callable[[Tensor], Tensor]:
+        """As in `RMSNorm`; the sum with one is made once."""
+        shape, weight, eps, rms_norm = self.weight.shape, self.weight.float() + 1.0, self.eps, F.rms_norm
+        if self.weight.dtype == torch.float32:
+            return lambda x: rms_norm(x, shape, weight, eps)
+        return lambda x: rms_norm(x.float(), shape, weight, eps).type_as(x)
 
 
 class PlusOneLayerNorm(nn.LayerNorm):

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bearhug._lib.errors import part
 from bearhug.models.config import Config
-from bearhug.models.parts import part
 
 Rotate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 

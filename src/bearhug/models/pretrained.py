@@ -20,19 +20,20 @@ from bearhug.adapters.methods import Adapters
 from bearhug.caches.kinds import kept
 from bearhug.caches.kv import KVCache
 from bearhug.checkpoints.config import read_json, repo_config
+from bearhug.checkpoints.devices import placed, put
 from bearhug.checkpoints.folder import Renamed, read_weights, write_weights
 from bearhug.checkpoints.gguf.model import gguf_path, is_gguf
 from bearhug.checkpoints.where import where
 from bearhug.hub.client import open_repo
+from bearhug.kernels.bare import WORTH, bare
 from bearhug.kernels.products import usable
 from bearhug.kernels.quantized import is_quantized, quantize, wanted_bits
 from bearhug.models.attention import EVERYTHING, Sight, Source
 from bearhug.models.auto_config import config_from, gguf_config
-from bearhug.models.bare import WORTH, bare
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize, two_vocabularies
-from bearhug.models.loading import fill, named_dtype, placed, put, settle, stored, wanted_dtype
+from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_dtype
 from bearhug.models.positions import Learned, Relative
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer

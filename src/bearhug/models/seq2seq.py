@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bearhug.caches.kv import KVCache
-from bearhug.models.bare import bare
+from bearhug.kernels.bare import bare
 from bearhug.models.heads import MaskedLM, QuestionAnswering, SequenceClassification, last_real
 from bearhug.models.outputs import (
     BaseModelOutput,

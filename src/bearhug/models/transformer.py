@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from bearhug._lib.errors import part
 from bearhug.caches.kv import KVCache, LayerCache
 from bearhug.checkpoints.devices import home
 from bearhug.models.attention import (
@@ -34,7 +35,6 @@ from bearhug.models.latent import LatentAttention
 from bearhug.models.mamba import Mamba, Mamba2
 from bearhug.models.mlp import ACTIVATIONS, MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
-from bearhug.models.parts import part
 from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
 
 MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {

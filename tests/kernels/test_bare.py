@@ -6,7 +6,7 @@ from torch import nn
 
 import tiny
 from bearhug import AutoModelForCausalLM
-from bearhug.models.bare import bare
+from bearhug.kernels.bare import bare
 
 pytestmark = pytest.mark.reference
 

@@ -12,14 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
 from bearhug.kernels.products import product
 from bearhug.kernels.quantized import QuantizedLinear, bare_quantized
-from bearhug.models.mlp import PlusOneRMSNorm, RMSNorm
 
 
 def _same(value: Any) -> Any:
@@ -42,24 +40,10 @@ def _layer_norm(module: nn.LayerNorm) -> Callable:
     return lambda x: layer_norm(x, shape, weight, bias, eps)
 
 
-def _rms_norm(module: RMSNorm) -> Callable:
-    shape, weight, eps, rms_norm = module.weight.shape, module.weight, module.eps, F.rms_norm
-    return lambda x: rms_norm(x, shape, weight, eps)
-
-
-def _plus_one_rms_norm(module: PlusOneRMSNorm) -> Callable:
-    shape, weight, eps, rms_norm = module.weight.shape, module.weight.float() + 1.0, module.eps, F.rms_norm
-    if module.weight.dtype == torch.float32:
-        return lambda x: rms_norm(x, shape, weight, eps)
-    return lambda x: rms_norm(x.float(), shape, weight, eps).type_as(x)
-
-
 LEAVES: dict[type[nn.Module], Callable[[Any], Callable]] = {
     nn.Linear: _linear,
     nn.LayerNorm: _layer_norm,
-    PlusOneRMSNorm: _plus_one_rms_norm,
     QuantizedLinear: bare_quantized,
-    RMSNorm: _rms_norm,
 }
 
 
@@ -69,6 +53,8 @@ def bare(module: nn.Module) -> Callable:
         return module
     if type(module) in LEAVES:
         return LEAVES[type(module)](module)
+    if "bare" in vars(type(module)):  # a class that says it itself
+        return module.bare()  # type: ignore[operator]
     if not type(module).__module__.startswith("bearhug.") or type(module).forward is nn.Module.forward:
         return module
     twin = object.__new__(type(module))
