@@ -25,6 +25,7 @@ from bearhug.tokenizers import (
     pre_tokenizers,
     trainers,
 )
+from bearhug.tokenizers.stream import TextPieces
 
 TEXTS = [
     "Hello, world! Ünïcode 123",
@@ -818,14 +819,26 @@ def test_a_stream_gives_theirs(theirs):
     assert run(ours) == run(theirs)
 
 
-def test_a_prompt_that_ends_within_a_character_is_not_given_again():
-    """theirs gives the prompt's text once more"""
-    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(False), decoders.ByteLevel()
-    ids = tokenizer.encode("hé€!").ids
-    stream = decoders.DecodeStream(ids=ids[:2])
+@pytest.mark.reference
+def test_a_prompt_that_ends_within_a_character(theirs):
+    """The raw stream gives all of it again, as theirs does; TextPieces only the character."""
 
-    assert [stream.step(tokenizer, id) for id in ids[2:]] == ["é", None, None, "€", "!"]
+    def run(library, before):
+        alphabet = {c: i for i, c in enumerate(sorted(library.pre_tokenizers.ByteLevel.alphabet()))}
+        tokenizer = library.Tokenizer(library.models.BPE(alphabet, []))
+        tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(False)
+        tokenizer.decoder = library.decoders.ByteLevel()
+        ids = tokenizer.encode("hé€!").ids
+        stream = library.decoders.DecodeStream(ids=ids[:before])
+        copied = copy.copy(stream)
+        steps = [[one.step(tokenizer, id) for id in ids[before:]] for one in (stream, copied)]
+        return tokenizer, ids, stream, steps
+
+    for before in range(7):
+        assert run(ours, before)[3] == run(theirs, before)[3]
+    tokenizer, ids, stream, _ = run(ours, 2)
+    pieces = TextPieces(tokenizer, ids[:2])
+    assert [pieces.piece([id]) for id in ids[2:]] == ["é", "", "", "€", "!"]
     with pytest.raises(TypeError, match="an id or a list of ids"):
         stream.step(tokenizer, "a")
 

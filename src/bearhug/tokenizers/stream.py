@@ -72,7 +72,8 @@ class DecodeStream:
     """The text of ids as they arrive, as `tokenizers.decoders.DecodeStream` gives it: None where nothing is whole yet.
 
     Args:
-        ids: what came before, whose text is not given.
+        ids: what came before, whose text is not given; all of it is, where it ends within a character, as in the
+            reference (`TextPieces` gives only the rest).
         skip_special_tokens: special tokens are left out.
     """
 
@@ -80,7 +81,7 @@ class DecodeStream:
         if isinstance(ids, bool | str):
             raise TypeError(f"ids={ids!r} is of the type {type(ids).__name__}; expected a list of ids.")
         self.skip_special_tokens = skip_special_tokens
-        self._stream = Stream(ids or ())
+        self._stream, self._started = Stream(ids or ()), False
 
     def step(self, tokenizer: Any, id: int | list[int]) -> str | None:
         """The text that an id, or several, complete; None: none yet.
@@ -93,13 +94,19 @@ class DecodeStream:
             raise TypeError(f"step() takes an id or a list of ids; this is {id!r:.40}.")
         if not hasattr(tokenizer, "decode"):
             raise TypeError(f"step() takes a tokenizer first; this is a {type(tokenizer).__name__}.")
-        skip = self.skip_special_tokens
-        return self._stream.step(lambda ids: tokenizer.decode(ids, skip_special_tokens=skip), ids) or None
+
+        def decode(ids: list[int]) -> str:
+            return tokenizer.decode(ids, skip_special_tokens=self.skip_special_tokens)
+
+        if not self._started and self._stream.ids and decode(self._stream.ids).endswith(HALF):
+            self._stream.given = 0
+        self._started = True
+        return self._stream.step(decode, ids) or None
 
     def __copy__(self) -> DecodeStream:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict) -> DecodeStream:
         copied = DecodeStream(skip_special_tokens=self.skip_special_tokens)
-        copied._stream = copy.deepcopy(self._stream, memo)
+        copied._stream, copied._started = copy.deepcopy(self._stream, memo), self._started
         return copied
