@@ -162,7 +162,7 @@ class OfIds(SpecialTokens):
         pair_ids: list[int] | None = None,
         add_special_tokens: bool = True,
         padding: bool | str = False,
-        truncation: bool | str | None = None,
+        truncation: bool | str = False,
         max_length: int | None = None,
         stride: int = 0,
         pad_to_multiple_of: int | None = None,
@@ -173,6 +173,7 @@ class OfIds(SpecialTokens):
         return_overflowing_tokens: bool = False,
         return_special_tokens_mask: bool = False,
         return_length: bool = False,
+        verbose: bool = True,
         prepend_batch_axis: bool = False,
         **kwargs: Any,
     ) -> BatchEncoding:
