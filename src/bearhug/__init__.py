@@ -55,6 +55,7 @@ NAMES = {
     # generation
     "AsyncTextIteratorStreamer": "bearhug.generation",
     "GenerationConfig": "bearhug.generation",
+    "GenerationMixin": "bearhug.generation",
     "LogitsProcessor": "bearhug.generation",
     "LogitsProcessorList": "bearhug.generation",
     "StoppingCriteria": "bearhug.generation",

@@ -49,6 +49,7 @@ EQUAL: dict[str, tuple[tuple, list]] = {  # option: the ways that it is compared
     "suppress_tokens": (ALL, [[5, 6, 7, 20]]),
     "begin_suppress_tokens": (ALL, [[5, 6, 7, 20, 30]]),
     "sequence_bias": (ALL, [{(5,): 6.0, (7, 8): 4.0}, [[[5], 6.0]]]),
+    "output_attentions": ((RESULTS, {**RESULTS, **BEAMS}, {**RESULTS, **DRAWN}), [True]),
     "output_hidden_states": ((RESULTS, {**RESULTS, **BEAMS}), [True]),
     "output_scores": ((RESULTS, {**RESULTS, **BEAMS}), [True]),
     "output_logits": ((RESULTS, {**RESULTS, **BEAMS}), [True]),
@@ -65,7 +66,6 @@ EQUAL: dict[str, tuple[tuple, list]] = {  # option: the ways that it is compared
     "disable_compile": ((GREEDY,), [True]),
 }
 ELSEWHERE = {  # option: what holds it to the reference, or where it is right on purpose where the reference is not
-    "output_attentions": "tests/generation/test_loop.py, with eager attention: the reference's default records none",
     "stop_strings": "tests/generation/test_stopping.py",
     "cache_config": "tests/generation/test_ways.py: another quantization than the reference's optional packages",
     "token_healing": "tests/generation/test_healing.py",
@@ -83,6 +83,8 @@ ELSEWHERE = {  # option: what holds it to the reference, or where it is right on
 }  # fmt: skip
 OURS_ALONE = {  # (option, model): the reference refuses it, or gives something wrong
     ("prefill_chunk_size", "mamba"): "it finds no cache",
+    ("output_attentions", "mamba"): "there is no attention",
+    ("output_attentions", "qwen3_next"): "it has a None for each layer without attention, here is none",
     ("guidance_scale", "mamba"): "it reads the second text without its state",
     ("guidance_scale", "t5"): "both refuse",
     ("guidance_scale", "bart"): "its encoder reads the second text",
@@ -132,6 +134,8 @@ def test_an_option_gives_what_the_reference_gives(pair, option):
 
     name, ours, theirs = pair
     ways, values = EQUAL[option]
+    if option == "output_attentions" and name not in ("mamba", "qwen3_next"):
+        theirs.set_attn_implementation("eager")  # the reference's default records none
     for way in ways:
         for value in values:
             options = {"max_new_tokens": 9, **way, option: value}

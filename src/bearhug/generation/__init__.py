@@ -15,6 +15,7 @@ NAMES = {
     "GenerateDecoderOnlyOutput": "bearhug.generation.outputs",
     "GenerateEncoderDecoderOutput": "bearhug.generation.outputs",
     "GenerationConfig": "bearhug.generation.config",
+    "GenerationMixin": "bearhug.generation.mixin",
     "Incomplete": "bearhug.generation.constrained",
     "LogitsProcessor": "bearhug.generation.scores",
     "LogitsProcessorList": "bearhug.generation.scores",

@@ -24,6 +24,7 @@ from bearhug.checkpoints.devices import placed, put
 from bearhug.checkpoints.folder import Renamed, read_weights, write_weights
 from bearhug.checkpoints.gguf.model import gguf_path, is_gguf
 from bearhug.checkpoints.where import where
+from bearhug.generation.mixin import GenerationMixin
 from bearhug.hub.client import open_repo
 from bearhug.kernels.bare import WORTH, bare
 from bearhug.kernels.products import usable
@@ -48,7 +49,7 @@ NEEDLESS = (
 )  # fmt: skip
 
 
-class PreTrainedModel(Adapters, nn.Module):
+class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
     """A transformer and a head.
 
     The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made from a recipe and a task;
@@ -251,24 +252,6 @@ class PreTrainedModel(Adapters, nn.Module):
         if real is not None and real.ndim == 2:
             real = real[:, None, None, :]
         return Source(states, EVERYTHING if real is None else Sight(real), [] if wanted else None)
-
-    def generate(self, inputs: Tensor | None = None, generation_config: Any = None, **options: Any) -> Any:
-        """Continue a text, token by token; see `bearhug.generation.loop.generate` for every option."""
-        from bearhug.generation.loop import generate
-
-        return generate(self, inputs, generation_config, **options)
-
-    def compute_transition_scores(
-        self,
-        sequences: Tensor,
-        scores: tuple[Tensor, ...],
-        beam_indices: Tensor | None = None,
-        normalize_logits: bool = False,
-    ) -> Tensor:
-        """The score of each token that `generate` chose (B, N); see `bearhug.generation.compute_transition_scores`."""
-        from bearhug.generation.outputs import compute_transition_scores
-
-        return compute_transition_scores(sequences, scores, beam_indices, normalize_logits)
 
     @classmethod
     def can_generate(cls) -> bool:
