@@ -21,7 +21,7 @@ FOLDER = Path(recipes.__file__).parent
 
 def test_every_recipe_is_tested():
     """One that is listed has a tiny checkpoint, and so takes every test of the laws."""
-    assert {kind for kind, _ in tiny.CONFIGS.values()} == set(recipes.RECIPES)
+    assert {kind for kind, _ in tiny.CONFIGS.values()} == set(recipes.RECIPES) - {"encoder-decoder"}  # test_joined.py
 
 
 @pytest.mark.parametrize("model_type", sorted(recipes.RECIPES))

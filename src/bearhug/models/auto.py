@@ -11,6 +11,7 @@ from bearhug.checkpoints.where import WHERE
 from bearhug.models.auto_config import load_config
 from bearhug.models.config import PretrainedConfig
 from bearhug.models.heads import TASKS
+from bearhug.models.joined import Joined
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipes import config_class, find
 from bearhug.models.seq2seq import SEQ2SEQ_TASKS
@@ -55,7 +56,7 @@ def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
         raise ValueError(f"{recipe.name} has no head for {task}. Load it with AutoModel, {has}.")
     head = recipe.heads.get(task)
     pair = recipe.defaults.get("is_encoder_decoder") and not (head and head.part)
-    kind = (SEQ2SEQ_TASKS if pair else TASKS)[task]
+    kind = Joined if recipe.made is not None else (SEQ2SEQ_TASKS if pair else TASKS)[task]
     if kind.task != task and kind.task in recipe.heads:  # one class does both
         return model_class(model_type, kind.task)
     name = (head.class_name if head else "") or recipe.name + SUFFIXES[task]

@@ -95,8 +95,8 @@ def resize(model: PreTrainedModel, size: int, mean: bool, decoder: bool) -> None
 
 
 def two_vocabularies(config: Any) -> bool:
-    """Whether an encoder and its decoder each have words of their own (Marian)."""
-    return not getattr(config, "share_encoder_decoder_embeddings", True)
+    """Whether an encoder and its decoder each have words of their own (Marian; a config of two configs)."""
+    return not getattr(config, "share_encoder_decoder_embeddings", "decoder" not in config.__dict__)
 
 
 def _resize_table(table: nn.Embedding, size: int, mean: bool, std: float) -> None:

@@ -74,6 +74,8 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
                 f"{type(self).__name__} stands for every architecture.\n"
                 "Construct a class of one, GPT2LMHeadModel(config), or AutoModelForCausalLM.from_config(config)."
             )
+        if self.recipe.made is not None:
+            self.recipe = self.recipe.made(config)
         head = self.recipe.heads.get(self.task)
         if head is not None and head.part:
             config = copy.deepcopy(config)

@@ -48,6 +48,7 @@ class Recipe:
         defaults: its config's names with the reference's defaults.
         names: the reference's common names -> its config's names, where they differ.
         settle: fills in what of a config follows from the rest.
+        made: the recipe for one config, where its weights and heads follow from that.
         cache_name: what its models call past_key_values.
     """
 
@@ -60,6 +61,7 @@ class Recipe:
     defaults: Mapping[str, Any]
     names: Mapping[str, str] = field(default_factory=dict)
     settle: Callable[[PretrainedConfig], None] | None = None
+    made: Callable[[PretrainedConfig], Recipe] | None = None
     cache_name: str = "past_key_values"
 
     def table(self, task: str, config: PretrainedConfig) -> dict[str, Ours]:

@@ -20,6 +20,7 @@ FILES = {
     "deepseek": "deepseek_v2 deepseek_v3 dots1 glm4_moe",
     "distilbert": "distilbert",
     "electra": "electra",
+    "encoder_decoder": "encoder-decoder",
     "gemma": "gemma gemma2 gemma3_text vaultgemma",
     "glm": "glm glm4",
     "gpt2": "gpt2 gpt_bigcode",
