@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace bearhug::linear {
 
@@ -27,6 +28,23 @@ using Part = void (*)(const Matrix&, const float* x, std::size_t rows, void* y, 
 
 Part avx2_part();    // linear_avx2.cpp
 Part avx512_part();  // linear_avx512.cpp
+
+// Rows as whole numbers, for weights of 8 and 4 bits
+struct Rows {
+    std::size_t count = 0;
+    const std::uint8_t* digits = nullptr;  // of the numbers: a byte each, three of these (in) a row
+    const std::int32_t* starts = nullptr;  // of sums, with 4 bits
+    const float* scales = nullptr;         // (count,)
+    std::vector<std::uint8_t> room;
+};
+
+using BytesPart = void (*)(const Matrix&, const Rows& x, void* y, std::size_t first, std::size_t last);
+struct Bytes {
+    void (*write)(const Matrix&, const float* x, std::size_t rows, Rows&);
+    BytesPart compute;
+};
+const Bytes* bytes_part();  // linear_vnni.cpp; none: this processor does not multiply bytes, and `part` does it in floats
+BytesPart many_bytes_part();  // linear_amx_bytes.cpp: for more rows, where in is a multiple of 64 and weights have 8 bits
 
 // What this processor computes it with; none: it has no kernel here.
 Part part();

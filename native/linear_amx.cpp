@@ -274,7 +274,8 @@ void compute(const Matrix& matrix, const float* x, std::size_t rows, float* y, s
 
 bool allowed() {
     unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1)) return false;  // AMX-BF16, -TILE
+    constexpr unsigned units = 0b1101u << 22;  // AMX-BF16, -TILE and -INT8
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & units) != units) return false;
     if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq")) return false;
     constexpr long request_permission = 0x1023, tile_data = 18;  // of arch_prctl: for the whole process
     return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;

@@ -56,6 +56,28 @@ def test_few_rows_and_many_are_multiplied_by_the_same_numbers(dtype, bits, out, 
         assert count > 32 or torch.equal(given[:1], alone)
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+def test_rows_of_very_different_sizes_do_not_disturb_each_other(bits):
+    """Each row has a scale of its own; what is not finite stays so, and nothing is made of nothing."""
+    module = QuantizedLinear(layer(33, 128), bits)
+    rows = torch.randn(6, 128) * torch.tensor([1e-20, 1.0, 1e20, 0.0, 1.0, 1.0])[:, None]
+    rows[4, 3], rows[5, 9] = torch.inf, torch.nan
+    exact = nn.functional.linear(rows[:4].double(), module.weight.double(), module.bias.double())
+
+    for given in (module(rows), torch.cat([module(row[None]) for row in rows])):
+        torch.testing.assert_close(given[:4].double(), exact, atol=1e-5, rtol=1e-5)
+        assert not given[4:].isfinite().any()
+
+
+@pytest.mark.parametrize(("out", "inner"), [(40, 192), (16, 100 * 16)])
+def test_eight_bits_by_very_many_rows(out, inner):
+    """More rows than are written at once, more outputs than a tile has."""
+    module, rows = QuantizedLinear(layer(out, inner), 8), torch.randn(600, inner)
+    exact = nn.functional.linear(rows.double(), module.weight.double(), module.bias.double())
+
+    torch.testing.assert_close(module(rows).double(), exact, atol=2e-5, rtol=2e-5)
+
+
 def test_gradients_reach_the_input():
     module, x = QuantizedLinear(layer(20, 64), 8), torch.randn(3, 64, requires_grad=True)
     module(x).sum().backward()

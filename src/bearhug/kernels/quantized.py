@@ -1,12 +1,14 @@
 """Matrices of 8 or 4 bits a weight, multiplied as they are: a half to an eighth of what a token has to read.
 
-Only weights are rounded; sums are float32. 8 bits: each output has a scale, a weight is off by at most 1/254 of the
-largest of its row. 4 bits: each group of 64 has a scale, a weight is off by at most 1/7.9 of the largest of its group,
-and usually by less than 1/16.
+Only weights are rounded, and sums are float32; where the processor multiplies bytes, a row is written as whole numbers
+of 24 bits for it, each within a part in 16 million of the row's largest, and the sums of those are exact. 8 bits: each
+output has a scale, a weight is off by at most 1/254 of the largest of its row. 4 bits: each group of 64 has a scale, a
+weight is off by at most 1/7.9 of the largest of its group, and usually by less than 1/16.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -46,9 +48,13 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X (..., in) -> (..., out)."""
-        if x.numel() // self.in_features <= ROWS and not (torch.is_grad_enabled() and x.requires_grad):
+        if x.numel() // self.in_features <= self.most() and not (torch.is_grad_enabled() and x.requires_grad):
             return bare_quantized(self)(x)
         return F.linear(x, self.weight.to(x.dtype), self.bias)
+
+    def most(self) -> int:
+        """Up to how many rows the core computes: any number of them where the processor has a unit for it."""
+        return sys.maxsize if self.bits == 8 and self.in_features % 64 == 0 and _native.can_multiply_many() else ROWS
 
     def extra_repr(self) -> str:
         """Sizes and bits."""
@@ -60,12 +66,12 @@ def bare_quantized(module: QuantizedLinear) -> Callable[[Tensor], Tensor]:
     values, inner, out, threads = module.values, module.in_features, module.out_features, torch.get_num_threads()
     scales = module.scales.to(torch.float32 if module.bits == 8 else torch.bfloat16)
     bias = None if module.bias is None else module.bias.detach()
-    able = values.device.type == "cpu" and available()
+    most, able = module.most(), values.device.type == "cpu" and available()
     matrices: dict[torch.dtype, tuple[Any, Tensor | None]] = {}
 
     def product(x: Tensor) -> Tensor:
         rows = x.numel() // inner
-        if not able or rows > ROWS or x.dtype not in KINDS:
+        if not able or rows > most or x.dtype not in KINDS:
             return F.linear(x, module.weight.to(x.dtype), bias)
         made = matrices.get(x.dtype)
         if made is None:
