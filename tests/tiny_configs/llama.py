@@ -33,6 +33,7 @@ CONFIGS |= {
     "hyperclovax": ("hyperclovax", {**DECODER, "logits_scaling": 0.3, "residual_multiplier": 0.7}),
     "hyperclovax-plain": ("hyperclovax", {**DECODER, **_PAD, "use_post_norm": False, "attention_multiplier": 0.2,
                                           "embedding_multiplier": 2.0, "head_dim": 12, "attention_bias": True}),
+    "iquestcoder": ("iquestcoder", {**DECODER, "head_dim": 8}),
     "arcee": ("arcee", DECODER),
     "arcee-bias": ("arcee", {**DECODER, **_PAD, "mlp_bias": True, "attention_bias": True, "head_dim": 12,
                              "hidden_act": "gelu"}),

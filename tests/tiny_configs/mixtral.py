@@ -49,4 +49,5 @@ CONFIGS = {
                                        "rope_parameters": {"rope_type": "default", "rope_theta": 100.0,
                                                            "partial_rotary_factor": 0.5},
                                        "output_router_logits": True}),
+    "minimax_m2-old": ("minimax_m2", {**DECODER, **_FEW, "head_dim": 8, "rotary_dim": 4}),
 }  # fmt: skip

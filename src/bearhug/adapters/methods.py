@@ -201,7 +201,7 @@ class Adapters:
     @torch.no_grad()
     def merge_adapter(self, adapter_names: list[str] | None = None) -> None:
         """Add the active adapters, or these, into the weights; `unmerge_adapter` takes them out."""
-        names = self._known(self._active if adapter_names is None else adapter_names)
+        names = self._known(getattr(self, "_active", []) if adapter_names is None else adapter_names)
         for layer in self._layers():
             for name in names:
                 lora = layer.adapters[name] if name in layer.adapters else None
@@ -228,7 +228,7 @@ class Adapters:
         Raises:
             ValueError: with `safe_merge`, where a weight would no longer be finite.
         """
-        names = self._known(self._active if adapter_names is None else adapter_names)
+        names = self._known(getattr(self, "_active", []) if adapter_names is None else adapter_names)
         self.merge_adapter(names)
         if safe_merge and not all(bool(layer.weight.isfinite().all()) for layer in self._layers()):
             self.unmerge_adapter()

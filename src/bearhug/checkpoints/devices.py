@@ -43,7 +43,7 @@ def device(place: Place) -> torch.device:
         return torch.device("cpu" if place == "disk" else place)
     except (RuntimeError, TypeError):
         raise ValueError(
-            f"device_map names the place {place!r}, which is none{near(str(place), (*WAYS, 'cpu', 'cuda', 'disk'))}.\n"
+            f"device_map names the place {place!r}, which is none.{near(str(place), (*WAYS, 'cpu', 'cuda', 'disk'))}\n"
             f'Write a device ("cpu", "cuda:0"), one of {", ".join(WAYS)}, or {{module: place}} with numbers of GPUs, '
             '"cpu" and "disk".'
         ) from None

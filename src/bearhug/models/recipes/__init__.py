@@ -26,7 +26,7 @@ FILES = {
     "gpt2": "gpt2 gpt_bigcode",
     "gpt_neo": "gpt_neo",
     "gptj": "codegen gptj",
-    "llama": "arcee cwm ernie4_5 granite helium hunyuan_v1_dense hyperclovax llama "
+    "llama": "arcee cwm ernie4_5 granite helium hunyuan_v1_dense hyperclovax iquestcoder llama "
     "ministral mistral qwen2 qwen3 seed_oss smollm3",
     "mamba": "falcon_mamba mamba mamba2",
     "megatron": "bloom falcon gpt_neox persimmon",
@@ -46,7 +46,8 @@ NAMES = {
     "biogpt": "BioGpt", "codegen": "CodeGen", "distilbert": "DistilBert", "ernie4_5": "Ernie4_5",
     "ernie4_5_moe": "Ernie4_5_Moe", "eurobert": "EuroBert", "gpt2": "GPT2", "gpt_bigcode": "GPTBigCode",
     "gpt_neo": "GPTNeo", "gpt_neox": "GPTNeoX", "gptj": "GPTJ", "granitemoe": "GraniteMoe",
-    "hunyuan_v1_dense": "HunYuanDenseV1", "hyperclovax": "HyperCLOVAX", "m2m_100": "M2M100", "mbart": "MBart",
+    "hunyuan_v1_dense": "HunYuanDenseV1", "hyperclovax": "HyperCLOVAX",
+    "iquestcoder": "IQuestCoder", "m2m_100": "M2M100", "mbart": "MBart",
     "minimax_m2": "MiniMaxM2", "modernbert": "ModernBert", "mpnet": "MPNet", "mt5": "MT5", "opt": "OPT",
     "qwen3_5_text": "Qwen3_5Text", "roberta-prelayernorm": "RobertaPreLayerNorm", "smollm3": "SmolLM3",
     "stablelm": "StableLm", "umt5": "UMT5", "vaultgemma": "VaultGemma", "xlm-roberta": "XLMRoberta",

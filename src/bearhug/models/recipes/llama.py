@@ -264,6 +264,13 @@ SEED_OSS = replace(
         attention_out_bias=False, attention_dropout=0.1, residual_dropout=0.1, head_dim=128,
     ),
 )  # fmt: skip
+IQUEST_CODER = replace(
+    LLAMA, model_type="iquestcoder", name="IQuestCoder", heads=heads(),
+    defaults=but(
+        DEFAULTS, "pretraining_tp", vocab_size=76800, hidden_size=5120, intermediate_size=27648, num_hidden_layers=80,
+        num_attention_heads=40, num_key_value_heads=8, max_position_embeddings=131072, rms_norm_eps=1e-5, head_dim=128,
+    ),
+)  # fmt: skip
 HELIUM = replace(
     LLAMA, model_type="helium", name="Helium", config=by(rope_interleaved=True, output_bias=False),
     heads=heads("sequence", "token"), settle=None,

@@ -107,6 +107,11 @@ def minimax_m2(hf: PretrainedConfig) -> Config:
     return everywhere(hf, local(hf, choose="sigmoid", correction=True), qk_norm="all_heads")
 
 
+def _settle_minimax(hf: PretrainedConfig) -> None:
+    if hf.__dict__.get("rotary_dim") is not None:  # how released checkpoints say what part of a head is turned
+        hf.rope_parameters.setdefault("partial_rotary_factor", hf.rotary_dim / hf.head_dim)
+
+
 def _settle_qwen2(hf: PretrainedConfig) -> None:
     hf.mlp_only_layers = hf.mlp_only_layers or []
     hf.sliding_window = hf.sliding_window if hf.use_sliding_window else 0
@@ -252,7 +257,7 @@ GPT_OSS = replace(
 )  # fmt: skip
 MINIMAX_M2 = replace(
     MIXTRAL, model_type="minimax_m2", name="MiniMaxM2", weights=_MINIMAX, config=minimax_m2,
-    heads=heads(), settle=None,
+    heads=heads(), settle=_settle_minimax,
     defaults=but(
         MIXTRAL.defaults, "sliding_window", vocab_size=200064, hidden_size=3072, intermediate_size=1536,  # type: ignore[arg-type]
         num_hidden_layers=62, num_attention_heads=48, head_dim=128, max_position_embeddings=196608, rms_norm_eps=1e-6,
