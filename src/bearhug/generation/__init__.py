@@ -7,6 +7,9 @@ from bearhug._lib.lazy import attach
 NAMES = {
     "AsyncTextIteratorStreamer": "bearhug.generation.streaming",
     "BaseStreamer": "bearhug.generation.streaming",
+    "BayesianDetectorConfig": "bearhug.generation.detector",
+    "BayesianDetectorModel": "bearhug.generation.detector",
+    "BayesianWatermarkDetectorModelOutput": "bearhug.generation.detector",
     "CompileConfig": "bearhug.generation.config",
     "Constraint": "bearhug.generation.phrases",
     "DisjunctiveConstraint": "bearhug.generation.phrases",
@@ -23,6 +26,7 @@ NAMES = {
     "PrefixCache": "bearhug.generation.prefix",
     "StoppingCriteria": "bearhug.generation.stopping",
     "StoppingCriteriaList": "bearhug.generation.stopping",
+    "SynthIDTextWatermarkDetector": "bearhug.generation.detector",
     "SynthIDTextWatermarkLogitsProcessor": "bearhug.generation.watermark",
     "SynthIDTextWatermarkingConfig": "bearhug.generation.watermark",
     "TextIteratorStreamer": "bearhug.generation.streaming",
