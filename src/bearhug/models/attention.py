@@ -211,11 +211,8 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, layer: int):
         super().__init__()
-        self.heads, self.groups, self.head_dim = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.head_dim,
-        )
+        self.heads, self.groups = config.num_attention_heads, config.num_key_value_heads
+        self.head_dim = config.head_dim
         if self.heads % self.groups:
             raise ValueError(
                 f"{self.heads} attention heads do not divide into {self.groups} groups of key/value heads."

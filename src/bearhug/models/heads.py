@@ -11,25 +11,10 @@ from torch import Tensor, nn
 
 from bearhug._lib.errors import part
 from bearhug._lib.outputs import ModelOutput
+from bearhug.models import outputs
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import unevenness
 from bearhug.models.mlp import ACTIVATIONS, NORMS
-from bearhug.models.outputs import (
-    AlbertForPreTrainingOutput,
-    BaseModelOutput,
-    BertForPreTrainingOutput,
-    CausalLMOutput,
-    ElectraForPreTrainingOutput,
-    GPT2DoubleHeadsModelOutput,
-    MaskedLMOutput,
-    MoeCausalLMOutput,
-    MoeModelOutput,
-    MultipleChoiceModelOutput,
-    NextSentencePredictorOutput,
-    QuestionAnsweringModelOutput,
-    SequenceClassifierOutput,
-    TokenClassifierOutput,
-)
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipe import Head
 
@@ -98,13 +83,13 @@ class BaseModel(PreTrainedModel):
         """The pooler, or nothing."""
         return None if head is None else Pooler(self.model.config)
 
-    def answer(self, head: Any, base: BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
+    def answer(self, head: Any, base: outputs.BaseModelOutput, mask: Tensor | None, **options: Any) -> ModelOutput:
         """last_hidden_state (B, T, D), and pooler_output (B, D) where there is a pooler."""
         experts = self.model.config.experts
         if experts is not None and experts.loss_weight is not None and base.router_logits is not None:
-            return MoeModelOutput(**base)
+            return outputs.MoeModelOutput(**base)
         if head is not None:
-            base = BaseModelOutput(**{**base, "pooler_output": head(first_real(base.last_hidden_state, mask))})
+            base = outputs.BaseModelOutput(**{**base, "pooler_output": head(first_real(base.last_hidden_state, mask))})
         return base
 
 
@@ -172,7 +157,7 @@ class CausalLM(Scoring):
 
     task = "causal-lm"
     takes = ("labels", "logits_to_keep", "num_items_in_batch")
-    output = CausalLMOutput
+    output = outputs.CausalLMOutput
     answers = "words"
 
     def build_head(self, head: Head | None) -> nn.Module | None:
@@ -201,14 +186,14 @@ class CausalLM(Scoring):
             uneven = unevenness(routed, experts.chosen, mask)
             if "loss" in output:
                 output["loss"] = output["loss"] + experts.loss_weight * uneven
-        return MoeCausalLMOutput(**output, aux_loss=uneven, router_logits=routed)
+        return outputs.MoeCausalLMOutput(**output, aux_loss=uneven, router_logits=routed)
 
 
 class MaskedLM(Scoring):
     """Scores of the token at each place: logits (B, T, V)."""
 
     task = "masked-lm"
-    output = MaskedLMOutput
+    output = outputs.MaskedLMOutput
     answers = "words"
 
 
@@ -218,7 +203,7 @@ class SequenceClassification(Scoring):
     """
 
     task = "sequence-classification"
-    output = SequenceClassifierOutput
+    output = outputs.SequenceClassifierOutput
 
     def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
         """(B, N)."""
@@ -236,7 +221,7 @@ class TokenClassification(Scoring):
     """Scores of each token's label: logits (B, T, N)."""
 
     task = "token-classification"
-    output = TokenClassifierOutput
+    output = outputs.TokenClassifierOutput
 
 
 class QuestionAnswering(Scoring):
@@ -247,7 +232,7 @@ class QuestionAnswering(Scoring):
 
     task = "question-answering"
     takes = ("start_positions", "end_positions", "num_items_in_batch")
-    output = QuestionAnsweringModelOutput
+    output = outputs.QuestionAnsweringModelOutput
     answers = 2
 
     def answer(  # type: ignore[override]
@@ -271,7 +256,7 @@ class MultipleChoice(SequenceClassification):
 
     task = "multiple-choice"
     takes = ()
-    output = MultipleChoiceModelOutput
+    output = outputs.MultipleChoiceModelOutput
     answers = 1
 
     def forward(  # type: ignore[override]
@@ -301,7 +286,7 @@ class MultipleChoice(SequenceClassification):
         loss = None
         if labels is not None:
             loss = cross_entropy(logits, matching(labels.reshape(-1), logits.shape[:1], "labels"), num_items_in_batch)
-        output = MultipleChoiceModelOutput(**{**output, "loss": loss, "logits": logits})
+        output = outputs.MultipleChoiceModelOutput(**{**output, "loss": loss, "logits": logits})
         return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
 
@@ -309,7 +294,7 @@ class NextSentence(Scoring):
     """Whether a second text follows the first, 0, or not, 1: logits (B, 2), labels (B,)."""
 
     task = "next-sentence"
-    output = NextSentencePredictorOutput
+    output = outputs.NextSentencePredictorOutput
     answers = 2
 
     def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -341,21 +326,18 @@ class PreTraining(PreTrainedModel):
 
     task = "pretraining"
     takes = ("labels", "next_sentence_label")
-    output: type[ModelOutput] = BertForPreTrainingOutput
+    output: type[ModelOutput] = outputs.BertForPreTrainingOutput
+    answers: int | None = 2  # how many about the text; None: as many as the config has labels
 
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> V and D -> 2."""
         assert head is not None
-        return WordsAndText(head, self.config, self.model.config, self.sizes())
-
-    def sizes(self) -> int:
-        """How many answers about the text there are."""
-        return 2
+        return WordsAndText(head, self.config, self.model.config, self.answers or self.config.num_labels)
 
     def answer(
         self,
         head: Any,
-        base: BaseModelOutput,
+        base: outputs.BaseModelOutput,
         mask: Tensor | None,
         labels: Tensor | None = None,
         **second: Tensor,
@@ -375,11 +357,8 @@ class SentenceOrder(PreTraining):
 
     task = "sentence-order"
     takes = ("labels", "sentence_order_label")
-    output = AlbertForPreTrainingOutput
-
-    def sizes(self) -> int:
-        """As many as the config has labels."""
-        return self.config.num_labels
+    output = outputs.AlbertForPreTrainingOutput
+    answers = None
 
 
 class ReplacedTokens(Scoring):
@@ -387,7 +366,7 @@ class ReplacedTokens(Scoring):
 
     task = "replaced-tokens"
     takes = ("labels",)
-    output = ElectraForPreTrainingOutput
+    output = outputs.ElectraForPreTrainingOutput
     answers = 1
 
     def scores(self, head: Any, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -461,19 +440,19 @@ class DoubleHeads(PreTrainedModel):
         if mc_labels is not None:
             mc_loss = cross_entropy(choices.view(-1, choices.shape[-1]), mc_labels)
         changed = {"loss": loss, "mc_loss": mc_loss, "logits": logits, "mc_logits": choices}
-        output = GPT2DoubleHeadsModelOutput(**{**output, **changed})
+        output = outputs.GPT2DoubleHeadsModelOutput(**{**output, **changed})
         return output if (self.config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
     takes = ("places",)
 
     def answer(
-        self, head: Any, base: BaseModelOutput, mask: Tensor | None, places: Tensor | None = None
-    ) -> GPT2DoubleHeadsModelOutput:
+        self, head: Any, base: outputs.BaseModelOutput, mask: Tensor | None, places: Tensor | None = None
+    ) -> outputs.GPT2DoubleHeadsModelOutput:
         """logits (B * C, T, V), mc_logits (B * C,)."""
         x = base["last_hidden_state"]
         text = last_real(x, mask) if places is None else x[torch.arange(len(x), device=x.device), places]
-        kept = captured(base, GPT2DoubleHeadsModelOutput)
-        return GPT2DoubleHeadsModelOutput(logits=head(x), mc_logits=head.of_text(text), **kept)
+        kept = captured(base, outputs.GPT2DoubleHeadsModelOutput)
+        return outputs.GPT2DoubleHeadsModelOutput(logits=head(x), mc_logits=head.of_text(text), **kept)
 
 
 def grouped(input_ids: Tensor | None, inputs_embeds: Tensor | None) -> tuple[int, int]:

@@ -175,22 +175,14 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
             output_router_logits = past_key_values is None and getattr(config, "output_router_logits", False)
         if output_router_logits:
             run = watched(self.model)
-        base = run(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            position_ids,
-            inputs_embeds,
-            past_key_values,
-            use_cache,
-            config.output_hidden_states if output_hidden_states is None else output_hidden_states,
-            config.output_attentions if output_attentions is None else output_attentions,
-            *(
-                ()
-                if encoder_hidden_states is None
-                else (self.source(encoder_hidden_states, encoder_attention_mask, output_attentions),)
-            ),
-        )
+        if output_hidden_states is None:
+            output_hidden_states = config.output_hidden_states
+        seen = config.output_attentions if output_attentions is None else output_attentions
+        inputs = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, past_key_values)
+        source = []
+        if encoder_hidden_states is not None:
+            source = [self.source(encoder_hidden_states, encoder_attention_mask, output_attentions)]
+        base = run(*inputs, use_cache, output_hidden_states, seen, *source)
         labelled = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
         options = self.asked(labelled, others, logits_to_keep, num_items_in_batch)
         if attention_mask is not None and attention_mask.ndim == 2:

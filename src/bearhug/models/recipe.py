@@ -98,3 +98,16 @@ WORDS = "embed_tokens.weight"
 def _inside(ours: Ours) -> Ours:
     """The same within a model with a head, where the transformer is called `model`."""
     return renamed(ours, "model.{}".format)
+
+
+def translated(hf: PretrainedConfig, **own: Any) -> Config:
+    """A config out of what the reference's common names say, and of what is a family's own."""
+    heads, width = hf.num_attention_heads, hf.hidden_size
+    usual = {
+        "vocab_size": hf.vocab_size, "hidden_size": width, "num_hidden_layers": hf.num_hidden_layers, "norm": "layer",
+        "num_attention_heads": heads, "num_key_value_heads": heads, "head_dim": width // heads, "mlp": "plain",
+        "max_position_embeddings": getattr(hf, "max_position_embeddings", 0),
+        "initializer_range": getattr(hf, "initializer_range", 0.02),
+        "tie_word_embeddings": getattr(hf, "tie_word_embeddings", True),
+    }  # fmt: skip
+    return Config(**(usual | own))

@@ -14,14 +14,8 @@ from torch import Tensor, nn
 
 from bearhug.caches.kv import KVCache
 from bearhug.kernels.bare import bare
+from bearhug.models import outputs
 from bearhug.models.heads import MaskedLM, QuestionAnswering, SequenceClassification, last_real
-from bearhug.models.outputs import (
-    BaseModelOutput,
-    Seq2SeqLMOutput,
-    Seq2SeqModelOutput,
-    Seq2SeqQuestionAnsweringModelOutput,
-    Seq2SeqSequenceClassifierOutput,
-)
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipe import Head
 from bearhug.models.transformer import Transformer
@@ -71,7 +65,7 @@ class Seq2Seq(PreTrainedModel):
 
         The other arguments and the errors are those of `PreTrainedModel.forward`.
         """
-        config, captured = self.config, {}
+        config = self.config
         hidden = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         attentions = config.output_attentions if output_attentions is None else output_attentions
         labelled = {"labels": labels, "start_positions": start_positions, "end_positions": end_positions}
@@ -92,36 +86,18 @@ class Seq2Seq(PreTrainedModel):
                 input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, None, False, hidden, attentions
             )
         elif encoder_outputs is not None and not isinstance(encoder_outputs, Mapping):
-            encoder_outputs = BaseModelOutput(
+            encoder_outputs = outputs.BaseModelOutput(
                 **dict(zip(("last_hidden_state", "hidden_states", "attentions"), encoder_outputs, strict=False))
             )
         states = None if encoder_outputs is None else encoder_outputs["last_hidden_state"]
         run, parts = self._computation(past_key_values, decoder_input_ids)
-        base = run(
-            decoder_input_ids,
-            decoder_attention_mask,
-            None,
-            decoder_position_ids,
-            decoder_inputs_embeds,
-            past_key_values,
-            use_cache,
-            hidden,
-            attentions,
-            self.source(states, attention_mask, attentions),
-        )
-        if encoder_outputs is not None:
-            captured = {
-                "encoder_last_hidden_state": states,
-                "encoder_hidden_states": encoder_outputs.get("hidden_states"),
-                "encoder_attentions": encoder_outputs.get("attentions"),
-            }
-        captured |= {
-            "past_key_values": base.get("past_key_values"),
-            "decoder_hidden_states": base.get("hidden_states"),
-            "decoder_attentions": base.get("attentions"),
-            "cross_attentions": base.get("cross_attentions"),
-        }
-        captured["last_hidden_state"] = base["last_hidden_state"]
+        source = self.source(states, attention_mask, attentions)
+        inputs = (decoder_input_ids, decoder_attention_mask, None, decoder_position_ids, decoder_inputs_embeds)
+        base = run(*inputs, past_key_values, use_cache, hidden, attentions, source)
+        read, layers = encoder_outputs or {}, ("hidden_states", "attentions")
+        captured = {name: base.get(name) for name in ("last_hidden_state", "past_key_values", "cross_attentions")}
+        captured |= {"encoder_last_hidden_state": states, **{f"encoder_{name}": read.get(name) for name in layers}}
+        captured |= {f"decoder_{name}": base.get(name) for name in layers}
         output = self.answer(parts, captured, self.read_at(input_ids, attention_mask), **options)
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
 
@@ -190,9 +166,9 @@ class Seq2SeqBase(Seq2Seq):
         """Nothing."""
         return None
 
-    def answer(self, head: Any, base: Any, mask: Tensor | None, *args: Any, **kwargs: Any) -> Seq2SeqModelOutput:
+    def answer(self, head: Any, base: Any, mask: Tensor | None, *args: Any, **kwargs: Any) -> outputs.ModelOutput:
         """last_hidden_state (B, T, D)."""
-        return Seq2SeqModelOutput(**base)
+        return outputs.Seq2SeqModelOutput(**base)
 
 
 class Seq2SeqLM(Seq2Seq, MaskedLM):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -200,14 +176,14 @@ class Seq2SeqLM(Seq2Seq, MaskedLM):  # pyright: ignore[reportIncompatibleMethodO
 
     task = "seq2seq-lm"
     takes = ("labels", "logits_to_keep", "num_items_in_batch")
-    output = Seq2SeqLMOutput
+    output = outputs.Seq2SeqLMOutput
     from_labels = True
 
 
 class Seq2SeqSequenceClassification(Seq2Seq, SequenceClassification):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Scores of a text's label (B, N), by the decoder's vector at the last end token of the same text."""
 
-    output = Seq2SeqSequenceClassifierOutput
+    output = outputs.Seq2SeqSequenceClassifierOutput
 
     def read_at(self, ids: Tensor | None, mask: Tensor | None) -> Tensor | None:
         """The end tokens.
@@ -232,7 +208,7 @@ class Seq2SeqSequenceClassification(Seq2Seq, SequenceClassification):  # pyright
 class Seq2SeqQuestionAnswering(Seq2Seq, QuestionAnswering):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Scores of where an answer starts and ends (B, T)."""
 
-    output = Seq2SeqQuestionAnsweringModelOutput
+    output = outputs.Seq2SeqQuestionAnsweringModelOutput
 
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> 2."""

@@ -12,17 +12,9 @@ def config(hf: PretrainedConfig) -> Config:
     """An ALBERT config, translated."""
     groups, inner, layers = hf.num_hidden_groups, hf.inner_group_num, hf.num_hidden_layers
     order = (int(layer / (layers / groups)) * inner + number for layer in range(layers) for number in range(inner))
-    rate = hf.hidden_dropout_prob
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
-        num_hidden_layers=layers * inner, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        layer_order=tuple(order), word_size=hf.embedding_size, narrow_embeddings=True, positions="learned",
-        max_position_embeddings=hf.max_position_embeddings, token_types="own", type_vocab_size=hf.type_vocab_size,
-        padding_index=hf.pad_token_id, embed_norm=True, causal=False, block="post_norm", norm="layer",
-        norm_eps=hf.layer_norm_eps, final_norm=False, mlp="plain", activation=hf.hidden_act, embed_dropout=rate,
-        residual_dropout=rate, attention_dropout=hf.attention_probs_dropout_prob,
-        initializer_range=hf.initializer_range, tie_word_embeddings=hf.tie_word_embeddings,
+    return bert.config(
+        hf, num_hidden_layers=layers * inner, layer_order=tuple(order), word_size=hf.embedding_size,
+        narrow_embeddings=True, mlp_dropout=0.0,
     )  # fmt: skip
 
 

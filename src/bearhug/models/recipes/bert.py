@@ -2,27 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from bearhug.checkpoints.weight_map import Ours
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 
 
-def config(hf: PretrainedConfig) -> Config:
-    """A BERT config, translated; a decoder where it says so."""
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        positions="learned", max_position_embeddings=hf.max_position_embeddings,
-        token_types="own", type_vocab_size=hf.type_vocab_size, padding_index=hf.pad_token_id, embed_norm=True,
-        causal=hf.is_decoder, cross_attention=hf.add_cross_attention,
-        block="post_norm", norm="layer", norm_eps=hf.layer_norm_eps, final_norm=False,
-        mlp="plain", activation=hf.hidden_act,
-        embed_dropout=hf.hidden_dropout_prob, residual_dropout=hf.hidden_dropout_prob,
-        mlp_dropout=hf.hidden_dropout_prob, attention_dropout=hf.attention_probs_dropout_prob,
-        initializer_range=hf.initializer_range, tie_word_embeddings=hf.tie_word_embeddings,
-    )  # fmt: skip
+def config(hf: PretrainedConfig, **changes: Any) -> Config:
+    """A BERT config, translated; a decoder where it says so. The siblings' too, with `changes`."""
+    rate = hf.hidden_dropout_prob
+    usual = {
+        "intermediate_size": hf.intermediate_size, "positions": "learned", "token_types": "own",
+        "type_vocab_size": getattr(hf, "type_vocab_size", 0), "padding_index": hf.pad_token_id, "embed_norm": True,
+        "causal": getattr(hf, "is_decoder", False), "cross_attention": getattr(hf, "add_cross_attention", False),
+        "block": "post_norm", "norm_eps": hf.layer_norm_eps, "final_norm": False, "activation": hf.hidden_act,
+        "embed_dropout": rate, "residual_dropout": rate, "mlp_dropout": rate,
+        "attention_dropout": hf.attention_probs_dropout_prob,
+    }  # fmt: skip
+    return translated(hf, **(usual | changes))
 
 
 def roberta(hf: PretrainedConfig) -> Config:

@@ -9,7 +9,7 @@ from bearhug.models.recipes import bert
 def config(hf: PretrainedConfig) -> Config:
     """A DeBERTa V2 or V3 config, translated."""
     limit = hf.max_relative_positions if hf.max_relative_positions > 0 else hf.max_position_embeddings
-    buckets, rate = getattr(hf, "position_buckets", -1), hf.hidden_dropout_prob
+    buckets = getattr(hf, "position_buckets", -1)
     far = {
         "span": (buckets if buckets > 0 else limit) if hf.relative_attention else 0, "buckets": max(buckets, 0),
         "limit": limit, "learned": hf.position_biased_input, "kinds": tuple(hf.pos_att_type or ()),
@@ -17,17 +17,10 @@ def config(hf: PretrainedConfig) -> Config:
         "kernel": getattr(hf, "conv_kernel_size", 0), "groups": getattr(hf, "conv_groups", 1),
         "activation": getattr(hf, "conv_act", "tanh"), "key_bias": True,
     }  # fmt: skip
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        positions="disentangled", max_position_embeddings=hf.max_position_embeddings, disentangled=far,
-        kinds={"full_attention": Kind(mixer="disentangled")}, token_types="own" if hf.type_vocab_size else "none",
-        type_vocab_size=hf.type_vocab_size, padding_index=hf.pad_token_id, embed_norm=True, causal=False,
-        block="post_norm_convolved" if far["kernel"] else "post_norm", norm="layer", norm_eps=hf.layer_norm_eps,
-        final_norm=False, mlp="plain", activation=hf.hidden_act, embed_dropout=rate, residual_dropout=rate,
-        mlp_dropout=rate, attention_dropout=hf.attention_probs_dropout_prob, initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+    return bert.config(
+        hf, positions="disentangled", disentangled=far, kinds={"full_attention": Kind(mixer="disentangled")},
+        token_types="own" if hf.type_vocab_size else "none",
+        block="post_norm_convolved" if far["kernel"] else "post_norm",
     )  # fmt: skip
 
 

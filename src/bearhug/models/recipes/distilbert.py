@@ -1,19 +1,15 @@
 """DistilBERT (Sanh et al. 2019, arXiv:1910.01108): BERT with half the layers and no token types."""
 
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 
 
 def config(hf: PretrainedConfig) -> Config:
     """A DistilBERT config, translated."""
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.dim, intermediate_size=hf.hidden_dim,
-        num_hidden_layers=hf.n_layers, num_attention_heads=hf.n_heads, num_key_value_heads=hf.n_heads,
-        head_dim=hf.dim // hf.n_heads, positions="learned", max_position_embeddings=hf.max_position_embeddings,
-        padding_index=hf.pad_token_id, embed_norm=True, causal=False, block="post_norm", norm="layer", norm_eps=1e-12,
-        final_norm=False, mlp="plain", activation=hf.activation, embed_dropout=hf.dropout, mlp_dropout=hf.dropout,
-        attention_dropout=hf.attention_dropout, initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+    return translated(
+        hf, intermediate_size=hf.hidden_dim, positions="learned", padding_index=hf.pad_token_id, embed_norm=True,
+        causal=False, block="post_norm", norm_eps=1e-12, final_norm=False, activation=hf.activation,
+        embed_dropout=hf.dropout, mlp_dropout=hf.dropout, attention_dropout=hf.attention_dropout,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from bearhug.models.recipes import bert
 
 def config(hf: PretrainedConfig) -> Config:
     """An ELECTRA config, translated."""
-    return replace(bert.config(hf), word_size=hf.embedding_size, narrow_embeddings=True)
+    return bert.config(hf, word_size=hf.embedding_size, narrow_embeddings=True)
 
 
 _GENERATOR = Head(

@@ -8,23 +8,18 @@ from typing import Any
 
 from bearhug.checkpoints.weight_map import Fused, Ours, Transposed
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 
 
 def config(hf: PretrainedConfig, **changes: Any) -> Config:
     """A GPT-2 config, translated; the siblings' too, with what they do otherwise as `changes`."""
-    usual = Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.n_embd, intermediate_size=hf.n_inner or 4 * hf.n_embd,
-        num_hidden_layers=hf.n_layer, num_attention_heads=hf.n_head, num_key_value_heads=hf.n_head,
-        head_dim=hf.n_embd // hf.n_head, positions="learned", max_position_embeddings=hf.n_positions,
-        token_types="shared", causal=True, cross_attention=getattr(hf, "add_cross_attention", False),
-        norm="layer", norm_eps=hf.layer_norm_epsilon,
-        mlp="plain", activation=hf.activation_function,
-        attention_scale=None if getattr(hf, "scale_attn_weights", True) else 1.0,
-        scale_by_layer=getattr(hf, "scale_attn_by_inverse_layer_idx", False),
-        embed_dropout=hf.embd_pdrop, residual_dropout=hf.resid_pdrop, mlp_dropout=hf.resid_pdrop,
-        attention_dropout=hf.attn_pdrop, initializer_range=hf.initializer_range, scaled_residual_init=True,
-        tie_word_embeddings=hf.tie_word_embeddings,
+    usual = translated(
+        hf, intermediate_size=hf.n_inner or 4 * hf.n_embd, positions="learned", token_types="shared", causal=True,
+        cross_attention=getattr(hf, "add_cross_attention", False), norm_eps=hf.layer_norm_epsilon,
+        activation=hf.activation_function, attention_scale=None if getattr(hf, "scale_attn_weights", True) else 1.0,
+        scale_by_layer=getattr(hf, "scale_attn_by_inverse_layer_idx", False), embed_dropout=hf.embd_pdrop,
+        residual_dropout=hf.resid_pdrop, mlp_dropout=hf.resid_pdrop, attention_dropout=hf.attn_pdrop,
+        scaled_residual_init=True,
     )  # fmt: skip
     return replace(usual, **changes)
 

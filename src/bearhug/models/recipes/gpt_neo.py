@@ -1,23 +1,19 @@
 """GPT-Neo (Black et al. 2021): GPT-2 with every other layer looking at a window, and scores that are not scaled."""
 
 from bearhug.models.config import Config, Kind, PretrainedConfig
-from bearhug.models.recipe import Recipe
+from bearhug.models.recipe import Recipe, translated
 from bearhug.models.recipes.megatron import classified
 
 
 def config(hf: PretrainedConfig) -> Config:
     """A GPT-Neo config, translated."""
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, num_hidden_layers=hf.num_layers,
-        intermediate_size=hf.intermediate_size or 4 * hf.hidden_size, num_attention_heads=hf.num_heads,
-        num_key_value_heads=hf.num_heads, head_dim=hf.hidden_size // hf.num_heads, positions="learned",
-        max_position_embeddings=hf.max_position_embeddings, token_types="shared", causal=True,
-        layer_types=tuple(hf.attention_layers), kinds={"global": Kind(), "local": Kind(window=hf.window_size)},
-        norm="layer", norm_eps=hf.layer_norm_epsilon, mlp="plain", activation=hf.activation_function,
-        qkv_bias=False, attention_scale=1.0, embed_dropout=float(hf.embed_dropout),
+    return translated(
+        hf, intermediate_size=hf.intermediate_size or 4 * hf.hidden_size, positions="learned", token_types="shared",
+        causal=True, layer_types=tuple(hf.attention_layers),
+        kinds={"global": Kind(), "local": Kind(window=hf.window_size)}, norm_eps=hf.layer_norm_epsilon,
+        activation=hf.activation_function, qkv_bias=False, attention_scale=1.0, embed_dropout=float(hf.embed_dropout),
         residual_dropout=float(hf.resid_dropout), mlp_dropout=float(hf.resid_dropout),
-        attention_dropout=float(hf.attention_dropout), initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+        attention_dropout=float(hf.attention_dropout),
     )  # fmt: skip
 
 

@@ -5,24 +5,23 @@ from dataclasses import replace
 from typing import Any
 
 from bearhug.models.config import Config, Kind, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 
 
 def config(hf: PretrainedConfig, **changes: Any) -> Config:
     """A Llama config, translated; the siblings' too, with what they do otherwise as `changes`."""
     bias = getattr(hf, "attention_bias", False)
-    values = {
-        "vocab_size": hf.vocab_size, "hidden_size": hf.hidden_size, "intermediate_size": hf.intermediate_size,
-        "num_hidden_layers": hf.num_hidden_layers, "num_attention_heads": hf.num_attention_heads,
-        "num_key_value_heads": getattr(hf, "num_key_value_heads", None) or hf.num_attention_heads,
-        "head_dim": getattr(hf, "head_dim", None) or hf.hidden_size // hf.num_attention_heads,
-        "positions": "rotary", "max_position_embeddings": hf.max_position_embeddings, "rope": hf.rope_parameters,
-        "padding_index": hf.pad_token_id, "causal": True, "norm": "rms", "norm_eps": getattr(hf, "rms_norm_eps", 1e-5),
-        "mlp": "gated", "activation": getattr(hf, "hidden_act", None), "mlp_bias": getattr(hf, "mlp_bias", False),
-        "qkv_bias": bias, "output_bias": bias, "attention_dropout": getattr(hf, "attention_dropout", 0.0),
-        "initializer_range": hf.initializer_range, "tie_word_embeddings": getattr(hf, "tie_word_embeddings", True),
+    count = hf.num_attention_heads
+    usual = {
+        "intermediate_size": hf.intermediate_size, "mlp": "gated",
+        "num_key_value_heads": getattr(hf, "num_key_value_heads", 0) or count, "norm": "rms", "causal": True,
+        "head_dim": getattr(hf, "head_dim", None) or hf.hidden_size // count, "positions": "rotary",
+        "rope": hf.rope_parameters, "padding_index": hf.pad_token_id,
+        "norm_eps": getattr(hf, "rms_norm_eps", 1e-5), "activation": getattr(hf, "hidden_act", None),
+        "mlp_bias": getattr(hf, "mlp_bias", False), "qkv_bias": bias, "output_bias": bias,
+        "attention_dropout": getattr(hf, "attention_dropout", 0.0),
     }  # fmt: skip
-    return Config(**(values | changes))
+    return translated(hf, **(usual | changes))
 
 
 def by(**changes: Any) -> Callable[[PretrainedConfig], Config]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bearhug.checkpoints.weight_map import Fused, Ours
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 from bearhug.models.recipes.llama import HEADS as LLAMA_HEADS
 from bearhug.models.recipes.llama import PLAIN, but, config, heads
 
@@ -33,14 +33,11 @@ def persimmon(hf: PretrainedConfig) -> Config:
 def bloom(hf: PretrainedConfig) -> Config:
     """A BLOOM config, translated."""
     rate, limit = hf.hidden_dropout, getattr(hf, "seq_length", 2048)
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=4 * hf.hidden_size,
-        num_hidden_layers=hf.n_layer, num_attention_heads=hf.n_head, num_key_value_heads=hf.n_head,
-        head_dim=hf.hidden_size // hf.n_head, positions="alibi", max_position_embeddings=limit, embed_norm=True,
+    return translated(
+        hf, intermediate_size=4 * hf.hidden_size, positions="alibi", max_position_embeddings=limit, embed_norm=True,
         causal=True, block="normed_residual" if hf.apply_residual_connection_post_layernorm else "pre_norm",
-        norm="layer", norm_eps=hf.layer_norm_epsilon, mlp="plain", activation="gelu_pytorch_tanh",
-        residual_dropout=rate, mlp_dropout=rate, attention_dropout=hf.attention_dropout,
-        initializer_range=hf.initializer_range, tie_word_embeddings=hf.tie_word_embeddings,
+        norm_eps=hf.layer_norm_epsilon, activation="gelu_pytorch_tanh", residual_dropout=rate, mlp_dropout=rate,
+        attention_dropout=hf.attention_dropout,
     )  # fmt: skip
 
 
@@ -48,17 +45,15 @@ def falcon(hf: PretrainedConfig) -> Config:
     """A Falcon config, translated, of the old or the new architecture."""
     size = hf.hidden_size // hf.num_attention_heads
     several = {True: "parallel_two_norms", False: "parallel"}[hf.new_decoder_architecture and _norms(hf) == 2]
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.ffn_hidden_size,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads, head_dim=size,
+    return translated(
+        hf, intermediate_size=hf.ffn_hidden_size, head_dim=size,
         num_key_value_heads=1 if hf.multi_query and not hf.new_decoder_architecture else hf.num_kv_heads,
-        positions="alibi" if hf.alibi else "rotary", max_position_embeddings=hf.max_position_embeddings,
-        rope=hf.rope_parameters, alibi={"scale": size**-0.5, "dtype": "bfloat16"}, causal=True,
-        block=several if hf.parallel_attn else "pre_norm", norm="layer", norm_eps=hf.layer_norm_epsilon,
-        mlp="plain", activation=hf.activation, mlp_bias=hf.bias, qkv_bias=hf.bias, output_bias=hf.bias,
+        positions="alibi" if hf.alibi else "rotary", rope=hf.rope_parameters,
+        alibi={"scale": size**-0.5, "dtype": "bfloat16"}, causal=True,
+        block=several if hf.parallel_attn else "pre_norm", norm_eps=hf.layer_norm_epsilon, activation=hf.activation,
+        mlp_bias=hf.bias, qkv_bias=hf.bias, output_bias=hf.bias,
         residual_dropout=hf.hidden_dropout if hf.parallel_attn else hf.attention_dropout,
         mlp_dropout=hf.hidden_dropout, attention_dropout=hf.attention_dropout if hf.alibi else 0.0,
-        initializer_range=hf.initializer_range, tie_word_embeddings=hf.tie_word_embeddings,
     )  # fmt: skip
 
 

@@ -9,17 +9,9 @@ from bearhug.models.recipes import bert
 
 def config(hf: PretrainedConfig) -> Config:
     """An MPNet config, translated. Padding has the same place in all tables, whatever pad_token_id says."""
-    rate = hf.hidden_dropout_prob
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        positions="learned_relative", max_position_embeddings=hf.max_position_embeddings, position_offset=2,
-        relative_buckets=hf.relative_attention_num_buckets, relative_distance=128, padding_index=1,
-        embed_norm=True, causal=False, block="post_norm", norm="layer", norm_eps=hf.layer_norm_eps, final_norm=False,
-        mlp="plain", activation=hf.hidden_act, embed_dropout=rate, residual_dropout=rate, mlp_dropout=rate,
-        attention_dropout=hf.attention_probs_dropout_prob, initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+    return bert.config(
+        hf, positions="learned_relative", position_offset=2, relative_buckets=hf.relative_attention_num_buckets,
+        relative_distance=128, padding_index=1, token_types="none",
     )  # fmt: skip
 
 

@@ -4,23 +4,19 @@ from collections.abc import Mapping
 
 from bearhug.checkpoints.weight_map import Fused
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Recipe
+from bearhug.models.recipe import Recipe, translated
 from bearhug.models.recipes.megatron import HEADS
 
 
 def config(hf: PretrainedConfig) -> Config:
     """An MPT config, translated."""
     attention = hf.attn_config
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.d_model, intermediate_size=4 * hf.d_model,
-        num_hidden_layers=hf.n_layers, num_attention_heads=hf.n_heads, num_key_value_heads=hf.n_heads,
-        head_dim=hf.d_model // hf.n_heads, positions="alibi", max_position_embeddings=hf.max_seq_len,
-        causal=True, norm="layer_no_bias", norm_eps=hf.layer_norm_epsilon,
-        mlp="plain", activation="gelu", mlp_bias=False, qkv_bias=False, output_bias=False,
-        clip_qkv=attention.clip_qkv, attention_scale=attention.softmax_scale,
+    return translated(
+        hf, intermediate_size=4 * hf.d_model, positions="alibi", max_position_embeddings=hf.max_seq_len, causal=True,
+        norm="layer_no_bias", norm_eps=hf.layer_norm_epsilon, activation="gelu", mlp_bias=False, qkv_bias=False,
+        output_bias=False, clip_qkv=attention.clip_qkv, attention_scale=attention.softmax_scale,
         residual_dropout=attention.attn_pdrop, mlp_dropout=attention.attn_pdrop,
-        attention_dropout=attention.attn_pdrop, initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+        attention_dropout=attention.attn_pdrop,
     )  # fmt: skip
 
 

@@ -5,39 +5,31 @@
 from dataclasses import replace
 
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 from bearhug.models.recipes.llama import HEADS, MATRICES, but, heads
 
 
 def opt(hf: PretrainedConfig) -> Config:
     """An OPT config, translated."""
     bias, first = hf.enable_bias, hf.do_layer_norm_before
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.ffn_dim,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        positions="learned", max_position_embeddings=hf.max_position_embeddings, position_skip=2,
-        padding_before=True, padding_index=hf.pad_token_id, word_size=hf.word_embed_proj_dim, causal=True,
+    return translated(
+        hf, intermediate_size=hf.ffn_dim, positions="learned", position_skip=2, padding_before=True,
+        padding_index=hf.pad_token_id, word_size=hf.word_embed_proj_dim, causal=True,
         block="pre_norm" if first else "post_norm", final_norm=first and not hf._remove_final_layer_norm,
         norm="layer" if hf.layer_norm_elementwise_affine else "layer_bare", norm_eps=1e-5,
-        mlp="plain", activation=hf.activation_function, mlp_bias=bias, qkv_bias=bias, output_bias=bias,
+        activation=hf.activation_function, mlp_bias=bias, qkv_bias=bias, output_bias=bias,
         residual_dropout=hf.dropout, mlp_dropout=hf.dropout, attention_dropout=hf.attention_dropout,
-        initializer_range=getattr(hf, "initializer_range", 0.02), tie_word_embeddings=hf.tie_word_embeddings,
     )  # fmt: skip
 
 
 def biogpt(hf: PretrainedConfig) -> Config:
     """A BioGPT config, translated."""
     rate = hf.hidden_dropout_prob
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=hf.intermediate_size,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=hf.num_attention_heads,
-        num_key_value_heads=hf.num_attention_heads, head_dim=hf.hidden_size // hf.num_attention_heads,
-        positions="learned", max_position_embeddings=hf.max_position_embeddings, position_skip=2,
+    return translated(
+        hf, intermediate_size=hf.intermediate_size, positions="learned", position_skip=2,
         padding_index=hf.pad_token_id, embed_scale=hf.hidden_size**0.5 if hf.scale_embedding else 1.0, causal=True,
-        norm="layer", norm_eps=1e-5, mlp="plain", activation=hf.hidden_act, embed_dropout=rate, residual_dropout=rate,
-        mlp_dropout=rate, attention_dropout=hf.attention_probs_dropout_prob, initializer_range=hf.initializer_range,
-        tie_word_embeddings=hf.tie_word_embeddings,
+        norm_eps=1e-5, activation=hf.hidden_act, embed_dropout=rate, residual_dropout=rate, mlp_dropout=rate,
+        attention_dropout=hf.attention_probs_dropout_prob,
     )  # fmt: skip
 
 
