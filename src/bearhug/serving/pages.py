@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bearhug.models.cache import KVCache, StateCache
+from bearhug.caches.kv import KVCache, StateCache
 
 
 class Exhausted(RuntimeError):
