@@ -54,3 +54,20 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path):
 def test_sizes_are_short():
     assert [numbered(n) for n in (7, 1500, 2_500_000, 3 * 10**9)] == ["7", "1.5 k", "2.5 M", "3 B"]
     assert [sized(n) for n in (7, 1500, 2_500_000, 3 * 10**9)] == ["7 B", "1.5 kB", "2.5 MB", "3 GB"]
+
+
+def test_what_a_token_needs_follows_from_the_architecture():
+    """Experts that rest are not read; a state does not grow; latent attention keeps whole keys and values here."""
+    from bearhug.inspect.report import built, cache_bytes, unused
+
+    sizes = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 3, "intermediate_size": 48}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
+    mixtral, itemsize = built(
+        {"model_type": "mixtral", **sizes, **heads, "num_local_experts": 5, "num_experts_per_tok": 2}, "x"
+    )
+    mamba, _ = built({"model_type": "mamba", "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2}, "x")
+
+    assert unused(mixtral) == 3 * 3 * 3 * 32 * 48
+    assert cache_bytes(mixtral, itemsize) == 3 * 2 * 2 * 8 * 4
+    assert (cache_bytes(mamba, itemsize), unused(mamba)) == (0, 0)
+    assert built({"model_type": "nothing"}, "x") == (None, 4)

@@ -15,7 +15,9 @@ from bearhug.checkpoints.folder import read_weights
 from bearhug.checkpoints.where import WHERE, where
 from bearhug.hub.client import open_repo
 from bearhug.inspect.tree import Branch, drawn, grown, numbered, sized
+from bearhug.models.attention import LOOKING
 from bearhug.models.auto_config import config_from
+from bearhug.models.config import Config
 from bearhug.models.recipes import find
 
 TRAINED = 16  # bytes a parameter while AdamW trains in float32: weight, gradient, two averages
@@ -41,12 +43,15 @@ def inspect(name: str | os.PathLike, **options: Any) -> str:
     values = repo_config(repo) if repo.path("config.json") is not None else {}
     made_for = ", ".join(values.get("architectures") or ()) or values.get("model_type") or "no config.json"
     lines = [f"{repo.name}  ({made_for})", *drawn(tree), ""]
-    return "\n".join([*lines, *facts(tree, weights, cache_bytes(values, repo.name))])
+    return "\n".join([*lines, *facts(tree, weights, *built(values, repo.name))])
 
 
-def facts(tree: Branch, weights: Mapping[str, Tensor], cache: int | None) -> list[str]:
+def facts(tree: Branch, weights: Mapping[str, Tensor], config: Config | None, itemsize: int) -> list[str]:
     """What the whole asks for, in memory and in time."""
     speed, products = measured()
+    idle = 0 if config is None else unused(config)
+    share = (tree.numbers - idle) / tree.numbers if 0 < idle < tree.numbers else 1.0
+    writes = config is None or config.causal
     kinds: dict[str, int] = {}
     for tensor in weights.values():
         kind = str(tensor.dtype).removeprefix("torch.")
@@ -56,27 +61,50 @@ def facts(tree: Branch, weights: Mapping[str, Tensor], cache: int | None) -> lis
         f"parameters     {tree.numbers:,} ({words}), {len(weights)} tensors",
         f"memory         {sized(tree.bytes)} to load, {sized(tree.numbers * TRAINED)} to train with AdamW in float32",
     ]
-    if cache is not None:
+    if share < 1:
+        lines.insert(1, f"               {numbered(tree.numbers - idle)} of them for a token: the others' experts rest")
+    if config is not None and writes and (cache := cache_bytes(config, itemsize)):
         lines.append(f"               {sized(cache)} for each token in the cache of keys and values")
-    lines += [
-        f"time           {timed(tree.bytes / speed)} a token at best (this machine reads {speed / 1e9:.1f} GB/s)",
-        f"               {timed(2 * tree.numbers * 512 / products)} for a prompt of 512 tokens at best "
-        f"({products / 1e9:.0f} GFLOP/s in float32)",
-    ]
-    return lines
+    if config is not None and writes and config.recurrence is not None:
+        lines.append("               and a state for each text, which does not grow with it")
+    times = []
+    if writes:
+        each = timed(tree.bytes * share / speed)
+        times.append(f"{each} a token at best (this machine reads {speed / 1e9:.1f} GB/s)")
+    whole = timed(2 * tree.numbers * share * 512 / products)
+    kind = "prompt" if writes else "text"
+    times.append(f"{whole} for a {kind} of 512 tokens at best ({products / 1e9:.0f} GFLOP/s in float32)")
+    return [*lines, *(f"{'' if place else 'time':<15}{one}" for place, one in enumerate(times))]
 
 
-def cache_bytes(values: dict[str, Any], source: str) -> int | None:
-    """How many bytes of keys and values a token takes; None: no decoder with a recipe."""
+def built(values: dict[str, Any], source: str) -> tuple[Config | None, int]:
+    """What a config.json's model is built from, and the bytes of its numbers; None: it has no recipe."""
     try:
         hf = config_from(dict(values), source, None, False, {})
-        config = find(hf.model_type).config(hf)
+        return find(hf.model_type).config(hf), 4 if hf.dtype is None else hf.dtype.itemsize
     except (ValueError, TypeError, AttributeError):
-        return None
-    if not config.causal or config.num_key_value_heads == 0:
-        return None
-    size = 4 if hf.dtype is None else hf.dtype.itemsize
-    return 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * size
+        return None, 4
+
+
+def cache_bytes(config: Config, itemsize: int) -> int:
+    """How many bytes of keys and values a token takes; layers that keep one state of all take none."""
+    kinds = [config.kind(config.layer_type(layer)) for layer in range(config.num_hidden_layers)]
+    looking = sum(kind.mixer in LOOKING for kind in kinds)
+    if (latents := config.latents) is not None:
+        each = config.num_attention_heads * (latents.plain + config.head_dim + latents.value)
+    else:
+        each = 2 * config.num_key_value_heads * config.head_dim
+    return looking * each * itemsize
+
+
+def unused(config: Config) -> int:
+    """How many numbers are in experts that a token does not go to."""
+    if (experts := config.experts) is None:
+        return 0
+    layers = range(config.num_hidden_layers)
+    mixed = sum((config.kind(config.layer_type(layer)).mlp or config.mlp) == "experts" for layer in layers)
+    matrices = 2 if experts.mlp == "plain" else 3
+    return mixed * (experts.count - experts.chosen) * matrices * config.hidden_size * experts.size
 
 
 def measured() -> tuple[float, float]:
