@@ -7,8 +7,8 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "bearhug"
 FLOORS = (
-    "_lib, hub.client, checkpoints, tokenizers, processors, datasets, generation, kernels, caches, adapters, study, "
-    "models, inspect, diffusion, training, pipelines, serving, hub.server, cli"
+    "_lib, hub.client, checkpoints, tokenizers, processors, datasets, generation, kernels, caches, losses, "
+    "adapters, study, models, inspect, diffusion, training, pipelines, serving, hub.server, cli"
 ).split(", ")
 FILES = sorted(SOURCE.rglob("*.py"))
 

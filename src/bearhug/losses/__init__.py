@@ -1,0 +1,1 @@
+"""losses: how far scores are from labels. Start reading at `labels.py`."""
