@@ -142,7 +142,7 @@ def test_generation_options_are_the_checkpoints(model, folder):
     [
         ({"num_label": 3}, TypeError, r"'num_label', which is neither .* Did you mean 'num_labels'"),
         ({"dtype": "float17"}, ValueError, "dtype='float17' is none; write torch.bfloat16"),
-        ({"attn_implementation": "flash"}, ValueError, "'flash' is not known.*eager, flash_attention_2, sdpa"),
+        ({"attn_implementation": "flash"}, ValueError, "'flash' is not known.*eager, flash_attention_2, flex_attention, sdpa"),
         ({"device_map": {"a": "cpu", "b": "meta"}}, ValueError, "gives no place for transformer.wte"),
         ({"quantization_config": {"bits": 3}}, ValueError, "is none that can be computed"),
         ({"variant": "fp16"}, OSError, r"neither model\.fp16\.safetensors nor pytorch_model\.fp16\.bin"),
