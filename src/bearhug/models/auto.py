@@ -56,7 +56,7 @@ def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
         raise ValueError(f"{recipe.name} has no head for {task}. Load it with AutoModel, {has}.")
     head = recipe.heads.get(task)
     pair = recipe.defaults.get("is_encoder_decoder") and not (head and head.part)
-    kind = Joined if recipe.made is not None else (SEQ2SEQ_TASKS if pair else TASKS)[task]
+    kind: type[PreTrainedModel] = Joined if recipe.made is not None else (SEQ2SEQ_TASKS if pair else TASKS)[task]
     if kind.task != task and kind.task in recipe.heads:  # one class does both
         return model_class(model_type, kind.task)
     name = (head.class_name if head else "") or recipe.name + SUFFIXES[task]
@@ -66,7 +66,7 @@ def model_class(model_type: str, task: str) -> type[PreTrainedModel]:
         "__module__": "bearhug",
         "__doc__": f"{recipe.name}, task {task}. {kind.__doc__}",
     }
-    return type(name, (kind,), attributes)
+    return type(name, (kind,), attributes)  # type: ignore[return-value]
 
 
 class _Auto:

@@ -56,7 +56,7 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
     `AutoModelForCausalLM` and its like pick them by a checkpoint's config.
     """
 
-    recipe: ClassVar[Recipe]
+    recipe: Recipe
     config_class: ClassVar[type[PretrainedConfig]]
     task: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ()  # what `answer` takes besides
