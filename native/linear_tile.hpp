@@ -1,12 +1,14 @@
 // The product, once for each kind of processor: included by linear_avx2.cpp and linear_avx512.cpp after their `Machine`,
 // within a namespace without a name. `rows` rows and `outs` outputs at once stay in registers.
 
+constexpr std::size_t ahead = 4096;  // bytes of weights that are on their way, in each place
+
 template <class Weight>
 struct Dense {  // float32, bfloat16, float16 and int8
     static constexpr std::size_t step = Machine::width;
 
     template <int rows, int outs>
-    static void tile(const Matrix& matrix, const float* x, std::size_t first, float* sums) {
+    static void tile(const Matrix& matrix, const float* x, std::size_t first, std::size_t gap, float* sums) {
         const std::size_t in = matrix.in;
         const Weight* weights = static_cast<const Weight*>(matrix.weights) + first * in;
         Vector sum[outs][rows];
@@ -18,8 +20,8 @@ struct Dense {  // float32, bfloat16, float16 and int8
             Vector w[outs];
 #pragma GCC unroll 8
             for (int o = 0; o < outs; ++o) {
-                w[o] = Machine::load(weights + o * in + k);
-                __builtin_prefetch(weights + (o + outs) * in + k);
+                w[o] = Machine::load(weights + o * gap * in + k);
+                __builtin_prefetch(weights + o * gap * in + k + ahead / sizeof(Weight));
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; ++r) {
@@ -37,7 +39,7 @@ struct Dense {  // float32, bfloat16, float16 and int8
 
 struct FourBits {
     template <int rows, int outs>
-    static void tile(const Matrix& matrix, const float* x, std::size_t first, float* sums) {
+    static void tile(const Matrix& matrix, const float* x, std::size_t first, std::size_t gap, float* sums) {
         constexpr int parts = group / Machine::width;
         const std::size_t in = matrix.in, groups = in / group;
         const std::uint16_t* words = static_cast<const std::uint16_t*>(matrix.weights) + first * (in / 4);
@@ -50,11 +52,11 @@ struct FourBits {
         for (std::size_t g = 0; g < groups; ++g) {
 #pragma GCC unroll 8
             for (int o = 0; o < outs; ++o) {
-                const std::uint16_t* at = words + o * (in / 4) + g * (group / 4);
-                __builtin_prefetch(at + outs * (in / 4));
+                const std::uint16_t* at = words + o * gap * (in / 4) + g * (group / 4);
+                __builtin_prefetch(at + ahead / sizeof *at);
                 Vector w[parts];
                 Machine::nibbles(at, w);
-                const Vector scale = Machine::scale(scales[o * groups + g]);
+                const Vector scale = Machine::scale(scales[o * gap * groups + g]);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; ++r) {
                     const float* values = x + r * in + g * group;
@@ -76,11 +78,11 @@ struct FourBits {
 #include "linear_numbers.hpp"
 
 template <class Weights, int rows, int outs>
-void finished(const Matrix& matrix, const float* x, void* y, std::size_t row, std::size_t first) {
+void finished(const Matrix& matrix, const float* x, void* y, std::size_t row, std::size_t first, std::size_t gap) {
     float sums[rows * outs];
-    Weights::template tile<rows, outs>(matrix, x + row * matrix.in, first, sums);
+    Weights::template tile<rows, outs>(matrix, x + row * matrix.in, first, gap, sums);
     for (int o = 0; o < outs; ++o) {
-        const std::size_t out = first + o;
+        const std::size_t out = first + o * gap;
         const float scale = matrix.kind == Kind::int8 ? static_cast<const float*>(matrix.scales)[out] : 1.0f;
         const float bias = matrix.bias == nullptr ? 0.0f : get(matrix.bias, out, matrix.rows_kind);
         for (int r = 0; r < rows; ++r)
@@ -90,9 +92,11 @@ void finished(const Matrix& matrix, const float* x, void* y, std::size_t row, st
 
 template <class Weights, int rows>
 void strip(const Matrix& matrix, const float* x, void* y, std::size_t row, std::size_t first, std::size_t last) {
+    // outputs far from each other: the processor reads ahead in several places at once
     constexpr int outs = Machine::outs(rows);
-    for (; first + outs <= last; first += outs) finished<Weights, rows, outs>(matrix, x, y, row, first);
-    for (; first < last; ++first) finished<Weights, rows, 1>(matrix, x, y, row, first);
+    const std::size_t gap = (last - first) / outs;
+    for (std::size_t i = 0; i < gap; ++i) finished<Weights, rows, outs>(matrix, x, y, row, first + i, gap);
+    for (first += gap * outs; first < last; ++first) finished<Weights, rows, 1>(matrix, x, y, row, first, 1);
 }
 
 // Floats that lie as (in, out): a few lines of them at a time are added to sums in the first-level cache.

@@ -24,7 +24,7 @@ from bearhug.tokenizers import _native
 KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}  # as in native/linear.hpp
 # Up to how many rows the core is the faster one (benchmarks/decode.py); with bfloat16 instructions torch wins earlier.
 ROWS = {torch.float32: 32, torch.bfloat16: 16, torch.float16: 16}
-ROWS_BY_INSTRUCTION = {**ROWS, torch.bfloat16: 4}
+ROWS_BY_INSTRUCTION = {**ROWS, torch.bfloat16: 8}
 MANY, MANY_TURNED = 33, 64  # rows from which on the matrix unit is the faster one
 
 
