@@ -36,7 +36,8 @@ def test_every_head_that_the_reference_has_is_there_under_its_name(model_type):
         name = getattr(modeling_auto, f"MODEL_FOR_{mapping}_MAPPING_NAMES").get(model_type)
         if name is not None:
             assert model_class(model_type, task).__name__ == name
-            assert getattr(bearhug, name) is model_class(model_type, task)
+            if name != "LlamaForCausalLM" or model_type == "llama":  # which another config has for its class, too
+                assert getattr(bearhug, name) is model_class(model_type, task)
 
 
 def batch(lengths, choices, side="right", pad=0):

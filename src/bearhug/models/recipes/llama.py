@@ -264,7 +264,8 @@ SEED_OSS = replace(
     ),
 )  # fmt: skip
 IQUEST_CODER = replace(
-    LLAMA, model_type="iquestcoder", name="IQuestCoder", heads=heads(),
+    LLAMA, model_type="iquestcoder", name="IQuestCoder",  # a config of its own, and Llama's class
+    heads={"causal-lm": replace(HEADS["causal-lm"], class_name="LlamaForCausalLM")},
     defaults=but(
         DEFAULTS, "pretraining_tp", vocab_size=76800, hidden_size=5120, intermediate_size=27648, num_hidden_layers=80,
         num_attention_heads=40, num_key_value_heads=8, max_position_embeddings=131072, rms_norm_eps=1e-5, head_dim=128,
