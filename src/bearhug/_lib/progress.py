@@ -19,8 +19,13 @@ def progress(
     return tqdm(items, total=total, desc=desc, unit=unit, disable=not shown, leave=False, **options)
 
 
+hidden = False  # what a program asked for; see bearhug.datasets.disable_progress_bars
+
+
 def wanted() -> bool:
-    """Whether bars are shown: BEARHUG_PROGRESS=1 or 0 decides, else whether a person can see them."""
+    """Whether bars are shown: not where a program said no; BEARHUG_PROGRESS=1 or 0, else whether a person sees them."""
+    if hidden:
+        return False
     setting = os.environ.get("BEARHUG_PROGRESS", "")
     if setting:
         return setting not in ("0", "false")

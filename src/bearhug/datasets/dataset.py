@@ -1,17 +1,16 @@
 """Dataset: rows in an Arrow table, with an optional list of positions (which rows, in which order) and a format.
 
-No method changes the rows of a data set: each gives a new one that shares the table. What is long (map and filter,
-files, disk, the hub) stands in a module of its own; here is what a data set is, and how its rows and columns are
-chosen.
+No method changes the rows of a data set: each gives a new one that shares the table. Here is what a data set is, and
+how its rows and columns are chosen; how it is made stands in sources.py, what becomes of it in export.py, its format
+in formatting.py, its search indexes in search.py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as SequenceABC
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +19,20 @@ import pyarrow as pa
 import pyarrow.compute
 
 from bearhug._lib.errors import near
-from bearhug.datasets import columns, ordering, sources
-from bearhug.datasets.arrow import to_list, unwrap
+from bearhug.datasets import columns, ordering
+from bearhug.datasets.arrow import unwrap
 from bearhug.datasets.column import Column
 from bearhug.datasets.errors import UnknownNameError
+from bearhug.datasets.export import Exports
 from bearhug.datasets.features import Feature, Features, feature_type
 from bearhug.datasets.fingerprint import Fingerprint, key_of
-from bearhug.datasets.info import DatasetInfo
+from bearhug.datasets.formatting import Formatted
+from bearhug.datasets.info import DatasetInfo, Described
+from bearhug.datasets.search import Searchable
+from bearhug.datasets.sources import Sources
 from bearhug.datasets.splits import NamedSplit
-from bearhug.datasets.table import Batches, Mapped, dump_table, load_table, read_arrow
-from bearhug.datasets.views import BLOCK, View, format_name, make_view
+from bearhug.datasets.table import ArrowTable, Batches, Mapped, arrow_of, dump_table, load_table, read_arrow
+from bearhug.datasets.views import BLOCK, View, make_view
 
 pc: Any = pyarrow.compute  # its functions are made at run time
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from bearhug.datasets.streaming import IterableDataset
 
 
-class Dataset:
+class Dataset(Sources, Exports, Formatted, Searchable, Described):
     """Rows with named columns, on disk or in memory; indexed by row, slice, list of rows, or column name.
 
     Args:
@@ -57,10 +60,7 @@ class Dataset:
         indices_table: Any = None,
         fingerprint: str | Fingerprint | None = None,
     ):
-        if not isinstance(arrow_table, pa.Table):
-            raise TypeError(
-                f"a Dataset holds a pyarrow.Table, not {type(arrow_table).__name__}; see Dataset.from_dict."
-            )
+        arrow_table = arrow_of(arrow_table)
         names = arrow_table.column_names
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -81,13 +81,15 @@ class Dataset:
         self._mapped: tuple[Mapped, ...] = ()
         self._indices: np.ndarray | None = None
         if indices_table is not None:
-            rows = indices_table.column(0) if isinstance(indices_table, pa.Table) else indices_table
-            self._indices = np.asarray(rows).astype(np.int64)
+            if not isinstance(indices_table, np.ndarray | pa.Array | pa.ChunkedArray):
+                indices_table = arrow_of(indices_table).column(0)
+            self._indices = np.asarray(indices_table).astype(np.int64)
         self._format_type: str | None = None
         self._format_kwargs: dict[str, Any] = {}
         self._format_columns: list[str] | None = None
         self._output_all_columns = False
         self._steps: tuple[tuple[str, Fingerprint], ...] = ()
+        self._indexes: dict[str, Any] = {}
         self._set_key(fingerprint)
 
     def _set_key(self, fingerprint: str | Fingerprint | None) -> None:
@@ -110,6 +112,7 @@ class Dataset:
         out.__dict__.update(self.__dict__)
         out._format_kwargs = dict(self._format_kwargs)
         out._info = copy.copy(self._info)
+        out._indexes = dict(self._indexes)
         return out
 
     def __deepcopy__(self, memo: dict) -> Dataset:
@@ -141,29 +144,23 @@ class Dataset:
     # ---- what it is
 
     @property
-    def info(self) -> DatasetInfo:
-        """Description, features, splits, sizes."""
-        return self._info
-
-    @property
-    def split(self) -> NamedSplit | None:
-        """The split's name, where the rows are one."""
-        return self._split
-
-    @property
     def features(self) -> Features:
         """The columns: name -> feature (a copy)."""
         assert self._info.features is not None
         return self._info.features.copy()
 
     @property
-    def data(self) -> pa.Table:
-        """The Arrow table below, without regard to which rows are chosen."""
-        return self._data
+    def data(self) -> ArrowTable:
+        """The Arrow table below, without regard to which rows are chosen; `.table` is pyarrow's own."""
+        return ArrowTable(self._data)
 
     @property
     def _fingerprint(self) -> str:
         return self._key.value
+
+    @_fingerprint.setter
+    def _fingerprint(self, value: str) -> None:
+        self._key = Fingerprint(value)
 
     @property
     def column_names(self) -> list[str]:
@@ -191,8 +188,6 @@ class Dataset:
         return [{"filename": file.path} for file in self._mapped]
 
     def __getattr__(self, name: str) -> Any:
-        if name in _FROM_INFO:
-            return getattr(self.__dict__["_info"], name)
         if name.startswith("_"):
             raise AttributeError(f"'Dataset' object has no attribute {name!r}")
         raise AttributeError(f"'Dataset' object has no attribute {name!r}.{near(name, dir(type(self)))}")
@@ -344,129 +339,6 @@ class Dataset:
         view = self._view
         for table in self._tables(batch_size, drop_last_batch):
             yield view.batch(table)
-
-    def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a dict of lists; with `batched` an iterator over dicts of `batch_size` rows."""
-
-        def plain(table: pa.Table) -> dict:
-            return {name: self._decoded(table.column(name), name) for name in table.column_names}
-
-        if batched:
-            return (plain(table) for table in self._tables(batch_size or BLOCK))
-        return plain(self._table_of(range(self.num_rows)))
-
-    def _decoded(self, array: pa.ChunkedArray, name: str) -> list:
-        assert self._info.features is not None
-        return self._info.features.decode_column(to_list(array), name)
-
-    def to_list(self) -> list[dict]:
-        """All rows as a list of dicts."""
-        return list(self.with_format(None))
-
-    def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a pandas DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
-        view = self.with_format("pandas")._view
-        if batched:
-            return (view.batch(table) for table in self._tables(batch_size or BLOCK))
-        return view.batch(self._table_of(range(self.num_rows)))
-
-    def to_polars(self, batch_size: int | None = None, batched: bool = False, **options: Any) -> Any:
-        """All rows as a polars DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
-        view = self.with_format("polars")._view
-        if batched:
-            return (view.batch(table) for table in self._tables(batch_size or BLOCK))
-        return view.batch(self._table_of(range(self.num_rows)))
-
-    # ---- format
-
-    @property
-    def format(self) -> dict:
-        """The format: its type, options, columns, and whether other columns come along."""
-        return {
-            "type": self._format_type,
-            "format_kwargs": self._format_kwargs,
-            "columns": self.column_names if self._format_columns is None else self._format_columns,
-            "output_all_columns": self._output_all_columns,
-        }
-
-    def set_format(
-        self,
-        type: str | None = None,
-        columns: list | None = None,
-        output_all_columns: bool = False,
-        **format_kwargs: Any,
-    ) -> None:
-        """Choose how rows come out: None (Python), "numpy", "torch", "pandas", "polars", "arrow".
-
-        Args:
-            type: the format's name.
-            columns: the columns that are formatted; the others are left out.
-            output_all_columns: the others come along, as Python values.
-            **format_kwargs: passed to the array's maker, as `dtype=torch.int32`.
-
-        Raises:
-            ValueError: there is no such format, or its library is not installed.
-            UnknownNameError: there is no such column.
-        """
-        format_kwargs.update(format_kwargs.pop("format_kwargs", {}))
-        kind = format_name(type)
-        if isinstance(columns, str):
-            columns = [columns]
-        if isinstance(columns, tuple):
-            columns = list(columns)
-        if columns is not None:
-            self._known(columns)
-            columns = columns.copy()
-        self._format_type, self._format_kwargs = kind, format_kwargs
-        self._format_columns, self._output_all_columns = columns, output_all_columns
-        self._view_made = None
-
-    def reset_format(self) -> None:
-        """Back to Python values of all columns."""
-        self.set_format()
-
-    def set_transform(
-        self, transform: Callable | None, columns: list | None = None, output_all_columns: bool = False
-    ) -> None:
-        """Rows come out through a function from a batch (dict of lists) to a batch."""
-        self.set_format("custom", columns=columns, output_all_columns=output_all_columns, transform=transform)
-
-    def with_format(
-        self,
-        type: str | None = None,
-        columns: list | None = None,
-        output_all_columns: bool = False,
-        **format_kwargs: Any,
-    ) -> Dataset:
-        """A copy in another format; see `set_format`."""
-        out = copy.copy(self)
-        out.set_format(type, columns=columns, output_all_columns=output_all_columns, **format_kwargs)
-        return out
-
-    def with_transform(
-        self, transform: Callable | None, columns: list | None = None, output_all_columns: bool = False
-    ) -> Dataset:
-        """A copy whose rows come out through a function; see `set_transform`."""
-        out = copy.copy(self)
-        out.set_transform(transform, columns=columns, output_all_columns=output_all_columns)
-        return out
-
-    @contextlib.contextmanager
-    def formatted_as(
-        self,
-        type: str | None = None,
-        columns: list | None = None,
-        output_all_columns: bool = False,
-        **format_kwargs: Any,
-    ) -> Iterator[None]:
-        """In a `with`: this format, afterwards the old one."""
-        before = (self._format_type, self._format_kwargs, self._format_columns, self._output_all_columns)
-        try:
-            self.set_format(type, columns, output_all_columns, **format_kwargs)
-            yield
-        finally:
-            self._format_type, self._format_kwargs, self._format_columns, self._output_all_columns = before
-            self._view_made = None
 
     # ---- choosing rows
 
@@ -947,183 +819,8 @@ class Dataset:
                     count += 1
         return count
 
-    # ---- from and to other things
-
-    @classmethod
-    def from_dict(
-        cls,
-        mapping: Mapping,
-        features: Features | None = None,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-        on_mixed_types: str | None = None,
-    ) -> Dataset:
-        """Columns of values, in memory.
-
-        Args:
-            features: the columns' features; class names become labels, and so on.
-            on_mixed_types: "use_json" stores values of mixed types as Json.
-
-        Raises:
-            ValueError, TypeError: columns of different lengths, or values without a common type; the message names
-            them.
-        """
-        return sources.from_dict(cls, mapping, features, info, split, on_mixed_types)
-
-    @classmethod
-    def from_list(
-        cls,
-        mapping: list[dict],
-        features: Features | None = None,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-        on_mixed_types: str | None = None,
-    ) -> Dataset:
-        """Rows as dicts, in memory; the first row's keys are the columns."""
-        columns = {name: [row.get(name) for row in mapping] for name in mapping[0]} if mapping else {}
-        return cls.from_dict(columns, features, info, split, on_mixed_types)
-
-    @classmethod
-    def from_pandas(
-        cls,
-        df: Any,
-        features: Features | None = None,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-        preserve_index: bool | None = None,
-    ) -> Dataset:
-        """A pandas DataFrame, in memory; an index that is not a plain range becomes a column unless told otherwise."""
-        return sources.from_pandas(cls, df, features, info, split, preserve_index)
-
-    @classmethod
-    def from_polars(
-        cls,
-        df: Any,
-        features: Features | None = None,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-    ) -> Dataset:
-        """A polars DataFrame, in memory."""
-        return sources.from_polars(cls, df, features, info, split)
-
-    @classmethod
-    def from_file(
-        cls,
-        filename: str | os.PathLike,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-        indices_filename: str | os.PathLike | None = None,
-        in_memory: bool = False,
-    ) -> Dataset:
-        """An Arrow file, memory-mapped; optionally the positions in another."""
-        return sources.from_file(cls, filename, info, split, indices_filename, in_memory)
-
-    @classmethod
-    def from_buffer(
-        cls,
-        buffer: pa.Buffer,
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-        indices_buffer: pa.Buffer | None = None,
-    ) -> Dataset:
-        """An Arrow stream in memory."""
-        return sources.from_buffer(cls, buffer, info, split, indices_buffer)
-
-    @classmethod
-    def from_generator(
-        cls,
-        generator: Callable,
-        features: Features | None = None,
-        cache_dir: str | None = None,
-        keep_in_memory: bool = False,
-        gen_kwargs: dict | None = None,
-        num_proc: int | None = None,
-        split: str | NamedSplit = "train",
-        fingerprint: str | None = None,
-        **options: Any,
-    ) -> Dataset:
-        """The rows (dicts) that a generator function yields; kept, so that the same function is not run again."""
-        from bearhug.datasets.load import from_generator
-
-        return from_generator(generator, features, cache_dir, keep_in_memory, gen_kwargs, split, fingerprint)
-
-    @staticmethod
-    def from_csv(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
-        """One or several csv files; see `load_dataset`."""
-        return sources.load("csv", path_or_paths, split, features, options)
-
-    @staticmethod
-    def from_json(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
-        """One or several json or jsonl files; see `load_dataset`."""
-        return sources.load("json", path_or_paths, split, features, options)
-
-    @staticmethod
-    def from_parquet(
-        path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any
-    ) -> Dataset:
-        """One or several parquet files; see `load_dataset`."""
-        return sources.load("parquet", path_or_paths, split, features, options)
-
-    @staticmethod
-    def from_text(path_or_paths: Any, split: Any = None, features: Features | None = None, **options: Any) -> Dataset:
-        """One or several text files, a line a row; see `load_dataset`."""
-        return sources.load("text", path_or_paths, split, features, options)
-
-    def to_csv(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
-        """Write csv; the number of bytes. Options: sep, header, index, na_rep, columns, quoting, ..."""
-        from bearhug.datasets.export import to_csv
-
-        return to_csv(self, path_or_buf, batch_size, **options)
-
-    def to_json(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
-        """Write JSON lines; the number of bytes. Options: lines, orient, force_ascii, indent, compression."""
-        from bearhug.datasets.export import to_json
-
-        return to_json(self, path_or_buf, batch_size, **options)
-
-    def to_parquet(self, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
-        """Write parquet; the number of bytes of the rows. Options go to `pyarrow.parquet.ParquetWriter`."""
-        from bearhug.datasets.export import to_parquet
-
-        return to_parquet(self, path_or_buf, batch_size, **options)
-
-    def save_to_disk(
-        self,
-        dataset_path: str | os.PathLike,
-        max_shard_size: str | int | None = None,
-        num_shards: int | None = None,
-        num_proc: int | None = None,
-        storage_options: dict | None = None,
-    ) -> None:
-        """Write a folder of Arrow files that `load_from_disk` opens again."""
-        from bearhug.datasets.disk import save
-
-        save(self, dataset_path, max_shard_size, num_shards, num_proc)
-
-    @staticmethod
-    def load_from_disk(
-        dataset_path: str | os.PathLike, keep_in_memory: bool | None = None, storage_options: dict | None = None
-    ) -> Dataset:
-        """Open a folder that `save_to_disk` wrote."""
-        from bearhug.datasets.disk import load
-
-        return load(dataset_path, keep_in_memory)
-
-    def push_to_hub(self, repo_id: str, config_name: str = "default", *arguments: Any, **options: Any) -> Any:
-        """Upload as parquet, with a README that says how to load it; see `bearhug.datasets.push.push`."""
-        from bearhug.datasets.push import push
-
-        split = options.pop("split", None) or (str(self._split) if self._split is not None else "train")
-        return push({split: self}, repo_id, config_name, *arguments, only_these_splits=False, **options)
-
     def to_iterable_dataset(self, num_shards: int | None = 1) -> IterableDataset:
         """The same rows as a stream."""
         from bearhug.datasets.streaming import stream_of
 
         return stream_of(self, num_shards or 1)
-
-
-_FROM_INFO = {
-    "builder_name", "citation", "config_name", "dataset_size", "description", "download_checksums", "download_size",
-    "homepage", "license", "size_in_bytes", "supervised_keys", "version",
-}  # fmt: skip

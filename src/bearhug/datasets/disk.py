@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +64,18 @@ def save(
     max_shard_size: str | int | None = None,
     num_shards: int | None = None,
     num_proc: int | None = None,
+    storage_options: dict | None = None,
 ) -> None:
-    """Write a data set's folder; it appears whole or not at all.
+    """Write a data set's folder; it appears whole or not at all (an fsspec URL: file by file).
 
     Raises:
         PermissionError: the folder holds the files that the data set rests on.
     """
+    if is_remote(dataset_path):
+        with tempfile.TemporaryDirectory() as folder:
+            save(dataset, Path(folder, "saved"), max_shard_size, num_shards, num_proc)
+            _upload(Path(folder, "saved"), dataset_path, storage_options)
+        return
     path = Path(dataset_path).expanduser()
     if path.resolve() in {Path(file.path).resolve().parent for file in dataset._mapped}:
         raise PermissionError(
@@ -121,8 +129,14 @@ def save_dict(
     max_shard_size: str | int | None = None,
     num_shards: dict[str, int] | None = None,
     num_proc: int | None = None,
+    storage_options: dict | None = None,
 ) -> None:
     """Write a folder with one folder a split."""
+    if is_remote(path):
+        with tempfile.TemporaryDirectory() as local:
+            save_dict(dataset_dict, Path(local, "saved"), max_shard_size, num_shards, num_proc)
+            _upload(Path(local, "saved"), path, storage_options)
+        return
     folder = Path(path).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     for name, one in dataset_dict.items():
@@ -131,10 +145,50 @@ def save_dict(
         json.dump({"splits": [str(name) for name in dataset_dict]}, out)
 
 
-def load(dataset_path: str | os.PathLike, keep_in_memory: bool | None = None) -> Dataset:
+def is_remote(path: str | os.PathLike) -> bool:
+    """Whether a path is a URL that fsspec opens."""
+    return "://" in os.fspath(path)
+
+
+def _filesystem(url: str | os.PathLike, storage_options: dict | None) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    return url_to_fs(os.fspath(url), **(storage_options or {}))
+
+
+def _upload(folder: Path, url: str | os.PathLike, storage_options: dict | None) -> None:
+    """Copy a folder's files to a URL; what says that the data set is whole comes last."""
+    system, root = _filesystem(url, storage_options)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: (path.suffix == ".json", path)):
+        target = f"{root}/{path.relative_to(folder).as_posix()}"
+        system.makedirs(target.rpartition("/")[0], exist_ok=True)
+        with path.open("rb") as source, system.open(target, "wb") as out:
+            shutil.copyfileobj(source, out)
+
+
+def _download(url: str | os.PathLike, storage_options: dict | None) -> Path:
+    """A copy of a URL's files here, which goes when the process ends."""
+    from bearhug.datasets.map import _temporary_folder
+
+    system, root = _filesystem(url, storage_options)
+    folder = Path(tempfile.mkdtemp(dir=_temporary_folder()))
+    for name in system.find(root):
+        target = folder / os.path.relpath(name, root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with system.open(name, "rb") as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)
+    return folder
+
+
+def load(
+    dataset_path: str | os.PathLike, keep_in_memory: bool | None = None, storage_options: dict | None = None
+) -> Dataset:
     """Open a data set's folder, memory-mapped unless asked otherwise."""
     from bearhug.datasets.dataset import Dataset
 
+    if is_remote(dataset_path):
+        dataset_path = _download(dataset_path, storage_options)
     path = Path(dataset_path).expanduser()
     _check(path)
     state = json.loads((path / "state.json").read_text("utf-8"))
@@ -170,6 +224,8 @@ def load_from_disk(
     """
     from bearhug.datasets.dataset_dict import DatasetDict
 
+    if is_remote(dataset_path):
+        dataset_path = _download(dataset_path, storage_options)
     path = Path(dataset_path).expanduser()
     if not (path / "dataset_dict.json").is_file():
         return load(path, keep_in_memory)

@@ -3,6 +3,8 @@
 DatasetsError
     DatasetNotFoundError, DataFilesNotFoundError, EmptyDatasetError (all FileNotFoundError)
     DatasetGenerationError
+DatasetTransformationNotAllowedError
+MissingIndex
 UnknownNameError (ValueError, KeyError)
 """
 
@@ -25,6 +27,14 @@ class EmptyDatasetError(DatasetsError, FileNotFoundError):
 
 class DatasetGenerationError(DatasetsError):
     """A file could not be read into a table; the message names the file and the place."""
+
+
+class DatasetTransformationNotAllowedError(Exception):
+    """Rows cannot be chosen anew while a search index says where they are."""
+
+
+class MissingIndex(Exception):
+    """There is no search index of this name."""
 
 
 class UnknownNameError(ValueError, KeyError):

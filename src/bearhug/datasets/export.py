@@ -1,4 +1,4 @@
-"""A data set as csv, JSON lines or parquet."""
+"""A data set as something else: Python, data frames, csv, JSON lines, parquet, a database's table."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.progress import progress
+from bearhug.datasets.arrow import to_list
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ROWS = 1000
 CSV = {
     "sep", "na_rep", "columns", "header", "index", "quoting", "quotechar", "lineterminator", "doublequote",
-    "escapechar", "float_format", "encoding", "num_proc", "storage_options", "compression",
+    "escapechar", "float_format", "encoding", "compression",
 }  # fmt: skip
 JSON = {
     "orient",
@@ -32,16 +33,202 @@ JSON = {
     "force_ascii",
     "indent",
     "compression",
-    "num_proc",
-    "storage_options",
     "index",
     "date_format",
 }
+BLOCK = 1000  # rows that an iterator gives at once
 PACKERS = {"gzip": ("gzip", ".gz"), "bz2": ("bz2", ".bz2"), "xz": ("lzma", ".xz")}
 
 
+class Exports:
+    """The ways out of a data set."""
+
+    def to_dict(self: Any, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a dict of lists; with `batched` an iterator over dicts of `batch_size` rows."""
+
+        def plain(table: pa.Table) -> dict:
+            return {
+                name: self._info.features.decode_column(to_list(table.column(name)), name)
+                for name in table.column_names
+            }
+
+        if batched:
+            return (plain(table) for table in self._tables(batch_size or BLOCK))
+        return plain(self._table_of(range(self.num_rows)))
+
+    def to_list(self: Any) -> list[dict]:
+        """All rows as a list of dicts."""
+        return list(self.with_format(None))
+
+    def to_pandas(self: Any, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a pandas DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
+        return self._frames("pandas", batch_size, batched, {})
+
+    def to_polars(
+        self: Any,
+        batch_size: int | None = None,
+        batched: bool = False,
+        schema_overrides: dict | None = None,
+        rechunk: bool = True,
+    ) -> Any:
+        """All rows as a polars DataFrame; with `batched` an iterator over frames of `batch_size` rows.
+
+        Args:
+            schema_overrides: column -> polars type.
+            rechunk: each column in one piece of memory.
+        """
+        return self._frames("polars", batch_size, batched, {"schema_overrides": schema_overrides, "rechunk": rechunk})
+
+    def _frames(self: Any, kind: str, batch_size: int | None, batched: bool, options: dict) -> Any:
+        view = self.with_format(kind, **options)._view
+        if batched:
+            return (view.batch(table) for table in self._tables(batch_size or BLOCK))
+        return view.batch(self._table_of(range(self.num_rows)))
+
+    def to_csv(
+        self: Any,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        num_proc: int | None = None,
+        storage_options: dict | None = None,
+        **to_csv_kwargs: Any,
+    ) -> int:
+        """Write csv; the number of bytes. Options: sep, header, index, na_rep, columns, quoting, ..."""
+        return to_csv(self, path_or_buf, batch_size, num_proc, storage_options, **to_csv_kwargs)
+
+    def to_json(
+        self: Any,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        num_proc: int | None = None,
+        storage_options: dict | None = None,
+        **to_json_kwargs: Any,
+    ) -> int:
+        """Write JSON lines; the number of bytes. Options: lines, orient, force_ascii, indent, compression."""
+        return to_json(self, path_or_buf, batch_size, num_proc, storage_options, **to_json_kwargs)
+
+    def to_parquet(
+        self: Any,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict | None = None,
+        **parquet_writer_kwargs: Any,
+    ) -> int:
+        """Write parquet; the number of bytes of the rows. Options go to `pyarrow.parquet.ParquetWriter`."""
+        return to_parquet(self, path_or_buf, batch_size, storage_options, **parquet_writer_kwargs)
+
+    def to_sql(
+        self: Any,
+        name: str,
+        con: Any,
+        batch_size: int | None = None,
+        num_proc: int | None = None,
+        **sql_writer_kwargs: Any,
+    ) -> int:
+        """Write a database's table; the number of rows.
+
+        Args:
+            con: the database's URL ("sqlite:///my.db"), or a connection or engine of SQLAlchemy or sqlite3.
+            sql_writer_kwargs: as in `pandas.DataFrame.to_sql`: if_exists, index, dtype, schema, method.
+        """
+        from bearhug.datasets.database import to_sql
+
+        return to_sql(self, name, con, batch_size, num_proc, sql_writer_kwargs)
+
+    def to_tf_dataset(
+        self: Any,
+        batch_size: int | None = None,
+        columns: str | list[str] | None = None,
+        shuffle: bool = False,
+        collate_fn: Any = None,
+        drop_remainder: bool = False,
+        collate_fn_args: dict[str, Any] | None = None,
+        label_cols: str | list[str] | None = None,
+        prefetch: bool = True,
+        num_workers: int = 0,
+        num_test_batches: int = 20,
+    ) -> Any:
+        """A `tf.data.Dataset` of the rows, or of batches: dicts of tensors, or (inputs, labels) with `label_cols`.
+
+        Args:
+            collate_fn: rows (a list of dicts) -> a batch, as `DataCollatorWithPadding`; None stacks equal shapes.
+            num_test_batches: how many batches are looked at to learn the types and shapes.
+
+        Raises:
+            ImportError: tensorflow is not installed.
+        """
+        from bearhug.datasets.tensorflow import to_tf_dataset
+
+        return to_tf_dataset(
+            self,
+            batch_size,
+            columns,
+            shuffle,
+            collate_fn,
+            drop_remainder,
+            collate_fn_args or {},
+            label_cols,
+            prefetch,
+            num_test_batches,
+        )
+
+    def save_to_disk(
+        self: Any,
+        dataset_path: str | os.PathLike,
+        max_shard_size: str | int | None = None,
+        num_shards: int | None = None,
+        num_proc: int | None = None,
+        storage_options: dict | None = None,
+    ) -> None:
+        """Write a folder of Arrow files that `load_from_disk` opens again."""
+        from bearhug.datasets.disk import save
+
+        save(self, dataset_path, max_shard_size, num_shards, num_proc, storage_options)
+
+    def push_to_hub(
+        self: Any,
+        repo_id: str,
+        config_name: str = "default",
+        set_default: bool | None = None,
+        split: str | None = None,
+        data_dir: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = False,
+        max_shard_size: int | str | None = None,
+        num_shards: int | None = None,
+        embed_external_files: bool = True,
+        num_proc: int | None = None,
+    ) -> Any:
+        """Upload as parquet, with a README that says how to load it; see `bearhug.datasets.push.push`."""
+        from bearhug.datasets.push import push
+
+        name = split or (str(self._split) if self._split is not None else "train")
+        return push(
+            {name: self},
+            repo_id,
+            config_name,
+            set_default,
+            data_dir,
+            commit_message,
+            commit_description,
+            private,
+            token,
+            revision,
+            bool(create_pr),
+            max_shard_size,
+            num_shards,
+            embed_external_files,
+            num_proc,
+            only_these_splits=False,
+        )
+
+
 @contextlib.contextmanager
-def _sink(path_or_buf: Any, compression: str | None) -> Iterator[Callable[[bytes], int]]:
+def _sink(path_or_buf: Any, compression: str | None, storage_options: dict | None) -> Iterator[Callable[[bytes], int]]:
     """A function that writes bytes to a file (all or nothing, compressed as its name says) or to an open one."""
     if not isinstance(path_or_buf, str | os.PathLike):
         if compression not in (None, "infer"):
@@ -55,7 +242,7 @@ def _sink(path_or_buf: Any, compression: str | None) -> Iterator[Callable[[bytes
         compression = next((kind for kind, (_, end) in PACKERS.items() if name.endswith(end)), None)
     if compression is not None and compression not in PACKERS:
         raise NotImplementedError(f"compression is one of {', '.join(PACKERS)}, not {compression!r}.")
-    with replacing(path_or_buf) as file:
+    with opened(path_or_buf, storage_options) as file:
         if compression is None:
             yield file.write
             return
@@ -65,8 +252,30 @@ def _sink(path_or_buf: Any, compression: str | None) -> Iterator[Callable[[bytes
             yield packed.write
 
 
-def to_csv(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+def opened(path: str | os.PathLike, storage_options: dict | None) -> Any:
+    """A file to write, in a `with`: here all or nothing, at an fsspec URL as it comes."""
+    if storage_options or "://" in os.fspath(path):
+        import fsspec
+
+        return fsspec.open(os.fspath(path), "wb", **(storage_options or {}))
+    return replacing(path)
+
+
+def _checked(num_proc: int | None) -> None:
+    if num_proc is not None and num_proc <= 0:
+        raise ValueError(f"num_proc {num_proc} must be an integer > 0.")
+
+
+def to_csv(
+    dataset: Dataset,
+    path_or_buf: Any,
+    batch_size: int | None = None,
+    num_proc: int | None = None,
+    storage_options: dict | None = None,
+    **options: Any,
+) -> int:
     """Write csv as pandas does: None is empty, lists as numpy prints them; the number of bytes."""
+    _checked(num_proc)
     for name in options:
         if name not in CSV:
             raise unexpected_keyword("to_csv", name, CSV)
@@ -83,7 +292,7 @@ def to_csv(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **
     size, written, row = batch_size or ROWS, 0, 0
     names = list(header) if isinstance(header, list | tuple) else list(columns)
     with (
-        _sink(path_or_buf, compression) as write,
+        _sink(path_or_buf, compression, storage_options) as write,
         progress(total=len(dataset), desc="Creating CSV", unit=" examples") as bar,
     ):
         text = io.StringIO(newline="")
@@ -104,8 +313,6 @@ def to_csv(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **
 
 
 def _csv_column(array: pa.ChunkedArray, none: str, digits: Any) -> list:
-    from bearhug.datasets.arrow import to_list
-
     kind = array.type
     if pa.types.is_timestamp(kind):
         values = [None if one is None else str(one) for one in array.to_pylist()]
@@ -130,8 +337,16 @@ def _digits(value: float, digits: Any) -> str:
     return digits % value if "%" in digits else digits.format(value)
 
 
-def to_json(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+def to_json(
+    dataset: Dataset,
+    path_or_buf: Any,
+    batch_size: int | None = None,
+    num_proc: int | None = None,
+    storage_options: dict | None = None,
+    **options: Any,
+) -> int:
     """Write JSON, one object a line unless `lines=False`; numbers in full, dates in ISO 8601; the number of bytes."""
+    _checked(num_proc)
     for name in options:
         if name not in JSON:
             raise unexpected_keyword("to_json", name, JSON)
@@ -153,7 +368,7 @@ def to_json(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, *
     default = "infer" if isinstance(path_or_buf, str | os.PathLike) else None
     compression = options.get("compression", default)
     with (
-        _sink(path_or_buf, compression) as write,
+        _sink(path_or_buf, compression, storage_options) as write,
         progress(total=len(dataset), desc="Creating JSON", unit=" examples") as bar,
     ):
         if not lines:
@@ -190,11 +405,16 @@ def _jsonable(value: Any) -> Any:
     return str(value)
 
 
-def to_parquet(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None, **options: Any) -> int:
+def to_parquet(
+    dataset: Dataset,
+    path_or_buf: Any,
+    batch_size: int | None = None,
+    storage_options: dict | None = None,
+    **options: Any,
+) -> int:
     """Write parquet with the features in its metadata; the number of bytes of the rows in Arrow."""
     import pyarrow.parquet as pq
 
-    options.pop("storage_options", None)
     schema = dataset.features.arrow_schema
     from bearhug.datasets.disk import estimate_bytes
 
@@ -213,7 +433,7 @@ def to_parquet(dataset: Dataset, path_or_buf: Any, batch_size: int | None = None
         return total
 
     if isinstance(path_or_buf, str | os.PathLike):
-        with replacing(path_or_buf) as file:
+        with opened(path_or_buf, storage_options) as file:
             written = write_to(file)
     else:
         written = write_to(path_or_buf)

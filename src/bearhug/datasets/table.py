@@ -17,6 +17,49 @@ import pyarrow as pa
 from bearhug.datasets.arrow import unwrap
 
 
+class ArrowTable:
+    """A data set's Arrow table as the field hands it out: `.table` is pyarrow's, whose methods are here too."""
+
+    def __init__(self, table: pa.Table):
+        self.table = table
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "table":  # while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.table, name)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.table[key]
+
+    def __eq__(self, other: object) -> bool:
+        return self.table.equals(getattr(other, "table", other))
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+
+def arrow_of(table: Any) -> pa.Table:
+    """A pyarrow table, or the one in something that has it as `.table`.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(table, pa.Table):
+        return table
+    inner = getattr(table, "table", None)
+    if isinstance(inner, pa.Table):
+        return inner
+    raise TypeError(f"a Dataset holds a pyarrow.Table, not {type(table).__name__}; see Dataset.from_dict.")
+
+
 class Mapped:
     """An Arrow file in memory-mapped form: its path, and a buffer over the whole of it."""
 
@@ -45,8 +88,8 @@ def read_arrow(path: str | os.PathLike, *, in_memory: bool = False) -> tuple[pa.
     """
     mapped = None
     if in_memory:
-        with open(path, "rb") as file:
-            buffer = pa.py_buffer(file.read())
+        with pa.OSFile(os.fspath(path)) as file:
+            buffer = file.read_buffer()
     else:
         mapped = Mapped(path)
         buffer = mapped.buffer

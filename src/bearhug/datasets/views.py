@@ -21,7 +21,7 @@ from bearhug.datasets.table import Batches
 ALIASES = {
     None: None, "python": None, "numpy": "numpy", "np": "numpy", "torch": "torch", "pt": "torch", "pytorch": "torch",
     "pandas": "pandas", "pd": "pandas", "arrow": "arrow", "pa": "arrow", "pyarrow": "arrow", "custom": "custom",
-    "polars": "polars", "pl": "polars",
+    "polars": "polars", "pl": "polars", "jax": "jax", "tensorflow": "tensorflow", "tf": "tensorflow",
 }  # fmt: skip
 KEPT = 1024  # record batches whose readers are kept
 BLOCK = 1000  # rows that iteration converts at once
@@ -39,7 +39,7 @@ def format_name(kind: str | None) -> str | None:
         known = [name for name in ALIASES if name]
         raise ValueError(f"there is no format {kind!r}.{near(str(kind), known)} There are: python, {', '.join(known)}.")
     name = ALIASES[kind]
-    if name in ("torch", "pandas", "polars"):
+    if name in ("torch", "pandas", "polars", "jax", "tensorflow"):
         from importlib.util import find_spec
 
         if find_spec(name) is None:
@@ -58,7 +58,13 @@ def make_view(
     """The view of a table in a format; `columns` are those that it formats, the others are left out or stay Python."""
     shown = [name for name in features if columns is None or name in columns]
     rest = [name for name in features if name not in shown] if output_all_columns else []
-    return KINDS[kind](batches, features, shown, rest, options or {})
+    if kind in ("jax", "tensorflow"):
+        from bearhug.datasets import tensors
+
+        make: Any = tensors.JaxView if kind == "jax" else tensors.TensorflowView
+    else:
+        make = KINDS[kind]
+    return make(batches, features, shown, rest, options or {})
 
 
 class View:
