@@ -1,126 +1,80 @@
-"""IterableDataset: rows as they are read, never all at once; steps over shards (files, or pieces of a table).
+"""IterableDataset: rows as they are read, never all at once.
 
-A shard is a function that gives its tables anew each time. A stream is its shards and a list of steps; iterating
-opens the shards and sends chunks of rows through the steps. In a torch DataLoader each worker takes its own shards,
-or every so-many-th row where there are fewer shards than workers. The state of a stream is the number of rows that
-it has given.
+A stream is a tree of nodes (`bearhug.datasets.streams`): a source of rows, and steps over it. Iterating asks the top
+for chunks of rows; the state of a stream is the place of the chunk that is being given, and how many of its rows have
+been.
 """
 
 from __future__ import annotations
 
 import copy
-import itertools
+import functools
+import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from bearhug._lib.errors import near
-from bearhug.datasets.arrow import cast, column, infer, to_list
 from bearhug.datasets.errors import UnknownNameError
-from bearhug.datasets.features import Features, List, decode, encode, needs_decoding
+from bearhug.datasets.features import Features, List, align, needs_decoding
 from bearhug.datasets.info import DatasetInfo
-from bearhug.datasets.rows import Row
 from bearhug.datasets.splits import NamedSplit
-from bearhug.datasets.table import Batches
-from bearhug.datasets.views import NumpyView, TorchView, format_name, make_view
-
-ROWS = 1000
-Chunk = list  # of rows (dicts)
-Step = Callable[[Iterator[Chunk], "Place"], Iterator[Chunk]]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Who iterates: the epoch, and which part of how many (workers and nodes together)."""
-
-    epoch: int = 0
-    part: int = 0
-    parts: int = 1
-
-
-@dataclass(frozen=True)
-class Source:
-    """The shards of a stream, each a function that gives its tables; and a seed in whose order they come."""
-
-    shards: tuple[Callable[[], Iterator[pa.Table]], ...]
-    seed: Any = None  # a generator at the state in which it shuffles the shards
-
-    def chunks(self, place: Place, features: Features | None) -> Iterator[Chunk]:
-        """The rows of this place's shards."""
-        order = list(range(len(self.shards)))
-        if self.seed is not None and len(order) > 1:
-            order = _shifted(self.seed, place.epoch).permutation(len(order)).tolist()
-        elif place.epoch and len(order) > 1:
-            order = np.random.default_rng(place.epoch).permutation(len(order)).tolist()
-        by_row = len(order) < place.parts
-        if not by_row:
-            order = order[place.part :: place.parts]
-        count = 0
-        for i in order:
-            for table in self.shards[i]():
-                for start in range(0, table.num_rows, ROWS):
-                    rows = _rows(table.slice(start, ROWS), features)
-                    if by_row:
-                        first = (place.part - count) % place.parts
-                        count += len(rows)
-                        rows = rows[first :: place.parts]
-                    if rows:
-                        yield rows
-
-
-def _shifted(generator: np.random.Generator, by: int) -> np.random.Generator:
-    generator = copy.deepcopy(generator)
-    return np.random.default_rng(int(generator.integers(0, 1 << 63)) - by) if by else generator
-
-
-def _rows(table: pa.Table, features: Features | None) -> Chunk:
-    columns = []
-    for name in table.column_names:
-        array = table.column(name)
-        feature = (features or {}).get(name)
-        values = to_list(cast(array, feature) if feature is not None else array)
-        columns.append(
-            [decode(feature, one) for one in values] if feature is not None and needs_decoding(feature) else values
-        )
-    return [dict(zip(table.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
+from bearhug.datasets.streams import export, make, workers
+from bearhug.datasets.streams.decode import Decoded, with_decoding
+from bearhug.datasets.streams.make import from_tables, stream_of
+from bearhug.datasets.streams.mapping import Batched, ByColumn, Call, Filtered, Mapped
+from bearhug.datasets.streams.mix import Beside, Chain, InTurns, check_names
+from bearhug.datasets.streams.node import ROWS, FixedOrder, Node, Reader, joined, size
+from bearhug.datasets.streams.show import as_tables, shown_batch, shown_rows
+from bearhug.datasets.streams.shuffle import Shuffled
+from bearhug.datasets.streams.steps import Columns, Elastic, Repeated, Skipped, Taken, Typed
+from bearhug.datasets.views import format_name
 
 
 class IterableDataset:
-    """A stream of rows; made by `load_dataset(..., streaming=True)` or `ds.to_iterable_dataset()`."""
+    """A stream of rows; made by `load_dataset(..., streaming=True)`, `from_generator` or `ds.to_iterable_dataset()`."""
 
-    def __init__(
-        self,
-        source: Source,
-        steps: tuple[Step, ...] = (),
-        info: DatasetInfo | None = None,
-        split: str | NamedSplit | None = None,
-    ):
-        self._source, self._steps = source, steps
-        self._info = info or DatasetInfo()
+    def __init__(self, node: Node, info: DatasetInfo | None = None, split: str | NamedSplit | None = None):
+        self._node = node
+        self._info = info.copy() if info is not None else DatasetInfo()
         self._split = NamedSplit(split) if isinstance(split, str) else split
         self._format: tuple[str | None, dict] = (None, {})
-        self._node = (0, 1)
+        self._nodes: workers.Split | None = None
         self._epoch = _shared(0)
-        self._given, self._from = 0, 0
-        self._arrow_rows = not steps  # whether rows still come in the source's chunks
+        self._start: dict | None = None  # a state to go on from
+        self._now: Callable[[], dict] | None = None  # gives the place of the row that was given last
         _tell_torch()
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_now": None, "_start": self._start or (self._now and self.state_dict())}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
+        self._epoch = _shared(self._epoch)
         _tell_torch()
 
-    def _then(self, *steps: Step, features: Features | None = None, arrow: bool = False) -> IterableDataset:
-        out = copy.copy(self)
-        out._steps = (*self._steps, *steps)
-        out._info = copy.copy(self._info)
-        out._info.features = features
-        out._arrow_rows = self._arrow_rows and arrow
-        out._given = out._from = 0
+    def _with(
+        self,
+        node: Node,
+        features: Features | bool | None = True,
+        shown: tuple[str | None, dict] | None = None,
+        nodes: workers.Split | None = None,
+    ) -> IterableDataset:
+        """Another stream with this one's facts; `features=True` keeps the features."""
+        out = IterableDataset(node, self._info, self._split)
+        if not isinstance(features, bool):
+            out._info.features = features
+        out._format = shown or self._format
+        out._nodes = nodes or self._nodes
         return out
+
+    def _typed(self) -> Node:
+        """The node, with the features that are known where its rows do not have them."""
+        features = self.features
+        return self._node if features is None or self._node.features == features else Typed(self._node, features)
 
     # ---- what it is
 
@@ -151,8 +105,11 @@ class IterableDataset:
 
     @property
     def num_shards(self) -> int:
-        """The number of shards: files, or pieces of a table."""
-        return len(self._source.shards)
+        """The number of shards: files, pieces of a table, or what a generator was given as lists."""
+        total, split = self._node.num_shards, self._nodes
+        if split is not None and split.by_shards(total):
+            return len(range(split.rank, total, split.world_size))
+        return total
 
     n_shards = num_shards
 
@@ -165,120 +122,96 @@ class IterableDataset:
         """Another order of shuffled rows for each epoch; reaches workers that are alive."""
         self._epoch += epoch - self._epoch
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "_info" not in self.__dict__ or name not in DatasetInfo.__dataclass_fields__:
+            raise AttributeError(f"'IterableDataset' object has no attribute {name!r}.{near(name, dir(type(self)))}")
+        return getattr(self._info, name)
+
     def __repr__(self) -> str:
         names = self.column_names if self.features is not None else "Unknown"
         return f"IterableDataset({{\n    features: {names},\n    num_shards: {self.num_shards}\n}})"
 
     def state_dict(self) -> dict:
-        """Where the stream is: `load_state_dict` of it goes on with the next row, shuffled or not."""
-        return {"epoch": self.epoch, "rows": self._given}
+        """Where the stream is: `load_state_dict` of it goes on with the next row.
+
+        It holds the rows that wait in a shuffle buffer, so that none is lost or given twice. It belongs to this
+        number of workers and nodes; for one that does not, see `elastic`.
+        """
+        if self._now is None:
+            return copy.deepcopy(self._start) if self._start else {"epoch": self.epoch, "examples_iterable": {}}
+        return {"epoch": self.epoch, "examples_iterable": self._now()}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Go on from a state at the next iteration."""
-        self.set_epoch(state_dict["epoch"])
-        self._from = state_dict["rows"]
+        """Go on from a state at the next iteration.
+
+        `{"epoch": e, "rows": n}` skips n rows; of an elastic stream n counts the rows of all workers and nodes.
+        """
+        self._start, self._now = state_dict, None
 
     # ---- rows out
 
-    def _chunks(self, place: Place) -> Iterator[Chunk]:
-        features = None if self._steps else self._info.features
-        chunks = self._source.chunks(place, features)
-        for step in self._steps:
-            chunks = step(chunks, place)
-        return chunks
-
-    def _place(self) -> Place:
-        part, parts = self._node
-        torch = sys.modules.get("torch")
-        worker = torch.utils.data.get_worker_info() if torch is not None and hasattr(torch.utils, "data") else None
-        if worker is not None:
-            part, parts = part * worker.num_workers + worker.id, parts * worker.num_workers
-        return Place(self.epoch, part, parts)
-
-    def _plain_rows(self) -> Iterator[dict]:
-        rows = itertools.chain.from_iterable(self._chunks(self._place()))
-        start, self._given = self._from, self._from
-        self._from = 0
-        for row in itertools.islice(rows, start, None):
-            self._given += 1
-            yield row
+    def _reader(self) -> Reader:
+        """The rows of this node and worker, from the state that was loaded."""
+        start, self._start = self._start, None
+        start = start if start and start["epoch"] == self.epoch else {}
+        node, rows = self._typed(), start.get("rows", 0)
+        memo = start.get("examples_iterable")
+        if rows and (begun := workers.started(node, rows)) is not None:
+            node = begun
+        elif rows:
+            memo = {"skip": rows}
+        reader = Reader(workers.placed(node, self.epoch, self._nodes), memo)
+        self._now = reader.state
+        return reader
 
     def __iter__(self) -> Iterator[Any]:
         kind, options = self._format
-        if kind is None:
-            yield from self._plain_rows()
-            return
-        if kind in ("arrow", "pandas", "polars"):
-            yield from self.iter(1)
-            return
-        convert = _converter(kind, options)
-        for row in self._plain_rows():
-            yield convert(row)
+        reader, features = self._reader(), self.features
+        heavy = features is not None and any(needs_decoding(one) for one in features.values())
+        while reader.ready():
+            chunk = reader.take(1 if heavy else ROWS)
+            count = size(chunk)
+            rows = shown_rows(chunk, features, kind, options)
+            if operator.length_hint(rows, -1) == count:  # it knows how many are left: nothing to count
+                self._now = functools.partial(_place, reader, rows)
+                yield from rows
+            else:
+                left = [count]
+                self._now = functools.partial(_counted, reader, left)
+                for row in rows:
+                    left[0] -= 1
+                    yield row
+        self._now = reader.state
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """The rows in batches, in the stream's format."""
         kind, options = self._format
-        rows = self._plain_rows()
-        while piece := list(itertools.islice(rows, batch_size)):
-            if drop_last_batch and len(piece) < batch_size:
+        reader = self._reader()
+        while pieces := reader.piece(batch_size):
+            whole = joined(pieces)
+            if drop_last_batch and size(whole) < batch_size:
                 return
-            batch = {name: [row.get(name) for row in piece] for name in piece[0]}
-            if kind in ("arrow", "pandas", "polars"):
-                table, features = _as_table(batch, self.features)
-                yield make_view(Batches(table), features, kind).batch(table)
-            else:
-                yield _converter(kind, options)(batch) if kind else batch
+            yield shown_batch(whole, self.features, kind, options)
 
     def __getitem__(self, column_name: str) -> IterableColumn:
         return IterableColumn(self, column_name)
 
-    def to_dict(self) -> dict:
-        """All rows as a dict of lists."""
-        rows = list(self._plain_rows())
-        return {name: [row[name] for row in rows] for name in (rows[0] if rows else self.column_names or [])}
-
-    def to_list(self) -> list[dict]:
-        """All rows as a list of dicts."""
-        return list(self._plain_rows())
-
-    def to_pandas(self) -> Any:
-        """All rows as a pandas DataFrame."""
-        return self._whole().to_pandas()
-
-    def to_csv(self, path_or_buf: Any, **options: Any) -> int:
-        """Write csv; see `Dataset.to_csv`."""
-        return self._whole().to_csv(path_or_buf, **options)
-
-    def to_json(self, path_or_buf: Any, **options: Any) -> int:
-        """Write JSON lines; see `Dataset.to_json`."""
-        return self._whole().to_json(path_or_buf, **options)
-
-    def to_parquet(self, path_or_buf: Any, **options: Any) -> int:
-        """Write parquet; see `Dataset.to_parquet`."""
-        return self._whole().to_parquet(path_or_buf, **options)
-
-    def _whole(self) -> Any:
-        from bearhug.datasets.dataset import Dataset
-
-        return Dataset.from_dict(self.to_dict(), features=self.features)
+    def _head(self, n: int = 5) -> Any:
+        return next(iter(self._with(self._node).iter(n)), {})
 
     # ---- steps
 
     def _known(self, names: Sequence[str]) -> None:
-        if self.features is None:
-            return
-        for name in names:
-            if name not in self.features:
+        for name in names if self.features is not None else ():
+            if name not in self.features:  # pyright: ignore[reportOperatorIssue]
                 raise UnknownNameError(
-                    f"Column {name!r} not in the dataset.{near(name, self.features)} Columns: {list(self.features)}"
+                    f"Column name [{name!r}] not in the dataset.{near(name, list(self.features or ()))} "
+                    f"Columns in the dataset: {self.column_names}."
                 )
 
     def with_format(self, type: str | None = None, **format_kwargs: Any) -> IterableDataset:
-        """Rows as "numpy", "torch", "arrow", "pandas", or (None) Python."""
-        out = copy.copy(self)
-        out._format = (format_name(type), format_kwargs)
-        _tell_torch()
-        return out
+        """Rows as "numpy", "torch", "arrow", "pandas", "polars", or (None) Python."""
+        return self._with(self._node, shown=(format_name(type), format_kwargs))
 
     def map(
         self,
@@ -292,19 +225,19 @@ class IterableDataset:
         features: Features | None = None,
         fn_kwargs: dict | None = None,
     ) -> IterableDataset:
-        """Apply a function to each row, or to each batch, as the rows come; see `Dataset.map`."""
+        """Apply a function, which may be async, to each row, or to each batch, as the rows come; see `Dataset.map`."""
         names = [input_columns] if isinstance(input_columns, str) else input_columns
         removed = [remove_columns] if isinstance(remove_columns, str) else list(remove_columns or [])
         self._known([*(names or []), *removed])
-        if function is None:
-            return self._then(_Keep(None, removed), features=features)
-        kind, options = self._format
         made = Features(features) if features is not None else None
-        step = _Map(
-            function, with_indices, names, batched, batch_size or 0, drop_last_batch, removed, fn_kwargs or {},
-            (kind, options) if kind in ("numpy", "torch") else (None, {}), made,
+        kind, options = self._format
+        if function is None and not as_tables(kind):
+            return self._with(Columns(self._typed(), removed=removed), made)
+        call = Call(
+            function or _same, with_indices, names, batched, max(0, batch_size or 0), drop_last_batch, fn_kwargs or {},
+            kind, options,
         )  # fmt: skip
-        return self._then(step, features=made)
+        return self._with(Mapped(self._typed(), call, removed, made), made)
 
     def filter(
         self,
@@ -315,13 +248,17 @@ class IterableDataset:
         batch_size: int | None = 1000,
         fn_kwargs: dict | None = None,
     ) -> IterableDataset:
-        """The rows for which a function says yes, as they come."""
+        """The rows for which a function, which may be async, says yes, as they come."""
         names = [input_columns] if isinstance(input_columns, str) else input_columns
         self._known(names or [])
         if function is None:
-            return self
-        step = _Filter(function, with_indices, names, batched, batch_size or 0, fn_kwargs or {})
-        return self._then(step, features=self.features)
+            return self._with(self._node)
+        kind, options = self._format
+        call = Call(
+            function, with_indices, names, batched, max(0, batch_size or 0), False, fn_kwargs or {}, kind, options,
+            "filter",
+        )  # fmt: skip
+        return self._with(Filtered(self._typed(), call))
 
     def shuffle(
         self,
@@ -330,67 +267,77 @@ class IterableDataset:
         buffer_size: int = 1000,
         max_buffer_input_shards: int = 10,
     ) -> IterableDataset:
-        """Shards in random order, and rows through a buffer; one shard comes in the reference's order."""
+        """Shards in random order, and rows through a buffer that up to `max_buffer_input_shards` shards fill."""
         generator = copy.deepcopy(generator) if generator is not None else np.random.default_rng(seed)
-        step = _Shuffle(
-            generator, buffer_size, buffer_size // max(1, max_buffer_input_shards) if self._arrow_rows else 1
-        )
-        out = self._then(step, features=self.features)
-        out._source = replace(self._source, seed=copy.deepcopy(generator))
-        return out
+        node, inputs = self._node, max_buffer_input_shards
+        try:
+            node = node.shuffled(generator)
+        except FixedOrder:
+            inputs = 1
+        return self._with(Shuffled(node, buffer_size, generator, inputs))
 
     def skip(self, n: int) -> IterableDataset:
         """All but the first n rows."""
-        return self._then(_Slice(n, None), features=self.features, arrow=True)
+        return self._with(Skipped(self._node, n, self._nodes is None))
 
     def take(self, n: int) -> IterableDataset:
         """The first n rows."""
-        return self._then(_Slice(0, n), features=self.features, arrow=True)
+        return self._with(Taken(self._node, n, self._nodes is None))
 
     def repeat(self, num_times: int | None) -> IterableDataset:
         """The rows several times over, or (None) for ever."""
-        out = IterableDataset(Source((_Again(self, num_times),)), (), copy.copy(self._info), self._split)
-        out._format = self._format
-        return out
+        return self._with(Repeated(self._node, num_times))
 
     def shard(self, num_shards: int, index: int, contiguous: bool = True) -> IterableDataset:
         """One of `num_shards` parts of the shards."""
-        size, rest = divmod(self.num_shards, num_shards)
-        start = size * index + min(index, rest)
-        picked = (
-            self._source.shards[start : start + size + (index < rest)]
-            if contiguous
-            else self._source.shards[index::num_shards]
-        )
-        out = copy.copy(self)
-        out._source = replace(self._source, shards=tuple(picked))
-        return out
+        return self._with(self._node.shards(num_shards, index, contiguous))
+
+    def reshard(self) -> IterableDataset:
+        """More and smaller shards: a parquet file's row groups."""
+        return self._with(self._node.resharded())
+
+    def elastic(self, batch_size: int = 1) -> IterableDataset:
+        """The same order of rows whatever the number of nodes and workers.
+
+        From here on rows are dealt in blocks of `batch_size` to the nodes and, within each, to the workers of a
+        DataLoader with that batch size: the batches of all nodes, in turns, are those of one process. Steps before
+        this are done by every worker, steps after it only on a worker's own rows, so `ds.shuffle(seed).elastic(8)
+        .map(f)` is the way. To go on with other numbers of workers or nodes:
+        `load_state_dict({"epoch": e, "rows": n})` with the rows that all of them have seen.
+        """
+        return self._with(Elastic(self._typed(), batch_size))
 
     def batch(
-        self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False
+        self,
+        batch_size: int | None = None,
+        by_column: str | list[str] | None = None,
+        drop_last_batch: bool = False,
     ) -> IterableDataset:
         """Rows grouped: each new row holds lists of `batch_size` old ones, or neighbours that agree in `by_column`."""
         if batch_size is None and by_column is None:
-            raise ValueError("batch needs batch_size or by_column.")
+            raise ValueError("IterableDataset.batch() misses `batch_size` or `by_column` argument.")
         features = None if self.features is None else Features({name: List(one) for name, one in self.features.items()})
-        keys = [by_column] if isinstance(by_column, str) else by_column
-        return self._then(_Batch(batch_size, keys, drop_last_batch), features=features)
+        if by_column is not None:
+            keys = [by_column] if isinstance(by_column, str) else list(by_column)
+            return self._with(ByColumn(self._typed(), keys, drop_last_batch), features)
+        arrow = self._format[0] is not None and (self._node.arrow or as_tables(self._format[0]))
+        return self._with(Batched(self._typed(), max(0, batch_size or 0), drop_last_batch, arrow), features)
 
     def select_columns(self, column_names: str | list[str]) -> IterableDataset:
         """Only these columns."""
         names = [column_names] if isinstance(column_names, str) else list(column_names)
         self._known(names)
         features = None if self.features is None else Features({name: self.features[name] for name in names})
-        return self._then(_Keep(names, []), features=features, arrow=True)
+        return self._with(Columns(self._typed(), kept=names), features)
 
     def remove_columns(self, column_names: str | list[str]) -> IterableDataset:
         """Without these columns."""
         names = [column_names] if isinstance(column_names, str) else list(column_names)
         self._known(names)
-        features = (
-            None if self.features is None else Features({n: one for n, one in self.features.items() if n not in names})
-        )
-        return self._then(_Keep(None, names), features=features)
+        features = None
+        if self.features is not None:
+            features = Features({name: one for name, one in self.features.items() if name not in names})
+        return self._with(Columns(self._typed(), removed=names), features)
 
     def rename_column(self, original_column_name: str, new_column_name: str) -> IterableDataset:
         """One column under another name."""
@@ -402,33 +349,67 @@ class IterableDataset:
         features = None
         if self.features is not None:
             features = Features({column_mapping.get(name, name): one for name, one in self.features.items()})
-        return self._then(_Rename(dict(column_mapping)), features=features)
+        return self._with(Columns(self._typed(), renamed=dict(column_mapping)), features)
 
     def add_column(self, name: str, column: Sequence) -> IterableDataset:
         """With one more column, a value for each row."""
-        features = None
-        if self.features is not None:
-            made = _column(list(column), name=name)[1]
-            features = Features({**self.features, name: made})
-        return self._then(_Add(name, column), features=features)
+        return self.map(functools.partial(_added, name=name, column=column), with_indices=True)
 
     def cast(self, features: Features) -> IterableDataset:
         """With other features for the same columns."""
-        features = Features(features)
-        if self.features is not None and sorted(features) != sorted(self.features):
-            raise ValueError(
-                f"The columns in features ({list(features)}) must be those of the dataset: {list(self.features)}"
-            )
-        return self._then(_CastRows(features), features=features)
+        return self._with(self._node, Features(features))
 
     def cast_column(self, column: str, feature: Any) -> IterableDataset:
         """With another feature for one column."""
         self._known([column])
-        known = self.features if self.features is not None else Features()
-        features = Features({**known, column: feature})
-        return self._then(
-            _CastRows(Features({column: feature})), features=features if self.features is not None else None
-        )
+        return self._with(self._node, Features({**(self.features or {}), column: feature}))
+
+    def decode(self, enable: bool = True, num_threads: int | None = None) -> IterableDataset:
+        """Decode media (images, sound, video) or leave them as bytes and paths; `num_threads` decodes ahead."""
+        if not self.features:
+            raise ValueError(
+                "Features decoding is only available for datasets with known features, but features are Unknown. "
+                "Please set the datasets features with `ds = ds.cast(features)`."
+            )
+        node = self._node.child if isinstance(self._node, Decoded) else self._node
+        features = with_decoding(self.features, enable)
+        heavy = any(needs_decoding(one) for one in features.values())
+        threads = num_threads if num_threads is not None else 32 if heavy else 0
+        if enable and threads:
+            return self._with(Decoded(Typed(node, with_decoding(features, False)), features, threads), features)
+        return self._with(node, features)
+
+    def _resolve_features(self) -> IterableDataset:
+        """With the features that its first rows have, where none are known."""
+        if self.features is not None:
+            return self
+        if self._node.features is not None:
+            return self._with(self._node, self._node.features)
+        head = self.with_format("arrow")._head()
+        schema = head.schema if isinstance(head, pa.Table) else pa.schema([])
+        return self._with(self._node, Features.from_arrow_schema(schema))
+
+    # ---- made of, and written as
+
+    from_generator = staticmethod(make.from_generator)
+    from_dict = staticmethod(make.from_dict)
+    from_list = staticmethod(make.from_list)
+    from_pandas = staticmethod(make.from_pandas)
+    from_polars = staticmethod(make.from_polars)
+    from_file = staticmethod(make.from_file)
+    from_csv = staticmethod(make.from_csv)
+    from_json = staticmethod(make.from_json)
+    from_parquet = staticmethod(make.from_parquet)
+    from_text = staticmethod(make.from_text)
+    to_dict = export.to_dict
+    to_list = export.to_list
+    to_pandas = export.to_pandas
+    to_polars = export.to_polars
+    to_csv = export.to_csv
+    to_json = export.to_json
+    to_sql = export.to_sql
+    to_parquet = export.to_parquet
+    push_to_hub = export.push_to_hub
 
 
 class IterableColumn:
@@ -445,34 +426,22 @@ class IterableColumn:
         return IterableColumn(self, column_name)
 
 
-_column = column
+def _place(reader: Reader, rows: Iterator) -> dict:
+    return reader.state(operator.length_hint(rows))
 
 
-def _as_table(batch: dict, features: Features | None) -> tuple[pa.Table, Features]:
-    arrays, made = [], Features()
-    for name, values in batch.items():
-        array, made[name] = _column(values, (features or {}).get(name), name=name, mixed="use_json")
-        arrays.append(array)
-    return pa.table(arrays, schema=made.arrow_schema), made
+def _counted(reader: Reader, left: list[int]) -> dict:
+    return reader.state(left[0])
 
 
-def _converter(kind: str | None, options: dict) -> Callable[[Any], Any]:
-    """From a row or batch of Python values to numpy or torch."""
-    view = {"numpy": NumpyView, "torch": TorchView}[kind or "numpy"](Batches(pa.table({})), Features(), [], [], options)
+def _same(row: Any, *extra: Any) -> Any:
+    return row
 
-    def value(one: Any) -> Any:
-        if isinstance(one, list) and one and isinstance(one[0], int | float | list):
-            try:
-                array = np.asarray(one)
-            except ValueError:  # lists of different lengths
-                array = None
-            if array is not None and array.dtype.kind in "iufb":
-                return view.convert(array)
-        if isinstance(one, int | float) and not isinstance(one, bool):
-            return view.convert(np.asarray(one)[()])
-        return view.joined(view.convert(one)) if isinstance(one, list) else view.convert(one)
 
-    return lambda row: {name: value(one) for name, one in row.items()}
+def _added(row: Any, index: int, name: str, column: Sequence) -> dict:
+    if name in row:
+        raise ValueError(f"Error when adding {name}: column {name} is already in the dataset.")
+    return {name: column[index]}
 
 
 def _tell_torch() -> None:
@@ -485,388 +454,43 @@ def _tell_torch() -> None:
             data.IterableDataset.register(IterableDataset)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _shared(value: int) -> Any:
+def _shared(value: Any) -> Any:
     """A number that a DataLoader's living workers see change."""
     torch = sys.modules.get("torch")
-    return torch.tensor(value).share_memory_() if torch is not None and hasattr(torch, "tensor") else value
+    if torch is None or not hasattr(torch, "tensor"):
+        return value
+    return value.share_memory_() if isinstance(value, torch.Tensor) else torch.tensor(value).share_memory_()
 
 
-# ---- the steps: callables that can be pickled
+# ---- several streams as one
 
 
-@dataclass
-class _Map:
-    function: Callable
-    with_indices: bool
-    columns: list[str] | None
-    batched: bool
-    size: int
-    drop_last: bool
-    removed: list[str]
-    options: dict
-    shown: tuple[str | None, dict]
-    features: Features | None
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        convert = _converter(*self.shown) if self.shown[0] else None
-        start = 0
-        if self.batched:
-            for piece in _sized(chunks, self.size, self.drop_last):
-                batch: Any = {name: [row[name] for row in piece] for name in piece[0]}
-                extra = (list(range(start, start + len(piece))),) if self.with_indices else ()
-                out = self._call(convert(batch) if convert else Row(batch), extra, start)
-                start += len(piece)
-                merged = self._merge(batch, out)
-                lengths = {name: len(values) for name, values in merged.items()}
-                if len(set(lengths.values())) > 1:
-                    raise ValueError(
-                        f"the function returned columns of different lengths: {lengths}; drop the old ones with "
-                        "remove_columns=."
-                    )
-                rows = [dict(zip(merged, values, strict=True)) for values in zip(*merged.values(), strict=True)]
-                if rows:
-                    yield self._encoded(rows)
-            return
-        for chunk in chunks:
-            rows = []
-            for row in chunk:
-                extra = (start,) if self.with_indices else ()
-                rows.append(self._merge(row, self._call(convert(row) if convert else Row(row), extra, start)))
-                start += 1
-            yield self._encoded(rows)
-
-    def _call(self, row: Any, extra: tuple, at: int) -> Any:
-        given = [row] if self.columns is None else [row[name] for name in self.columns]
-        try:
-            out = self.function(*given, *extra, **self.options)
-        except Exception as error:
-            error.add_note(
-                f"map: {getattr(self.function, '__name__', self.function)}() failed at row {at} of the stream."
-            )
-            raise
-        if out is None:
-            return {}
-        if isinstance(out, pa.Table):
-            return {name: to_list(out.column(name)) for name in out.column_names}
-        if not isinstance(out, Mapping):
-            raise TypeError(f"the function must return a dict (or None), not {type(out).__name__}.")
-        return out
-
-    def _merge(self, row: dict, out: Mapping) -> dict:
-        kept = {name: value for name, value in row.items() if name not in self.removed}
-        mine = isinstance(out, Row)
-        return {**kept, **{name: out[name] for name in out if not (mine and name in self.removed)}}
-
-    def _encoded(self, rows: Chunk) -> Chunk:
-        if self.features is None:
-            return rows
-        return [{name: decode(one, encode(one, row.get(name))) for name, one in self.features.items()} for row in rows]
-
-
-@dataclass
-class _Filter:
-    function: Callable
-    with_indices: bool
-    columns: list[str] | None
-    batched: bool
-    size: int
-    options: dict
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        start = 0
-        for chunk in _sized(chunks, self.size) if self.batched else chunks:
-            if self.batched:
-                batch = {name: [row[name] for row in chunk] for name in chunk[0]}
-                given = [batch] if self.columns is None else [batch[name] for name in self.columns]
-                extra = (list(range(start, start + len(chunk))),) if self.with_indices else ()
-                mask = list(self.function(*given, *extra, **self.options))
-            else:
-                mask = []
-                for i, row in enumerate(chunk):
-                    given = [row] if self.columns is None else [row[name] for name in self.columns]
-                    mask.append(self.function(*given, *((start + i,) if self.with_indices else ()), **self.options))
-            start += len(chunk)
-            if kept := [row for row, yes in zip(chunk, mask, strict=True) if yes]:
-                yield kept
-
-
-@dataclass
-class _Shuffle:
-    generator: np.random.Generator
-    size: int
-    piece: int
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        rng = copy.deepcopy(self.generator)
-        for shift in (place.epoch, place.part):
-            rng = _shifted(rng, shift)
-        waiting: Chunk = []
-        for chunk in _sized(chunks, max(1, self.piece)):
-            waiting += chunk
-            if len(waiting) >= self.size:
-                order = rng.permutation(len(waiting)).tolist()
-                kept = self.size // 2
-                yield [waiting[i] for i in order[: len(order) - kept]]
-                waiting = [waiting[i] for i in order[len(order) - kept :]]
-        if waiting:
-            yield [waiting[i] for i in rng.permutation(len(waiting)).tolist()]
-
-
-@dataclass
-class _Slice:
-    start: int
-    count: int | None
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        # each part skips and takes its share
-        start, count = self.start, self.count
-        if place.parts > 1:
-            start = _share(start, place)
-            count = None if count is None else _share(count, place)
-        left = count
-        if left == 0:
-            return
-        for chunk in chunks:
-            if start >= len(chunk):
-                start -= len(chunk)
-                continue
-            chunk, start = chunk[start:], 0
-            if left is not None:
-                chunk = chunk[:left]
-                left -= len(chunk)
-            yield chunk
-            if left == 0:
-                return
-
-
-def _share(count: int, place: Place) -> int:
-    return count // place.parts + (place.part < count % place.parts)
-
-
-@dataclass
-class _Batch:
-    size: int | None
-    keys: list[str] | None
-    drop_last: bool
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        if self.keys:
-            rows = itertools.chain.from_iterable(chunks)
-            groups: Any = (
-                list(group) for _, group in itertools.groupby(rows, lambda row: [row[key] for key in self.keys or []])
-            )
-        else:
-            groups = _sized(chunks, self.size or 1, self.drop_last)
-        for piece in groups:
-            yield [{name: [row[name] for row in piece] for name in piece[0]}]
-
-
-@dataclass
-class _Keep:
-    kept: list[str] | None
-    removed: list[str]
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        for chunk in chunks:
-            if self.kept is not None:
-                yield [{name: row[name] for name in self.kept} for row in chunk]
-            else:
-                yield [{name: value for name, value in row.items() if name not in self.removed} for row in chunk]
-
-
-@dataclass
-class _Rename:
-    names: dict[str, str]
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        for chunk in chunks:
-            yield [{self.names.get(name, name): value for name, value in row.items()} for row in chunk]
-
-
-@dataclass
-class _Add:
-    name: str
-    values: Sequence
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        if place.parts > 1:
+def _joint(streams: list[IterableDataset], info: DatasetInfo | None, what: str) -> tuple[list, DatasetInfo]:
+    streams = [one._resolve_features() for one in streams]
+    for i, one in enumerate(streams):
+        if one._nodes != streams[0]._nodes:
             raise ValueError(
-                "add_column knows no positions when several workers share a stream; use map(..., "
-                "with_indices=True) before."
+                f"Datasets should be identically split_by_node before {what}, but got "
+                f"{streams[0]._nodes}!={one._nodes} at index 0 and {i}"
             )
-        count = 0
-        for chunk in chunks:
-            yield [{**row, self.name: self.values[count + i]} for i, row in enumerate(chunk)]
-            count += len(chunk)
-
-
-@dataclass
-class _CastRows:
-    features: Features
-    made: dict = field(default_factory=dict)
-
-    def __call__(self, chunks: Iterator[Chunk], place: Place) -> Iterator[Chunk]:
-        for chunk in chunks:
-            columns = {}
-            for name, feature in self.features.items():
-                values = to_list(cast(infer([row.get(name) for row in chunk]), feature))
-                columns[name] = [decode(feature, one) for one in values]
-            yield [{**row, **{name: columns[name][i] for name in columns}} for i, row in enumerate(chunk)]
-
-
-def _sized(chunks: Iterator[Chunk], size: int, drop_last: bool = False) -> Iterator[Chunk]:
-    """The same rows in chunks of `size`; 0 is all of them."""
-    waiting: Chunk = []
-    for chunk in chunks:
-        if size == 1:
-            yield from ([row] for row in chunk)
-            continue
-        waiting += chunk
-        start = 0
-        while size and len(waiting) - start >= size:
-            yield waiting[start : start + size]
-            start += size
-        waiting = waiting[start:] if start else waiting
-    if waiting and not (drop_last and len(waiting) < size):
-        yield waiting
-
-
-# ---- making streams
-
-
-class _TableShard:
-    """A data set, or a piece of one, as a shard."""
-
-    def __init__(self, dataset: Any):
-        self.dataset = dataset
-
-    def __call__(self) -> Iterator[pa.Table]:
-        return self.dataset._tables(ROWS)
-
-
-class _Again:
-    """A stream, several times over, as a shard."""
-
-    def __init__(self, stream: IterableDataset, times: int | None):
-        self.stream, self.times = stream, times
-
-    def __call__(self) -> Iterator[pa.Table]:
-        for _ in itertools.count() if self.times is None else range(self.times):
-            for chunk in self.stream._chunks(Place(self.stream.epoch)):
-                yield _as_table({name: [row.get(name) for row in chunk] for name in chunk[0]}, self.stream.features)[0]
-
-
-def stream_of(dataset: Any, num_shards: int) -> IterableDataset:
-    """A data set as a stream. `Dataset.to_iterable_dataset` is this."""
-    if num_shards > len(dataset):
-        raise ValueError(
-            f"Unable to shard a dataset of size {len(dataset)} into {num_shards} shards (the number of shards "
-            "exceeds the number of samples)."
-        )
-    plain = dataset.with_format(None)
-    shards = [plain.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [plain]
-    info = DatasetInfo(features=dataset.features)
-    out = IterableDataset(Source(tuple(_TableShard(one) for one in shards)), (), info, dataset._split)
-    return out.with_format(dataset._format_type) if dataset._format_type else out
-
-
-def from_tables(
-    shards: list[Callable[[], Iterator[pa.Table]]], features: Features | None, info: DatasetInfo | None, split: str
-) -> IterableDataset:
-    """Functions that give tables as a stream; the features are those given, or those of the first table."""
-    info = info.copy() if info is not None else DatasetInfo()
-    if features is None:
-        first = next(iter(shards[0]()), None)
-        features = Features.from_arrow_schema(first.schema) if first is not None else None
-    info.features = features
-    return IterableDataset(Source(tuple(shards)), (), info, split)
-
-
-@dataclass
-class _Chain:
-    streams: list[IterableDataset]
-
-    def __call__(self) -> Iterator[pa.Table]:
-        for stream in self.streams:
-            for chunk in stream._chunks(Place(stream.epoch)):
-                yield _as_table({name: [row.get(name) for row in chunk] for name in chunk[0]}, stream.features)[0]
-
-
-@dataclass
-class _Beside:
-    streams: list[IterableDataset]
-
-    def __call__(self) -> Iterator[pa.Table]:
-        rows = zip(
-            *[itertools.chain.from_iterable(one._chunks(Place(one.epoch))) for one in self.streams], strict=False
-        )
-        while piece := list(itertools.islice(rows, ROWS)):
-            merged = [{name: value for part in row for name, value in part.items()} for row in piece]
-            yield _as_table({name: [row.get(name) for row in merged] for name in merged[0]}, None)[0]
+    info = info.copy() if info is not None else DatasetInfo.from_merge([one.info for one in streams])
+    aligned = align([one.features or Features() for one in streams])
+    info.features = Features({name: feature for one in aligned for name, feature in one.items()})
+    return streams, info
 
 
 def chain(streams: list[IterableDataset], info: DatasetInfo | None, split: Any, axis: int) -> IterableDataset:
     """Streams one after the other (axis=0) or side by side (axis=1)."""
-    features: Features | None = None
-    if all(one.features is not None for one in streams):
-        features = Features({name: feature for one in streams for name, feature in (one.features or {}).items()})
-    info = info.copy() if info is not None else DatasetInfo()
-    info.features = features
-    if axis == 0 and all(not one._steps for one in streams):
-        shards = tuple(shard for one in streams for shard in one._source.shards)
-        return IterableDataset(Source(shards), (), info, split)
-    return IterableDataset(Source((_Chain(streams) if axis == 0 else _Beside(streams),)), (), info, split)
-
-
-@dataclass
-class _InTurns:
-    streams: list[IterableDataset]
-    probabilities: list[float] | None
-    seed: int | None
-    strategy: str
-
-    def __call__(self) -> Iterator[pa.Table]:
-        rows = self._rows()
-        while piece := list(itertools.islice(rows, ROWS)):
-            names = list(dict.fromkeys(name for row in piece for name in row))
-            yield _as_table({name: [row.get(name) for row in piece] for name in names}, None)[0]
-
-    def _rows(self) -> Iterator[dict]:
-        fresh = [lambda one=one: itertools.chain.from_iterable(one._chunks(Place(one.epoch))) for one in self.streams]
-        sources = [make() for make in fresh]
-        waiting: list[Any] = [
-            next(source, None) for source in sources
-        ]  # one row ahead: a source's end is known with its last row
-        ended = [row is None for row in waiting]
-        for i in self._turns():
-            if waiting[i] is None:
-                if self.strategy == "all_exhausted_without_replacement" or all(ended):
-                    if all(row is None for row in waiting):
-                        return
-                    continue
-                return
-            row, waiting[i] = waiting[i], next(sources[i], None)
-            if waiting[i] is None:
-                ended[i] = True
-                if self.strategy == "all_exhausted":
-                    sources[i] = fresh[i]()
-                    waiting[i] = next(sources[i], None)
-            yield row
-            if self.strategy == "first_exhausted" and ended[i]:
-                return
-            if (
-                self.strategy != "first_exhausted"
-                and all(ended)
-                and (self.strategy == "all_exhausted" or not any(waiting))
-            ):
-                return
-
-    def _turns(self) -> Iterator[int]:
-        if self.probabilities is None:
-            yield from itertools.cycle(range(len(self.streams)))
-        rng = np.random.default_rng(self.seed)
-        while True:
-            yield from rng.choice(len(self.streams), size=1000, p=self.probabilities).tolist()
+    if axis:
+        streams = [one._resolve_features() for one in streams]
+        check_names([name for one in streams for name in one.column_names or ()])
+    streams, info = _joint(streams, info, "concatenating")
+    node = Beside([one._typed() for one in streams]) if axis else Chain([one._node for one in streams])
+    out = IterableDataset(node, info, split)
+    out._nodes = streams[0]._nodes
+    if all(one._format == streams[0]._format for one in streams):
+        out._format = streams[0]._format
+    return out
 
 
 def interleave(
@@ -878,7 +502,11 @@ def interleave(
     strategy: str,
 ) -> IterableDataset:
     """Streams in turns, or drawn; ends as soon as the last row of one (or of all) has been given."""
-    info = info.copy() if info is not None else DatasetInfo()
-    if all(one.features is not None for one in streams):
-        info.features = Features({name: feature for one in streams for name, feature in (one.features or {}).items()})
-    return IterableDataset(Source((_InTurns(streams, probabilities, seed, strategy),)), (), info, split)
+    streams, info = _joint(streams, info, "interleaving")
+    generator = None if probabilities is None else np.random.default_rng(seed)
+    out = IterableDataset(InTurns([one._node for one in streams], strategy, probabilities, generator), info, split)
+    out._nodes = streams[0]._nodes
+    return out
+
+
+__all__ = ["IterableColumn", "IterableDataset", "chain", "from_tables", "interleave", "stream_of"]
