@@ -208,6 +208,26 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         lines += [f"rests on {file.path}" for file in self._mapped]
         print("\n".join(lines))
 
+    # ---- asked, looked at, packed
+
+    def sql(self, query: str, params: Any = None, **tables: Dataset) -> Dataset:
+        """The answer to a `select` in duckdb's SQL, where this data set is the table `self` (and its split's name).
+
+        Columns that the query hands on keep their features. More tables come as keywords:
+        `ds.sql("select * from self join names using (id)", names=other)`.
+
+        Args:
+            params: values for `?` (a list) or `$name` (a dict) in the query.
+
+        Raises:
+            ImportError: duckdb is not installed.
+            ValueError: the query is wrong, or no select; the message shows the place.
+        """
+        from bearhug.datasets.query import named, sql
+
+        own = {"self": self} if self._split is None else {"self": self, str(self._split): self}
+        return sql({**named(own), **named(tables)}, query, params)
+
     def __getstate__(self) -> dict:
         state = {name: value for name, value in self.__dict__.items() if not name.endswith("_made")}
         del state["_mapped"], state["_key"]
