@@ -385,12 +385,6 @@ class DatasetDict(_Splits):
 
     # ---- from and to files
 
-    def sql(self, query: str, params: Any = None, **tables: Any) -> Any:
-        """The answer to a `select` in duckdb's SQL, a Dataset; each split is a table. See `Dataset.sql`."""
-        from bearhug.datasets.query import named, sql
-
-        return sql({**named(self), **named(tables)}, query, params)
-
     def save_to_disk(
         self,
         dataset_dict_path: str | os.PathLike,
