@@ -10,7 +10,7 @@ import pyarrow as pa
 from bearhug.datasets.arrow import cast as cast_array
 from bearhug.datasets.arrow import cast_table, to_list
 from bearhug.datasets.arrow import column as column_of
-from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, decode, feature_type, is_null
+from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, align, decode
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
@@ -51,33 +51,30 @@ def add_column(ds: Dataset, name: str, column: Any, new_fingerprint: str | None,
     assert base._info.features is not None
     features = Features({**base._info.features, name: made})
     table = base._data.append_column(pa.field(name, array.type), array) if ds.num_columns else pa.table({name: array})
-    shown = None if ds._format_columns is None else sorted({*ds._format_columns, name})
-    return base._with_table(
-        f"add_column({name!r})", table, features, name, array, key=new_fingerprint, _format_columns=shown, _indexes={}
-    )
+    out = base._with_table(f"add_column({name!r})", table, features, name, array, key=new_fingerprint)
+    out._format_type, out._format_kwargs, out._format_columns = (
+        None,
+        {},
+        None,
+    )  # as the reference: the format is dropped
+    return out
 
 
 def add_item(ds: Dataset, item: dict, new_fingerprint: str | None) -> Dataset:
     """See `Dataset.add_item`."""
     assert ds._info.features is not None
-    old = ds._info.features
+    if unknown := [name for name in item if name not in ds._info.features]:
+        ds._known(unknown)
     new = {}
-    for name in dict.fromkeys([*old, *item]):
-        wanted = old[name] if name in old and not is_null(old[name]) else None
-        new[name] = column_of([item.get(name)], wanted, name=name)
-    features = Features({name: made for name, (_, made) in new.items()})
-    base = [
-        cast_array(ds._data[name], feature) if name in old else pa.nulls(ds._data.num_rows, feature_type(feature))
-        for name, feature in features.items()
-    ]
+    for name, feature in ds._info.features.items():
+        new[name] = column_of([item.get(name)], wish=feature, name=name)
+    features = align([ds._info.features, Features({name: made for name, (_, made) in new.items()})])[0]
+    row = [cast_array(array, features[name]) for name, (array, _) in new.items()]
+    base = [cast_array(ds._data[name], feature) for name, feature in features.items()]
     schema = features.arrow_schema
-    row = pa.table([array for array, _ in new.values()], schema=schema)
-    table = pa.concat_tables([pa.table(base, schema=schema), row])
+    table = pa.concat_tables([pa.table(base, schema=schema), pa.table(row, schema=schema)])
     places = None if ds._indices is None else np.append(ds._indices, ds._data.num_rows)
-    shown = None if ds._format_columns is None else [*ds._format_columns, *(name for name in item if name not in old)]
-    return ds._with_table(
-        "add_item(...)", table, features, item, key=new_fingerprint, _indices=places, _format_columns=shown, _indexes={}
-    )
+    return ds._with_table("add_item(...)", table, features, item, key=new_fingerprint, _indices=places)
 
 
 def cast(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from bearhug.datasets.writer import ArrowWriter
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
 
-log = logging.getLogger("bearhug.datasets")
 ROWS = 10_000
 OPTIONS = {"index_col", "columns", "params", "coerce_float", "parse_dates", "chunksize"}
 
@@ -36,8 +34,8 @@ def from_sql(
 ) -> Dataset:
     """See `Dataset.from_sql`: the query runs each time, so that the rows are those of today."""
     from bearhug.datasets.dataset import Dataset
-    from bearhug.datasets.load import cache_folder
     from bearhug.datasets.map import _temporary_folder
+    from bearhug.datasets.prepare import cache_folder
 
     pandas = _pandas()
     for name in options:
@@ -56,7 +54,6 @@ def from_sql(
             / f"sql-{key_of(str(sql), con, repr(sorted(options.items())))[:32]}.arrow"
         )
     else:
-        log.info("from_sql: the connection couldn't be hashed properly, so the rows are not kept; give it as a URL.")
         path = os.path.join(_temporary_folder(), f"sql-{os.urandom(8).hex()}.arrow")
     chunk = options.pop("chunksize", ROWS)
     frames = pandas.read_sql(sql, con, chunksize=chunk, **options)

@@ -25,7 +25,7 @@ from bearhug.datasets.column import Column
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.export import Exports
 from bearhug.datasets.features import Feature, Features, feature_type
-from bearhug.datasets.fingerprint import Fingerprint, Unkeyable, key_of
+from bearhug.datasets.fingerprint import Fingerprint, key_of
 from bearhug.datasets.formatting import Formatted
 from bearhug.datasets.info import DatasetInfo, Described
 from bearhug.datasets.search import Searchable
@@ -80,7 +80,6 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         self._split = NamedSplit(split) if isinstance(split, str) else split
         self._mapped: tuple[Mapped, ...] = ()
         self._indices: np.ndarray | None = None
-        self._places: tuple[Mapped, ...] = ()  # the files that the positions rest on
         if indices_table is not None:
             if not isinstance(indices_table, np.ndarray | pa.Array | pa.ChunkedArray):
                 indices_table = arrow_of(indices_table).column(0)
@@ -124,8 +123,6 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     ) -> Dataset:
         """A copy with some of the attributes changed, one step further."""
         out = copy.copy(self)
-        if "_indices" in changes:
-            out._places = ()
         for name, value in changes.items():
             setattr(out, name, value)
         if features is not None:
@@ -138,11 +135,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def _with_table(self, step: str, table: pa.Table, features: Features, *arguments: Any, **changes: Any) -> Dataset:
         """A copy over another table with the same rows."""
-        schema = features.arrow_schema
-        if features:
-            table = pa.table(table.columns, schema=schema)
-        else:  # no column: only the metadata changes, so that the number of rows is kept
-            table = table.replace_schema_metadata(schema.metadata)
+        table = pa.table(table.columns, schema=features.arrow_schema) if features else table
         out = self._derive(step, *arguments, features=features, _data=table, **changes)
         if out._format_columns is not None:
             out._format_columns = [name for name in out._format_columns if name in features]
@@ -163,14 +156,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     @property
     def _fingerprint(self) -> str:
-        """The key of what is seen: that of the rows, and of a format where one is chosen."""
-        if self._format_type is None and self._format_columns is None:
-            return self._key.value
-        shown = (self._format_type, self._format_columns, self._output_all_columns)
-        try:
-            return key_of(self._key.value, shown, self._format_kwargs)
-        except Unkeyable:  # a transform whose content cannot be read
-            return key_of(self._key.value, shown, sorted(self._format_kwargs))
+        return self._key.value
 
     @_fingerprint.setter
     def _fingerprint(self, value: str) -> None:
@@ -199,7 +185,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     @property
     def cache_files(self) -> list[dict]:
         """The files that the rows rest on: [{"filename": ...}]; empty where they are in memory."""
-        return [{"filename": file.path} for file in (*self._mapped, *self._places)]
+        return [{"filename": file.path} for file in self._mapped]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -224,7 +210,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def __getstate__(self) -> dict:
         state = {name: value for name, value in self.__dict__.items() if not name.endswith("_made")}
-        del state["_mapped"], state["_places"], state["_key"]
+        del state["_mapped"], state["_key"]
         mapped, table, rows = self._mapped, self._data, self._indices
         if not mapped and rows is not None and len(rows) < table.num_rows // 2:
             table, rows = self._batches.gather(rows), None  # only the chosen rows travel
@@ -235,7 +221,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def __setstate__(self, state: dict) -> None:
         key = state.pop("_fingerprint_value")
-        self.__dict__.update(state, _places=())
+        self.__dict__.update(state)
         self._data, self._mapped = load_table(*state["_data"])
         self._steps = tuple((step, Fingerprint(value)) for step, value in state["_steps"])
         self._set_key(key)
@@ -305,11 +291,10 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     def __getitem__(self, key: Any) -> Any:
         if type(key) is not int:
             if isinstance(key, str):
-                column = Column(self, key)
-                return column[:] if self._format_type in ("arrow", "pandas", "polars") else column
+                return Column(self, key)
             if not isinstance(key, slice | range | Iterable):
                 try:
-                    key = operator.index(key if not isinstance(key, bool) else str(key))
+                    key = operator.index(key)
                 except TypeError:
                     raise TypeError(
                         f"Wrong key type: '{key}' of type '{type(key)}'. Expected one of int, slice, range, str or "
@@ -372,7 +357,6 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         """
         if keep_in_memory and indices_cache_file_name is not None:
             raise ValueError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
-        self._check_no_index("select")
         if len(self) == 0:
             return self
         if isinstance(indices, pa.Array | pa.ChunkedArray):
@@ -420,10 +404,10 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def _positions(self, file: str | os.PathLike) -> dict[str, Any]:
         """Positions kept in a file, memory-mapped."""
-        table, mapped = read_arrow(file)
+        table, _ = read_arrow(file)
         values = table.column(0).combine_chunks()
         values = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
-        return {"_indices": values.to_numpy().view(np.int64), "_places": (mapped,) if mapped else ()}
+        return {"_indices": values.to_numpy().view(np.int64)}
 
     def skip(self, n: int) -> Dataset:
         """All but the first n rows."""
@@ -759,12 +743,9 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             try_original_type=bool(try_original_type),
             mixed=on_mixed_types,
         )
-        out = perform(
+        return perform(
             job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
         )
-        if len(out) != len(self):
-            self._check_no_index("map")
-        return out
 
     def filter(
         self,
@@ -790,7 +771,6 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         """
         from bearhug.datasets.map import Job, perform, yes
 
-        self._check_no_index("filter")
         if len(self) == 0:
             return self
         inputs = [input_columns] if isinstance(input_columns, str) else input_columns
@@ -829,7 +809,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def cleanup_cache_files(self) -> int:
         """Delete the results of `map` and its like beside this data set's files, except those in use; how many."""
-        used = {os.path.abspath(file["filename"]) for file in self.cache_files}
+        used = {os.path.abspath(file.path) for file in self._mapped}
         count = 0
         for folder in {os.path.dirname(path) for path in used}:
             for name in os.listdir(folder):

@@ -85,7 +85,7 @@ def save(
     count = min(shard_count(dataset, max_shard_size, num_shards, num_proc), max(dataset._data.num_rows, 1))
     state = {
         "_data_files": [{"filename": f"data-{i:05d}-of-{count:05d}.arrow"} for i in range(count)],
-        "_fingerprint": dataset._key.value,
+        "_fingerprint": dataset._fingerprint,
         "_format_columns": dataset._format_columns,
         "_format_kwargs": dataset._format_kwargs,
         "_format_type": dataset._format_type,

@@ -469,7 +469,7 @@ def _key(job: Job) -> str | None:
     features = job.features.to_dict() if job.features is not None else None
     shown = job.dataset.format
     try:
-        return key_of(job.dataset._key.value, job.kind, job.function, options, features, shown)
+        return key_of(job.dataset._fingerprint, job.kind, job.function, options, features, shown)
     except Unkeyable as error:
         log.warning("%s: the result is computed each time, because %s: no key can be made of that.", job.kind, error)
         return None
@@ -535,7 +535,6 @@ def _result(job: Job, parts: list, step: str, key: str | None, *, in_memory: boo
     if job.kind == "filter":
         rows = np.concatenate([np.asarray(table.column(0)) for table in tables]).astype(np.int64)
         out = base._select(rows, step, key=key) if len(rows) else base._select(range(0), step, key=key)
-        out._places = tuple(mapped)
         return out
     features = [Features.from_arrow_schema(table.schema) for table in tables]
     joined = features[0]
