@@ -94,6 +94,10 @@ class _Splits(dict):
         """Rows grouped, in every split; see `Dataset.batch`."""
         return self._each("batch", batch_size, by_column, drop_last_batch)
 
+    def tokenize_and_pack(self, tokenizer: Any, length: int, column: str = "text", **options: Any) -> Any:
+        """Documents as rows of exactly `length` tokens, in every split; see `Dataset.tokenize_and_pack`."""
+        return self._each("tokenize_and_pack", tokenizer, length, column, **options)
+
     def take(self, n: int) -> Any:
         """The first n rows of every split."""
         return self._each("take", n)
@@ -384,6 +388,12 @@ class DatasetDict(_Splits):
             yield
 
     # ---- from and to files
+
+    def sql(self, query: str, params: Any = None, **tables: Any) -> Any:
+        """The answer to a `select` in duckdb's SQL, a Dataset; each split is a table. See `Dataset.sql`."""
+        from bearhug.datasets.query import named, sql
+
+        return sql({**named(self), **named(tables)}, query, params)
 
     def save_to_disk(
         self,
