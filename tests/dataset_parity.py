@@ -29,6 +29,8 @@ def plain(value: Any) -> Any:
             str(value.dtype).replace("<U", "U").rstrip("0123456789") if value.dtype.kind == "U" else str(value.dtype),
             plain(list(value)),
         )
+    if hasattr(value, "tobytes") and hasattr(value, "getbands"):  # a picture
+        return (value.mode, value.size, value.tobytes())
     if isinstance(value, np.generic):
         return (
             str(value.dtype).rstrip("0123456789") if value.dtype.kind == "U" else str(value.dtype),

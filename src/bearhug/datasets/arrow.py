@@ -5,8 +5,9 @@ All arrays inside of this package are plain: `unwrap` takes extensions and dicti
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +28,7 @@ from bearhug.datasets.features import (
     leaves,
     plain_type,
 )
+from bearhug.datasets.media import MediaFile, media_of
 
 # columns that a tokenizer makes, in the smallest integers that hold them
 SMALL = {
@@ -191,8 +193,8 @@ def column(
         return _typed(values, feature, name), feature
     if wish is not None:
         try:
-            json_paths = any(isinstance(leaf, Json) for leaf in leaves(wish))
-            array = _typed(values, wish, name) if json_paths else cast(infer(values), wish, strict=True)
+            encoded = any(isinstance(leaf, Json | MediaFile) for leaf in leaves(wish))
+            array = _typed(values, wish, name) if encoded else cast(infer(values), wish, strict=True)
             return array, wish
         except (TypeError, ValueError, pa.ArrowException, OverflowError):
             pass
@@ -206,11 +208,13 @@ def _typed(values: Any, feature: Feature, name: str) -> pa.Array:
         if (
             isinstance(values, np.ndarray)
             and values.dtype != object
-            and not any(isinstance(x, Json) for x in leaves(feature))
+            and not any(isinstance(x, Json | MediaFile) for x in leaves(feature))
         ):
             return cast(from_numpy(values), feature)
         if any(hasattr(leaf, "encode_example") and not isinstance(leaf, Value) for leaf in leaves(feature)):
             values = encode_all(feature, [plain(one) for one in values])
+        if isinstance(feature, MediaFile):
+            return pa.array(values, feature.pa_type)
         return cast(infer(values), feature)
     except (pa.ArrowException, OverflowError) as error:
         raise _explained(error, values, name, feature) from None
@@ -218,6 +222,9 @@ def _typed(values: Any, feature: Feature, name: str) -> pa.Array:
 
 def _inferred(values: Any, name: str, mixed: str | None) -> tuple[pa.Array, Feature]:
     paths: list[tuple] = []
+    media = _media_at(values) if isinstance(values, list | tuple) else {}
+    for path, feature in media.items():
+        values = [changed(one, path, feature.encode_example) for one in values]
     if mixed == "use_json" and not isinstance(values, np.ndarray):
         values = values if isinstance(values, list) else list(plain(values))
         if isinstance(_first(values), Mapping):
@@ -234,7 +241,11 @@ def _inferred(values: Any, name: str, mixed: str | None) -> tuple[pa.Array, Feat
         array = infer(_at_paths([plain(one) for one in values], paths))
     feature = feature_of(pa.field("item", array.type))
     for path in paths:
-        feature = _with_json(feature, path)
+        feature = with_feature(feature, path, Json())
+    if media:
+        for path, kind in media.items():
+            feature = with_feature(feature, path, kind)
+        array = cast(array, feature)
     if name in SMALL and not paths:
         array = _smaller(array, SMALL[name])
         feature = feature_of(pa.field("item", array.type))
@@ -339,28 +350,53 @@ def _at_paths(values: list, paths: list[tuple]) -> list:
 
 def jsoned(value: Any, path: tuple) -> Any:
     """The value with what lies at the path as JSON text."""
+    return changed(value, path, json_text)
+
+
+def changed(value: Any, path: tuple, change: Callable[[Any], Any]) -> Any:
+    """The value with a function applied to what lies at the path; None stays."""
     if value is None:
         return None
     if not path:
-        return json_text(value)
+        return change(value)
     if path[0] == 0:
-        return [jsoned(one, path[1:]) for one in value]
-    return {**value, path[0]: jsoned(value.get(path[0]), path[1:])}
+        return [changed(one, path[1:], change) for one in value]
+    return {**value, path[0]: changed(value.get(path[0]), path[1:], change)}
 
 
-def _with_json(feature: Feature, path: tuple) -> Feature:
+def with_feature(feature: Feature, path: tuple, new: Feature) -> Feature:
+    """The feature with another one at the path."""
     if not path:
-        return Json()
+        return new
     if path[0] == 0:
-        return type(feature)(_with_json(feature.feature, path[1:]))
-    return {**feature, path[0]: _with_json(feature[path[0]], path[1:])}
+        return type(feature)(with_feature(feature.feature, path[1:], new))
+    return {**feature, path[0]: with_feature(feature[path[0]], path[1:], new)}
 
 
 def with_json(features: Features, paths: list[tuple]) -> Features:
     """The features with Json at the paths."""
     for path in paths:
-        features = Features(_with_json(features, path))
+        features = Features(with_feature(features, path, Json()))
     return features
+
+
+def _media_at(values: Iterable, path: tuple = ()) -> dict[tuple, MediaFile]:
+    """The paths at which pictures, sounds and their like lie, as the first value that is not None says."""
+    values = iter(values)
+    first = next((one for one in values if one is not None), None)
+    if isinstance(first, Mapping):
+        rows = itertools.chain([first], (one for one in values if isinstance(one, Mapping)))
+        found: dict[tuple, MediaFile] = {}
+        for key, rest in zip(first, itertools.tee(rows, len(first)), strict=True):
+            found |= _media_at((row.get(key) for row in rest), (*path, key))
+        return found
+    if isinstance(first, list | tuple):
+        if first and isinstance(first[0], SCALARS):
+            return {}
+        rows = itertools.chain([first], (one for one in values if isinstance(one, list | tuple)))
+        return _media_at(itertools.chain.from_iterable(rows), (*path, 0))
+    feature = None if first is None or isinstance(first, SCALARS) else media_of(first)
+    return {} if feature is None else {path: feature}
 
 
 # ---- casts

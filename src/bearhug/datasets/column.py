@@ -9,6 +9,7 @@ import numpy as np
 
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
+from bearhug.datasets.features import has_media
 from bearhug.datasets.views import BLOCK
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Column(Sequence):
                 yield value[self.column_name]
             return
         narrow = self._narrow()
-        if narrow._format_type is None:
+        if narrow._format_type is None and not has_media(self.features):
             for batch in narrow.iter(BLOCK):
                 yield from batch[self.column_name]
         else:
@@ -57,7 +58,11 @@ class Column(Sequence):
         if isinstance(self.source, Column):
             got = self.source[key]
             return got[self.column_name] if isinstance(key, int) else [one[self.column_name] for one in got]
-        return self._narrow()[key][self.column_name]
+        narrow = self._narrow()
+        got = narrow[key][self.column_name]
+        if narrow._format_type in ("pandas", "polars", "arrow") and isinstance(key, int):
+            return got.iloc[0] if narrow._format_type == "pandas" else got[0]
+        return got
 
     def __len__(self) -> int:
         return len(self.source)

@@ -169,13 +169,17 @@ def align_labels_with_mapping(ds: Dataset, label2id: dict, label_column: str) ->
 
 def flatten(ds: Dataset, new_fingerprint: str | None, max_depth: int) -> Dataset:
     """See `Dataset.flatten`."""
-    table = ds._data
-    for _ in range(1, max_depth):
-        if not any(pa.types.is_struct(one.type) for one in table.schema):
-            break
-        table = table.flatten()
     assert ds._info.features is not None
     flat = ds._info.features.flatten(max_depth)
+    table = ds._data
+    for _ in range(1, max_depth):
+        structs = [one.name for one in table.schema if pa.types.is_struct(one.type) and one.name not in flat]
+        if not structs:
+            break
+        parts = [table.select([name]) for name in table.column_names]
+        parts = [part.flatten() if part.column_names[0] in structs else part for part in parts]
+        columns = [(name, part.column(name)) for part in parts for name in part.column_names]
+        table = pa.table([array for _, array in columns], names=[name for name, _ in columns])
     features = Features({name: flat[name] for name in table.column_names})
     return ds._with_table("flatten()", table, features, max_depth, key=new_fingerprint)
 

@@ -94,10 +94,6 @@ class _Splits(dict):
         """Rows grouped, in every split; see `Dataset.batch`."""
         return self._each("batch", batch_size, by_column, drop_last_batch)
 
-    def tokenize_and_pack(self, tokenizer: Any, length: int, column: str = "text", **options: Any) -> Any:
-        """Documents as rows of exactly `length` tokens, in every split; see `Dataset.tokenize_and_pack`."""
-        return self._each("tokenize_and_pack", tokenizer, length, column, **options)
-
     def take(self, n: int) -> Any:
         """The first n rows of every split."""
         return self._each("take", n)

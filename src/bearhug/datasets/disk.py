@@ -15,6 +15,7 @@ from bearhug._lib.files import replacing, replacing_folder
 from bearhug._lib.progress import progress
 from bearhug.datasets.features import Features
 from bearhug.datasets.info import DatasetInfo
+from bearhug.datasets.media.embed import embed_table, outside_bytes
 from bearhug.datasets.table import read_arrow
 from bearhug.datasets.writer import ArrowWriter
 
@@ -39,8 +40,8 @@ def size_in_bytes(size: str | int) -> int:
 
 
 def estimate_bytes(dataset: Dataset) -> int:
-    """The bytes of the chosen rows in Arrow, in proportion where only some are chosen."""
-    size = dataset._data.nbytes
+    """The bytes of the chosen rows in Arrow and in files that they name, in proportion where only some are chosen."""
+    size = dataset._data.nbytes + outside_bytes(dataset._data, dataset.features)
     if dataset._indices is not None and dataset._data.num_rows:
         size = size * len(dataset) // dataset._data.num_rows
     return size
@@ -109,7 +110,7 @@ def save(
             )
             with ArrowWriter(folder / file["filename"], dataset.features, sync=False) as writer:
                 for table in shard._tables(_rows_at_once(dataset)):
-                    writer.write(table, dataset.features)
+                    writer.write(embed_table(table, dataset.features, remote_files=False), dataset.features)
                     bar.update(table.num_rows)
         info = dataset._info.to_dict()
         with open(folder / "dataset_info.json", "w", encoding="utf-8") as out:

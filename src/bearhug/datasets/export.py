@@ -18,6 +18,7 @@ from bearhug._lib.errors import unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.progress import progress
 from bearhug.datasets.arrow import to_list
+from bearhug.datasets.features import Features, has_media, with_media_decoded
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
@@ -46,11 +47,10 @@ class Exports:
     def to_dict(self: Any, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a dict of lists; with `batched` an iterator over dicts of `batch_size` rows."""
 
+        features = with_media_decoded(self._info.features, False)
+
         def plain(table: pa.Table) -> dict:
-            return {
-                name: self._info.features.decode_column(to_list(table.column(name)), name)
-                for name in table.column_names
-            }
+            return {name: features.decode_column(to_list(table.column(name)), name) for name in table.column_names}
 
         if batched:
             return (plain(table) for table in self._tables(batch_size or BLOCK))
@@ -58,7 +58,8 @@ class Exports:
 
     def to_list(self: Any) -> list[dict]:
         """All rows as a list of dicts."""
-        return list(self.with_format(None))
+        columns = self.to_dict()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_pandas(self: Any, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a pandas DataFrame; with `batched` an iterator over frames of `batch_size` rows."""
@@ -81,6 +82,7 @@ class Exports:
 
     def _frames(self: Any, kind: str, batch_size: int | None, batched: bool, options: dict) -> Any:
         view = self.with_format(kind, **options)._view
+        view._decoded = {name for name in view._decoded if not has_media(view.features[name])}  # files as stored
         if batched:
             return (view.batch(table) for table in self._tables(batch_size or BLOCK))
         return view.batch(self._table_of(range(self.num_rows)))
@@ -114,7 +116,10 @@ class Exports:
         storage_options: dict | None = None,
         **parquet_writer_kwargs: Any,
     ) -> int:
-        """Write parquet; the number of bytes of the rows. Options go to `pyarrow.parquet.ParquetWriter`."""
+        """Write parquet; the number of bytes of the rows. Options go to `pyarrow.parquet.ParquetWriter`.
+
+        Pictures and other files are written as their bytes (`embed_external_files=False` keeps their paths).
+        """
         return to_parquet(self, path_or_buf, batch_size, storage_options, **parquet_writer_kwargs)
 
     def to_sql(
@@ -405,11 +410,33 @@ def _jsonable(value: Any) -> Any:
     return str(value)
 
 
+def _parquet_columns(features: Features, schema: pa.Schema) -> dict:
+    """How each column's values are packed: those with files not again, for pictures and sounds are packed already."""
+    packed, plain = {}, []
+
+    def places(name: str, kind: pa.DataType) -> list[str]:
+        if pa.types.is_struct(kind):
+            return [place for one in kind for place in places(f"{name}.{one.name}", one.type)]
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            return places(f"{name}.list.element", kind.value_type)
+        return [name]
+
+    for one in schema:
+        inside = has_media(features[one.name])
+        for place in places(one.name, one.type):
+            packed[place] = "none" if inside else "snappy"
+            plain += [] if inside else [place]
+    if len(plain) == len(packed):
+        return {"compression": "snappy"}
+    return {"compression": packed, "use_dictionary": plain}
+
+
 def to_parquet(
     dataset: Dataset,
     path_or_buf: Any,
     batch_size: int | None = None,
     storage_options: dict | None = None,
+    embed_external_files: bool = True,
     **options: Any,
 ) -> int:
     """Write parquet with the features in its metadata; the number of bytes of the rows in Arrow."""
@@ -417,9 +444,10 @@ def to_parquet(
 
     schema = dataset.features.arrow_schema
     from bearhug.datasets.disk import estimate_bytes
+    from bearhug.datasets.media.embed import embed_table
 
     size = batch_size or max(1, (100 << 20) * max(len(dataset), 1) // max(estimate_bytes(dataset), 1))
-    options.setdefault("compression", "snappy")
+    options = {**_parquet_columns(dataset.features, schema), **options}
     written = 0
 
     def write_to(file: Any) -> int:
@@ -427,6 +455,8 @@ def to_parquet(
         with pq.ParquetWriter(file, schema, **options) as writer:
             with progress(total=len(dataset), desc="Creating parquet", unit=" examples") as bar:
                 for table in dataset._tables(min(size, 1_000_000)):
+                    if embed_external_files:
+                        table = embed_table(table, dataset.features)
                     writer.write_table(table.cast(schema) if table.schema != schema else table, row_group_size=size)
                     total += table.nbytes
                     bar.update(table.num_rows)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from bearhug._lib.errors import near
+from bearhug.datasets.media import Audio, Image, MediaFile, Pdf, Video
 
 pc: Any = pyarrow.compute  # its functions are made at run time
 
@@ -297,7 +298,7 @@ class Json:
         """A value -> its JSON text; text that is JSON already stays."""
         return None if value is None else json_text(value)
 
-    def decode_example(self, value: str | None) -> Any:
+    def decode_example(self, value: str | None, token_per_repo_id: Any = None) -> Any:
         """The stored text -> the value."""
         if not self.decode:
             raise RuntimeError("decoding is off for this column: use Json(decode=True).")
@@ -426,7 +427,7 @@ TYPES: dict[str, Callable] = {
     kind.__name__: kind
     for kind in (
         Value, ClassLabel, Translation, TranslationVariableLanguages, LargeList, List, Array2D, Array3D, Array4D,
-        Array5D, Json,
+        Array5D, Json, Image, Audio, Video, Pdf,
     )
 }  # fmt: skip
 
@@ -505,16 +506,19 @@ class Features(dict):
 
     def decode_example(self, example: dict, token_per_repo_id: Any = None) -> dict:
         """A stored row -> the row as people see it (Json read)."""
-        return {name: decode(self[name], value) if name in self else value for name, value in example.items()}
+        return {
+            name: decode(self[name], value, token_per_repo_id) if name in self else value
+            for name, value in example.items()
+        }
 
     def decode_column(self, column: list, column_name: str, token_per_repo_id: Any = None) -> list:
         """A stored column -> the column as people see it."""
         feature = self[column_name]
-        return [decode(feature, value) for value in column] if needs_decoding(feature) else column
+        return [decode(feature, one, token_per_repo_id) for one in column] if needs_decoding(feature) else column
 
     def decode_batch(self, batch: dict, token_per_repo_id: Any = None) -> dict:
         """Stored columns -> the columns as people see them."""
-        return {name: self.decode_column(column, name) for name, column in batch.items()}
+        return {name: self.decode_column(column, name, token_per_repo_id) for name, column in batch.items()}
 
     def copy(self) -> Features:
         """A deep copy."""
@@ -535,7 +539,7 @@ class Features(dict):
             flat = features.copy()
             for name, feature in features.items():
                 inner = feature if isinstance(feature, dict) else getattr(feature, "flatten", dict)()
-                if inner or feature == {}:
+                if isinstance(inner, dict) and (inner or feature == {}):
                     del flat[name]
                     flat.update({f"{name}.{key}": value for key, value in inner.items()})
             if flat == features:
@@ -573,6 +577,24 @@ def leaves(feature: Feature) -> Iterable[Feature]:
 def needs_decoding(feature: Feature) -> bool:
     """Whether what is stored differs from what people see."""
     return any(hasattr(leaf, "decode_example") and getattr(leaf, "decode", True) for leaf in leaves(feature))
+
+
+def has_media(feature: Feature) -> bool:
+    """Whether files (pictures, sounds, ...) lie below a feature."""
+    return any(isinstance(leaf, MediaFile) for leaf in leaves(feature))
+
+
+def with_media_decoded(features: Features, decoded: bool) -> Features:
+    """The same features with all files decoded, or none."""
+
+    def change(feature: Feature) -> Feature:
+        if not isinstance(feature, MediaFile) or feature.decode == decoded:
+            return feature
+        feature = copy.copy(feature)
+        feature.decode = decoded
+        return feature
+
+    return Features({name: visit(one, change) for name, one in features.items()})
 
 
 def feature_type(feature: Feature) -> pa.DataType:
@@ -686,15 +708,15 @@ def feature_encodes(feature: Feature) -> bool:
     return any(hasattr(leaf, "encode_example") and not isinstance(leaf, _Array) for leaf in leaves(feature))
 
 
-def decode(feature: Feature, value: Any) -> Any:
-    """A stored value as people see it."""
+def decode(feature: Feature, value: Any, tokens: dict | None = None) -> Any:
+    """A stored value as people see it; `tokens` open files in private repositories, by the repository's name."""
     if value is None or not needs_decoding(feature):
         return value
     if isinstance(feature, dict):
-        return {key: decode(feature[key], inner) for key, inner in value.items()}
+        return {key: decode(feature[key], inner, tokens) for key, inner in value.items()}
     if isinstance(feature, List | LargeList):
-        return [decode(feature.feature, inner) for inner in value]
-    return feature.decode_example(value)
+        return [decode(feature.feature, inner, tokens) for inner in value]
+    return feature.decode_example(value, tokens) if tokens else feature.decode_example(value)
 
 
 def is_null(feature: Feature) -> bool:

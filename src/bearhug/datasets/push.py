@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bearhug._lib.progress import progress
 from bearhug.datasets.disk import estimate_bytes, shard_count
-from bearhug.datasets.find import read_card
+from bearhug.datasets.export import to_parquet
 from bearhug.datasets.info import DatasetInfo
+from bearhug.datasets.load import read_card
 from bearhug.datasets.patterns import as_splits
 from bearhug.datasets.splits import SplitDict, SplitInfo
 
@@ -44,6 +45,7 @@ def push(
         config_name: the configuration; others in the repository stay.
         set_default: load this configuration where none is named.
         data_dir: the folder of the files; the configuration's name, or "data".
+        embed_external_files: write the bytes of pictures, sounds and other files, in place of their paths.
         only_these_splits: other splits of this configuration go (a DatasetDict stands for all of them).
 
     Returns:
@@ -74,7 +76,8 @@ def push(
                 for i in range(count):
                     path = folder / folder_name / f"{name}-{i:05d}-of-{count:05d}.parquet"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    dataset.shard(count, i, contiguous=True).to_parquet(path)
+                    shard = dataset.shard(count, i, contiguous=True)
+                    to_parquet(shard, path, embed_external_files=embed_external_files)
                     info.download_size += path.stat().st_size
                 assert info.splits is not None
                 info.splits[name] = SplitInfo(name, estimate_bytes(dataset), len(dataset))

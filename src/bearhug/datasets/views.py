@@ -7,7 +7,7 @@ length are converted as one array; everything else goes the general way, whose r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from bearhug._lib.errors import near
 from bearhug.datasets.arrow import _list_parts, to_list
-from bearhug.datasets.features import Feature, Features, _Array, decode, needs_decoding
+from bearhug.datasets.features import Feature, Features, _Array, decode, has_media, needs_decoding
+from bearhug.datasets.media import is_decoded
+from bearhug.datasets.media.image import is_picture, picture_array
 from bearhug.datasets.table import Batches
 
 ALIASES = {
@@ -126,11 +128,17 @@ class View:
         """The rows of tables, one after the other."""
         names = [*self.shown, *self.rest]
         for table in tables:
-            columns = [self.python_column(table.column(name), name) for name in names]
+            columns = [self._column_by_row(table.column(name), name) for name in names]
             if not names:
                 yield from ({} for _ in range(table.num_rows))
             for values in zip(*columns, strict=True):
                 yield dict(zip(names, values, strict=True))
+
+    def _column_by_row(self, array: pa.ChunkedArray, name: str) -> Iterable:
+        """One column for iteration: files are opened one row at a time, the rest is converted at once."""
+        if name in self._decoded and has_media(self.features[name]):
+            return (self.python_column(array.slice(i, 1), name)[0] for i in range(len(array)))
+        return self.python_column(array, name)
 
 
 class _ArrayView(View):
@@ -287,6 +295,10 @@ class NumpyView(_ArrayView):
             return value
         if isinstance(value, np.character | np.ndarray) and np.issubdtype(value.dtype, np.character):
             return value
+        if is_picture(value):
+            return np.asarray(picture_array(value), **self.options)
+        if is_decoded(value):
+            return value
         default: dict[str, Any] = {}
         if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
             default = {"dtype": wide(value.dtype)}
@@ -305,7 +317,8 @@ class NumpyView(_ArrayView):
         ):
             return np.stack(values)
         out = np.empty(len(values), dtype=object)
-        out[:] = values
+        for i, one in enumerate(values):  # out[:] = values would look into what has a length
+            out[i] = one
         return out
 
 
@@ -350,6 +363,10 @@ class TorchView(_ArrayView):
             return value
         if isinstance(value, np.character | np.ndarray) and np.issubdtype(value.dtype, np.character):
             return value.tolist()
+        if is_picture(value):
+            return torch.tensor(picture_array(value, channels_first=True), **self.options)
+        if is_decoded(value):
+            return value
         default: dict[str, Any] = {}
         if isinstance(value, np.number | np.ndarray) and value.dtype.kind in "iu":
             default = {"dtype": torch.int64}
@@ -415,7 +432,12 @@ class PolarsView(ArrowView):
         """The rows of a table."""
         import polars  # pyright: ignore[reportMissingImports]
 
-        return polars.from_arrow(table.select(self.shown))
+        frame: Any = polars.from_arrow(table.select(self.shown))
+        for name in self.shown:
+            if name in self._decoded and has_media(self.features[name]):
+                values = self.python_column(table.column(name), name)
+                frame = frame.with_columns(polars.Series(name, values, dtype=polars.Object))
+        return frame
 
     def column(self, array: pa.ChunkedArray, name: str) -> Any:
         """One column."""
