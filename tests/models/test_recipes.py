@@ -41,6 +41,11 @@ def test_recipes_are_short():
     assert statistics.median(lines[file] / shared.count(file) for file in shared) <= 60
 
 
+def test_models_are_small():
+    """Every architecture with its parts, in at most 8,000 lines."""
+    assert sum(len(path.read_text().splitlines()) for path in FOLDER.parent.rglob("*.py")) <= 8000
+
+
 def test_no_shared_line_asks_for_a_models_name():
     """Names of architectures stand in recipes and in the one list of them."""
     names = {name for name, _ in recipes.RECIPES.items()}

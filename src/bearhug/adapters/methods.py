@@ -320,6 +320,19 @@ class Adapters:
         (name,) = self._known(adapter_name or self._active[:1])
         return {key: value.detach() for key, value in tensors_of(self, name).items()}  # type: ignore[arg-type]
 
+    def save_active_adapter(self, folder: Path) -> None:
+        """Write the active adapter into a folder.
+
+        Raises:
+            ValueError: several are active.
+        """
+        if len(self.active_adapters()) > 1:
+            raise ValueError(
+                f"the adapters {', '.join(self.active_adapters())} are active, and a folder holds one.\n"
+                "Choose one, model.set_adapter(name), or merge them: model.merge_and_unload()."
+            )
+        self.save_adapter(folder)
+
     def save_adapter(self, folder: str | os.PathLike, adapter_name: str | None = None) -> None:
         """Write adapter_config.json and adapter_model.safetensors of an adapter, as PEFT reads them."""
         (name,) = self._known(adapter_name or self._active[:1])

@@ -101,16 +101,8 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, sight: Sight, scale: float, dropout: f
         q = q.view(rows, groups, heads // groups, size)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=sight.mask, scale=scale)
         return y.reshape(rows, 1, heads * size), None
-    y = F.scaled_dot_product_attention(
-        q,
-        k,
-        v,
-        attn_mask=sight.mask,
-        is_causal=sight.causal,
-        dropout_p=dropout,
-        scale=scale,
-        enable_gqa=groups != heads,
-    )
+    how = {"is_causal": sight.causal, "dropout_p": dropout, "scale": scale, "enable_gqa": groups != heads}
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=sight.mask, **how)
     return y.transpose(1, 2).flatten(2), None  # values may have another size
 
 

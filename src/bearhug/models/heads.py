@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from bearhug._lib.errors import part
 from bearhug._lib.outputs import ModelOutput
+from bearhug.losses.balance import unevenness
 from bearhug.losses.labels import IGNORED, cross_entropy, matching, span_loss, text_loss
 from bearhug.models import outputs
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.experts import unevenness
 from bearhug.models.mlp import ACTIVATIONS, NORMS
 from bearhug.models.pretrained import PreTrainedModel
 from bearhug.models.recipe import Head
@@ -107,9 +107,7 @@ class Scoring(PreTrainedModel):
 
     takes = ("labels", "num_items_in_batch")
     output: ClassVar[type[ModelOutput]]
-    answers: ClassVar[str | int] = (
-        "labels"  # how many numbers the head gives: as many as "labels" or "words", or so many
-    )
+    answers: ClassVar[str | int] = "labels"  # so many numbers the head gives, or as many as there are "labels", "words"
 
     def build_head(self, head: Head | None) -> nn.Module | None:
         """D -> V, N, or what the task says."""
@@ -277,9 +275,7 @@ class MultipleChoice(SequenceClassification):
             ValueError: the inputs have no dimension of choices.
         """
         rows = grouped(input_ids, inputs_embeds)
-        flat: list[Any] = [
-            flattened(one) for one in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        ]
+        flat: Any = map(flattened, (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds))
         output = super().forward(*flat, return_dict=True, **options)
         logits = output["logits"].view(rows)
         loss = None
@@ -334,12 +330,7 @@ class PreTraining(PreTrainedModel):
         return WordsAndText(head, self.config, self.model.config, self.answers or self.config.num_labels)
 
     def answer(
-        self,
-        head: Any,
-        base: outputs.BaseModelOutput,
-        mask: Tensor | None,
-        labels: Tensor | None = None,
-        **second: Tensor,
+        self, head: Any, base: outputs.BaseModelOutput, mask: Tensor | None, labels: Any = None, **second: Tensor
     ) -> ModelOutput:
         """prediction_logits (B, T, V), logits of the text (B, 2); loss: both cross entropies, where both are given."""
         words, text = head(base.last_hidden_state), head.of_text(first_real(base.last_hidden_state, mask))
@@ -426,9 +417,7 @@ class DoubleHeads(PreTrainedModel):
         """
         given = input_ids if input_ids is not None else inputs_embeds
         shape = () if given is None else given.shape[:-1] if input_ids is not None else given.shape[:-2]
-        flat: list[Any] = [
-            flattened(one) for one in (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        ]
+        flat: Any = map(flattened, (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds))
         places = {} if mc_token_ids is None else {"places": mc_token_ids.reshape(-1)}
         output = super().forward(*flat, past_key_values=past_key_values, return_dict=True, **places, **options)
         logits, choices = output["logits"].unflatten(0, shape), output["mc_logits"].unflatten(0, shape)

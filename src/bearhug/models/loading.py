@@ -18,7 +18,6 @@ from bearhug.checkpoints.weight_map import Ours, Rule, constants, rules
 from bearhug.models.fresh import initialize, materialize
 
 if TYPE_CHECKING:
-    from bearhug.models.config import PretrainedConfig
     from bearhug.models.pretrained import PreTrainedModel
 
 log = logging.getLogger("bearhug")
@@ -41,12 +40,9 @@ class Report:
 
     def to_dict(self) -> dict[str, list]:
         """As `output_loading_info=True` gives it, in the checkpoint's names."""
-        return {
-            "missing_keys": list(dict.fromkeys(self.missing.values())),
-            "unexpected_keys": list(self.unexpected),
-            "mismatched_keys": list(dict.fromkeys(self.mismatched.values())),
-            "error_msgs": [],
-        }
+        missing, other = dict.fromkeys(self.missing.values()), dict.fromkeys(self.mismatched.values())
+        return {"missing_keys": [*missing], "unexpected_keys": [*self.unexpected], "mismatched_keys": [*other],
+                "error_msgs": []}  # fmt: skip
 
 
 def fill(
@@ -129,9 +125,7 @@ def stored(model: PreTrainedModel, state: Mapping[str, Tensor] | None = None) ->
     the output is not tied, because the reference then reads each.
     """
     names = [name for name, _ in model.named_parameters() if not is_own(name)]
-    ours = (
-        {name: model.get_parameter(name) for name in names} if state is None else {name: state[name] for name in names}
-    )
+    ours = {name: model.get_parameter(name) if state is None else state[name] for name in names}
     output = model.get_output_embeddings()
     config = model.model.config
     if output is None:
@@ -241,20 +235,3 @@ def _mismatched(report: Report, refused: list[str], source: str) -> str:
 
 def _few(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def wanted_dtype(given: Any, config: PretrainedConfig, weights: Mapping[str, Tensor]) -> torch.dtype | None:
-    """The dtype to load in: given, the config's, or that of the first floating tensor."""
-    if given is not None and given != "auto":
-        return named_dtype(given)
-    if config.dtype is not None:
-        return config.dtype
-    return next((weights[name].dtype for name in weights if weights[name].is_floating_point()), None)
-
-
-def named_dtype(given: Any) -> torch.dtype:
-    """A floating dtype from its name."""
-    found = getattr(torch, given.removeprefix("torch."), None) if isinstance(given, str) else given
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ValueError(f"dtype={given!r} is none; write torch.bfloat16, torch.float16, torch.float32 or 'auto'.")
-    return found

@@ -1,8 +1,8 @@
 """Where a token stands: learned positions, added to its embedding, and rotary ones, turned into queries and keys.
 
-B rows, T new tokens, D width, H heads, K head size. Each way is a module with three methods: `embed` changes
-the embeddings, `rotation` gives what attention does to queries and keys (None: nothing), `bias` what is added to its
-scores (None: nothing). Positions are counted from `start`, or come as a tensor (B, T) where rows differ.
+B rows, T new tokens, S all tokens, D width, H heads, K head size. Each way is a module with three methods: `embed`
+changes the embeddings, `rotation` gives what attention does to queries and keys (None: nothing), `bias` what is added
+to its scores (None: nothing).
 """
 
 from __future__ import annotations
@@ -38,6 +38,22 @@ def counted(real: Tensor, start: int = 0, offset: int = 0) -> Tensor:
     return torch.where(real, places, after).clamp(min=0)[:, start:]
 
 
+class Place(NamedTuple):
+    """Where the new tokens stand."""
+
+    start: int  # so many tokens are in the cache before them
+    length: int  # T
+    positions: Tensor | None  # (B, T), where rows differ or they are given; None: counted from `start`
+    real: Tensor | None  # (B, S), False for padding; None: all are real
+    like: Tensor  # of the dtype and on the device of the results
+
+    def counted(self) -> Tensor:
+        """The positions (B or 1, S) of all tokens, counted over the real ones."""
+        if self.real is None:
+            return torch.arange(self.start + self.length, device=self.like.device)[None]
+        return counted(self.real)
+
+
 class Positions(nn.Module):
     """No positions at all: what a way of telling them leaves as it is."""
 
@@ -48,16 +64,12 @@ class Positions(nn.Module):
         """X (B, T, D), with what is added to the embeddings."""
         return x
 
-    def rotation(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Rotate | None:
-        """What turns queries (B, H, T, K) and keys, of the dtype of `like`. real (B, S): True for real tokens."""
+    def rotation(self, place: Place) -> Rotate | None:
+        """What turns queries (B, H, T, K) and keys."""
         return None
 
-    def bias(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Tensor | dict[str, Tensor] | None:
-        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`; a dict where layers differ."""
+    def bias(self, place: Place) -> Tensor | dict[str, Tensor] | None:
+        """What is added to the scores, (B or 1, H, T, S); a dict where layers differ."""
         return None
 
 
@@ -149,23 +161,23 @@ class Relative(Positions):
         self.buckets, self.furthest, self.causal = config.relative_buckets, config.relative_distance, config.causal
         self._tables: dict[torch.device, Tensor] = {}
 
-    def bias(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Tensor:
-        """What is added to the scores, (B or 1, H, T, S) of the dtype of `like`."""
-        return F.embedding(self._sorted(start, length, real, like.device), self.weight).movedim(-1, 1).to(like.dtype)
+    def bias(self, place: Place) -> Tensor:
+        """What is added to the scores, (B or 1, H, T, S)."""
+        return F.embedding(self._sorted(place), self.weight).movedim(-1, 1).to(place.like.dtype)
 
-    def _sorted(self, start: int, length: int, real: Tensor | None, device: torch.device) -> Tensor:
+    def _sorted(self, place: Place) -> Tensor:
         """The buckets (B or 1, T, S) of the distances from the new tokens to all."""
-        total = start + length
+        total, device = place.start + place.length, place.like.device
         table = self._tables.get(device)
         if table is None or table.shape[0] < 2 * total:
             with torch.inference_mode(False):
                 far = max(2 * total, 256)
                 table = self._tables[device] = self._bucket(torch.arange(-far, far)).to(device)
         middle = table.shape[0] // 2
-        if length == 1 and real is None:
+        if place.length == 1 and place.real is None:
             return table[None, None, middle + 1 - total : middle + 1]
-        places = torch.arange(total, device=device)[None] if real is None else counted(real)
-        return table[places[:, None, :] - places[:, start:, None] + middle]
+        places = place.counted()
+        return table[places[:, None, :] - places[:, place.start :, None] + middle]
 
     def _bucket(self, distance: Tensor) -> Tensor:
         """Half of the buckets hold one distance each; in the other half they grow with the logarithm."""
@@ -188,11 +200,9 @@ class RelativeByLayer(Positions):
         super().__init__(config)
         self.layers = nn.ModuleDict({kind: Relative(config) for kind in config.kinds})
 
-    def bias(  # type: ignore[override]
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> dict[str, Tensor]:
-        """Kind of layer -> what is added to its scores, (B or 1, H, T, S) of the dtype of `like`."""
-        return {kind: own.bias(start, length, positions, real, like) for kind, own in self.layers.items()}  # type: ignore[operator]
+    def bias(self, place: Place) -> dict[str, Tensor]:
+        """Kind of layer -> what is added to its scores, (B or 1, H, T, S)."""
+        return {kind: own.bias(place) for kind, own in self.layers.items()}  # type: ignore[operator]
 
 
 def _too_long(given: int, limit: int) -> ValueError:
@@ -219,8 +229,9 @@ class Rotary(Positions):
         self.by_length = self.rope["rope_type"] in ("dynamic", "longrope")
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
 
-    def rotation(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Rotate:
-        """What turns queries (B, H, T, K) and keys of the dtype of `like`. real (B, S): True for real tokens."""
+    def rotation(self, place: Place) -> Rotate:
+        """What turns queries (B, H, T, K) and keys."""
+        start, length, positions, real, like = place
         if self.by_length:
             if positions is None:
                 positions = torch.arange(start, start + length, device=like.device)[None]
@@ -302,18 +313,13 @@ class Alibi(Positions):
         self.slopes = slopes(config.num_attention_heads)
         self.scale, self.rounded = config.alibi.get("scale", 1.0), config.alibi.get("dtype")
 
-    def bias(
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Tensor | None:
-        """What is added to the scores, (B or 1, H, 1, S) of the dtype of `like`."""
-        if real is None:
-            places = torch.arange(start + length, device=like.device)[None]
-        else:
-            places = (real.cumsum(-1) - 1) * real
-        rates = torch.tensor(self.slopes, device=like.device)
+    def bias(self, place: Place) -> Tensor | None:
+        """What is added to the scores, (B or 1, H, 1, S)."""
+        places = place.counted() if place.real is None else (place.real.cumsum(-1) - 1) * place.real
+        rates = torch.tensor(self.slopes, device=place.like.device)
         if self.rounded is not None:
             rates = rates.to(getattr(torch, self.rounded))
-        return ((rates[:, None] * places[:, None]).to(like.dtype) * self.scale)[:, :, None]
+        return ((rates[:, None] * places[:, None]).to(place.like.dtype) * self.scale)[:, :, None]
 
 
 def slopes(heads: int) -> list[float]:
@@ -411,9 +417,9 @@ class LearnedRelative(Learned):
         super().__init__(config)
         self.relative = Relative(config)
 
-    def bias(self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor) -> Tensor:
+    def bias(self, place: Place) -> Tensor:
         """What is added to the scores, (B or 1, H, T, S)."""
-        return self.relative.bias(start, length, positions, real, like)
+        return self.relative.bias(place)
 
 
 class Distances(NamedTuple):
@@ -443,14 +449,12 @@ class Disentangled(Positions):
         """X (B, T, D), with the positions' vectors where there are such."""
         return x if self.learned is None else self.learned.embed(x, start, positions)
 
-    def rotation(  # type: ignore[override]
-        self, start: int, length: int, positions: Tensor | None, real: Tensor | None, like: Tensor
-    ) -> Distances | None:
+    def rotation(self, place: Place) -> Distances | None:  # type: ignore[override]
         """The distances, for the mixer that scores them."""
         if self.far is None:
             return None
         vectors = self.far.weight if self.norm is None else self.norm(self.far.weight)
-        places = torch.arange(length, device=like.device)[None] if real is None else counted(real)
+        places = place.counted()
         index = self._bucket(places[:, :, None] - places[:, None, :]) + self.span
         return Distances(vectors, index.clamp(0, 2 * self.span - 1))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +18,15 @@ from bearhug._lib.outputs import ModelOutput
 from bearhug.adapters.methods import Adapters
 from bearhug.caches.kinds import kept
 from bearhug.caches.kv import KVCache
-from bearhug.checkpoints.config import read_json, repo_config
+from bearhug.checkpoints.config import repo_config
 from bearhug.checkpoints.devices import placed, put
+from bearhug.checkpoints.dtypes import named_dtype, wanted_dtype
 from bearhug.checkpoints.folder import Renamed, read_weights, write_weights
 from bearhug.checkpoints.gguf.model import gguf_path, is_gguf
 from bearhug.checkpoints.where import where
 from bearhug.generation.mixin import GenerationMixin
 from bearhug.hub.client import open_repo
+from bearhug.hub.pushed import PUSH, Pushed
 from bearhug.kernels.bare import WORTH, bare
 from bearhug.kernels.products import usable
 from bearhug.kernels.quantized import is_quantized, quantize, wanted_bits
@@ -34,7 +35,7 @@ from bearhug.models.auto_config import config_from, gguf_config
 from bearhug.models.config import Config, PretrainedConfig
 from bearhug.models.experts import watched
 from bearhug.models.fresh import initialize, resize, two_vocabularies
-from bearhug.models.loading import fill, named_dtype, settle, stored, wanted_dtype
+from bearhug.models.loading import fill, settle, stored
 from bearhug.models.positions import Learned, Relative
 from bearhug.models.recipe import Head, Recipe
 from bearhug.models.transformer import Transformer
@@ -49,7 +50,7 @@ NEEDLESS = (
 )  # fmt: skip
 
 
-class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
+class PreTrainedModel(Adapters, GenerationMixin, Pushed, nn.Module):
     """A transformer and a head.
 
     The classes with names (`GPT2LMHeadModel`, `BertForSequenceClassification`, ...) are made from a recipe and a task;
@@ -64,7 +65,6 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
     framework: ClassVar[str] = "pt"
     supports_gradient_checkpointing: ClassVar[bool] = True
     input_modalities: ClassVar[str] = "text"
-    model_tags: list[str] | None = None
     hf_device_map: dict[str, Any]  # where its modules are, of a model that was loaded by a device_map
 
     def __init__(self, config: PretrainedConfig, *, attn_implementation: str | None = None, pooler: bool = True):
@@ -94,7 +94,6 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
             initialize(self)
         self.tie_weights()
         self.set_attn_implementation(attn_implementation or config.attn_implementation or "sdpa")
-        self._generation_config: Any = None
         self._input_hooks: list[Any] = []
 
     # What a task's class says
@@ -247,20 +246,11 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
             real = real[:, None, None, :]
         return Source(states, EVERYTHING if real is None else Sight(real), [] if wanted else None)
 
-    @classmethod
-    def can_generate(cls) -> bool:
-        """Whether there is a head that predicts the next token."""
-        return cls.task in ("causal-lm", "seq2seq-lm")
-
     @property
     def position_limit(self) -> int | None:
         """How many tokens can be read at all; None: positions are computed, so there is no last one."""
-        config = self.model.config
-        return (
-            config.max_position_embeddings - config.position_offset
-            if isinstance(self.model.positions, Learned)
-            else None
-        )
+        config, learned = self.model.config, isinstance(self.model.positions, Learned)
+        return config.max_position_embeddings - config.position_offset if learned else None
 
     def new_cache(
         self, batch: int, length: int, kind: str | None = None, settings: Mapping[str, Any] | None = None
@@ -281,19 +271,6 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
         inner.__dict__["_modules"] = {**inner._modules, "layers": self.model.layers[:count]}
         twin.__dict__["_modules"] = {**twin._modules, "model": inner}
         return twin
-
-    @property
-    def generation_config(self) -> Any:
-        """The options that `generate` starts from: the checkpoint's generation_config.json, or what its config says."""
-        if self._generation_config is None:
-            from bearhug.generation.config import GenerationConfig
-
-            self._generation_config = GenerationConfig.from_model_config(self.config)
-        return self._generation_config
-
-    @generation_config.setter
-    def generation_config(self, value: Any) -> None:
-        self._generation_config = value
 
     # Loading
 
@@ -405,7 +382,7 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
         if generation_config is not None:
             model.generation_config = generation_config
         elif repo is not None and model.can_generate():
-            model.generation_config = _generation_config(repo, config)
+            model.read_generation_config(repo)
         return (model, report.to_dict()) if output_loading_info else model
 
     @classmethod
@@ -444,12 +421,12 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
         Raises:
             OSError: the folder cannot be written.
         """
-        push = {name: options.pop(name) for name in list(options) if name in _PUSH}
+        push = {name: options.pop(name) for name in list(options) if name in PUSH}
         if options.pop("safe_serialization", True) is False:
             raise ValueError("bearhug writes safetensors, never pickles: leave safe_serialization out.")
         for name in options:
             if name not in ("save_function", "save_peft_format", "save_original_format", "distributed_checkpoint"):
-                raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *_PUSH))
+                raise unexpected_keyword("save_pretrained", name, ("max_shard_size", "variant", "push_to_hub", *PUSH))
         if is_quantized(self):
             raise ValueError(
                 f"this {type(self).__name__} has rounded matrices, and a checkpoint holds whole ones.\n"
@@ -457,7 +434,7 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
             )
         folder = Path(save_directory)
         if self.peft_config and not folder.is_file():
-            return self._save_adapter(folder, is_main_process)
+            return self.save_active_adapter(folder) if is_main_process else None
         if folder.is_file():
             raise NotADirectoryError(f"{str(folder)!r} is a file; save_pretrained writes a folder.")
         if is_main_process:
@@ -470,15 +447,6 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
                 self.generation_config.save_pretrained(folder)
         if push_to_hub:
             self.push_to_hub(push.pop("repo_id", folder.name), **push)
-
-    def _save_adapter(self, folder: Path, is_main_process: bool) -> None:
-        if len(self.active_adapters()) > 1:
-            raise ValueError(
-                f"the adapters {', '.join(self.active_adapters())} are active, and a folder holds one.\n"
-                "Choose one, model.set_adapter(name), or merge them: model.merge_and_unload()."
-            )
-        if is_main_process:
-            self.save_adapter(folder)
 
     def save_gguf(self, path: str | os.PathLike, kind: str = "q8_0", tokenizer: Any = None) -> None:
         """Write the model as one GGUF file, for llama.cpp and its like; `from_pretrained(path)` reads it again.
@@ -498,56 +466,6 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
 
             words = metadata_of(tokenizer)
         save(self, path, kind, words)
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        tokenizer: Any = None,
-        *,
-        dataset: Any = None,
-        metrics: Mapping[str, float] | None = None,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        commit_message: str = "Upload model",
-        commit_description: str | None = None,
-        revision: str | None = None,
-        create_pr: bool = False,
-        max_shard_size: int | str = "5GB",
-        **card: Any,
-    ) -> Any:
-        """Push the model in one commit: weights, config, tokenizer, and a card that is filled in.
-
-        Args:
-            repo_id: "name" or "owner/name"; it is made where it is missing.
-            tokenizer: goes with it, so that the name loads whole.
-            dataset, metrics: what it was trained on, and its scores, for the card.
-            card: further fields of the card (license, language, ...), see `bearhug.hub.card.model_card`.
-
-        Raises:
-            OSError: not logged in, or no hub answers.
-        """
-        from bearhug.hub.card import model_card
-        from bearhug.hub.client import full_name, push_folder
-
-        repo_id = full_name(repo_id, token)
-        with tempfile.TemporaryDirectory() as folder:
-            self.save_pretrained(folder, max_shard_size=max_shard_size)
-            if tokenizer is not None:
-                tokenizer.save_pretrained(folder)
-            if self.model_tags:
-                card["tags"] = list(dict.fromkeys([*(card.get("tags") or ()), *self.model_tags]))
-            text = model_card(self, repo_id=repo_id, dataset=dataset, metrics=metrics, **card)
-            Path(folder, "README.md").write_text(text, encoding="utf-8")
-            return push_folder(
-                folder,
-                repo_id,
-                private=private,
-                token=token,
-                commit_message=commit_message,
-                commit_description=commit_description,
-                revision=revision,
-                create_pr=create_pr,
-            )
 
     def study(self, path: str | os.PathLike | None = None) -> str:
         """The one plain file of torch that this model's recipe stands for; written to `path` where one is given.
@@ -754,19 +672,9 @@ class PreTrainedModel(Adapters, GenerationMixin, nn.Module):
         while self._input_hooks:
             self._input_hooks.pop().remove()
 
-    def add_model_tags(self, tags: list[str] | str) -> None:
-        """Words that the card gets when the model is pushed."""
-        more = [tags] if isinstance(tags, str) else tags
-        self.model_tags = list(dict.fromkeys([*(self.model_tags or ()), *more]))
-
     def get_decoder(self) -> nn.Module:
         """The part that writes: the transformer without the head."""
         return self.base_model
-
-
-_PUSH = (
-    "repo_id", "tokenizer", "dataset", "metrics", "private", "token", "commit_message", "revision", "create_pr",
-)  # fmt: skip
 
 
 def _part(config: Config, head: Head | None) -> Config:
@@ -800,10 +708,3 @@ def _config(
             raise unexpected_keyword(f"{cls.__name__}.from_pretrained", name, config.__dict__)
         setattr(config, name, value)
     return config
-
-
-def _generation_config(repo: Any, config: PretrainedConfig) -> Any:
-    from bearhug.generation.config import GenerationConfig
-
-    path = repo.path("generation_config.json")
-    return GenerationConfig.from_model_config(config) if path is None else GenerationConfig.from_dict(read_json(path))

@@ -102,7 +102,7 @@ def _inside(ours: Ours) -> Ours:
 
 def translated(hf: PretrainedConfig, **own: Any) -> Config:
     """A config out of what the reference's common names say, and of what is a family's own."""
-    heads, width = hf.num_attention_heads, hf.hidden_size
+    heads, width = getattr(hf, "num_attention_heads", 1), hf.hidden_size
     usual = {
         "vocab_size": hf.vocab_size, "hidden_size": width, "num_hidden_layers": hf.num_hidden_layers, "norm": "layer",
         "num_attention_heads": heads, "num_key_value_heads": heads, "head_dim": width // heads, "mlp": "plain",

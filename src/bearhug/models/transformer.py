@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from bearhug._lib.errors import part
-from bearhug.caches.kv import KVCache, LayerCache
+from bearhug.caches.kv import KVCache
 from bearhug.checkpoints.devices import home
 from bearhug.models.attention import (
     ATTEND,
@@ -35,7 +35,7 @@ from bearhug.models.latent import LatentAttention
 from bearhug.models.mamba import Mamba, Mamba2
 from bearhug.models.mlp import ACTIVATIONS, MLPS, NORMS, ScaledEmbedding
 from bearhug.models.outputs import BaseModelOutput
-from bearhug.models.positions import POSITIONS, Rotary, Rotate, counted
+from bearhug.models.positions import POSITIONS, Place, Rotary, Rotate, counted
 
 MIXERS: dict[str, Callable[[Config, int], nn.Module]] = {
     "attention": Attention,
@@ -179,13 +179,7 @@ class CrossPreNorm(CrossBlock):
     """Norm first (T5, MBART, GPT-2)."""
 
     def forward(
-        self,
-        x: Tensor,
-        rotate: Rotate | None,
-        sight: Sight,
-        cache: LayerCache | None,
-        seen: list[Tensor] | None,
-        source: Source | None = None,
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: Any, seen: Any, source: Source | None = None
     ) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
         x = x + self.drop(self.attention(self.attention_norm(x), rotate, sight, cache, seen), self.attention_drop)
@@ -198,13 +192,7 @@ class CrossPostNorm(CrossBlock):
     """Norm after each addition (Vaswani et al. 2017; BART, BERT)."""
 
     def forward(
-        self,
-        x: Tensor,
-        rotate: Rotate | None,
-        sight: Sight,
-        cache: LayerCache | None,
-        seen: list[Tensor] | None,
-        source: Source | None = None,
+        self, x: Tensor, rotate: Rotate | None, sight: Sight, cache: Any, seen: Any, source: Source | None = None
     ) -> Tensor:
         """X (B, T, D) -> (B, T, D)."""
         x = self.attention_norm(x + self.drop(self.attention(x, rotate, sight, cache, seen), self.attention_drop))
@@ -357,11 +345,11 @@ class Transformer(nn.Module):
             x = F.dropout(x, self.config.embed_dropout)
         if self.project_late:
             x = self.project_in(x)  # type: ignore[misc]
-        place = (start, new, positions, real, x)
-        bias = self.positions.bias(*place)
-        rotate, turns, sights = self.positions.rotation(*place), {}, {}
+        place = Place(start, new, positions, real, x)
+        bias = self.positions.bias(place)
+        rotate, turns, sights = self.positions.rotation(place), {}, {}
         for kind in dict.fromkeys(self.kinds):
-            turns[kind] = self.rotaries[kind].rotation(*place) if kind in self.rotaries else rotate
+            turns[kind] = self.rotaries[kind].rotation(place) if kind in self.rotaries else rotate
             if kind in self.straight:
                 turns[kind] = None
             sights[kind] = sight(self.config, kind, real, start, new, device) if extra is None else extra
@@ -370,7 +358,7 @@ class Transformer(nn.Module):
         states: list[Tensor] | None = [x] if output_hidden_states else None
         seen: list[Tensor] | None = [] if output_attentions else None
         more = (seen,) if source is None else (seen, source)
-        layers = enumerate([self.layers[place] for place in self.order] if self.order else self.layers)
+        layers = enumerate([self.layers[number] for number in self.order] if self.order else self.layers)
         if self.training and self.config.layer_dropout:
             layers = [pair for pair in layers if float(torch.rand([])) >= self.config.layer_dropout]
         for number, layer in layers:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bearhug.checkpoints.weight_map import Also, Ours, Row
 from bearhug.models.config import Config, PretrainedConfig
-from bearhug.models.recipe import WORDS, Head, Recipe
+from bearhug.models.recipe import WORDS, Head, Recipe, translated
 
 
 def config(hf: PretrainedConfig) -> Config:
@@ -12,17 +12,15 @@ def config(hf: PretrainedConfig) -> Config:
 
     def part(name: str) -> Config:
         heads = getattr(hf, f"{name}_attention_heads")
-        return Config(
-            vocab_size=hf.vocab_size, hidden_size=hf.d_model, intermediate_size=getattr(hf, f"{name}_ffn_dim"),
-            num_hidden_layers=getattr(hf, f"{name}_layers"), num_attention_heads=heads, num_key_value_heads=heads,
-            head_dim=hf.d_model // heads, positions="learned", position_skip=2,
-            max_position_embeddings=hf.max_position_embeddings, padding_index=hf.pad_token_id, embed_norm=True,
-            embed_scale=hf.d_model**0.5 if hf.scale_embedding else 1.0,
-            own_table=not hf.tie_word_embeddings, causal=False, block="post_norm", norm="layer", norm_eps=1e-5,
-            final_norm=False, mlp="plain", activation=hf.activation_function, embed_dropout=hf.dropout,
-            residual_dropout=hf.dropout, mlp_dropout=hf.dropout, attention_dropout=hf.attention_dropout,
-            activation_dropout=hf.activation_dropout, layer_dropout=getattr(hf, f"{name}_layerdrop"),
-            initializer_range=hf.init_std, tie_word_embeddings=hf.tie_word_embeddings,
+        return translated(
+            hf, intermediate_size=getattr(hf, f"{name}_ffn_dim"), num_hidden_layers=getattr(hf, f"{name}_layers"),
+            num_attention_heads=heads, num_key_value_heads=heads, head_dim=hf.d_model // heads, positions="learned",
+            position_skip=2, padding_index=hf.pad_token_id, embed_norm=True,
+            embed_scale=hf.d_model**0.5 if hf.scale_embedding else 1.0, own_table=not hf.tie_word_embeddings,
+            causal=False, block="post_norm", norm_eps=1e-5, final_norm=False, activation=hf.activation_function,
+            embed_dropout=hf.dropout, residual_dropout=hf.dropout, mlp_dropout=hf.dropout,
+            attention_dropout=hf.attention_dropout, activation_dropout=hf.activation_dropout,
+            layer_dropout=getattr(hf, f"{name}_layerdrop"), initializer_range=hf.init_std,
         )  # fmt: skip
 
     decoder = replace(part("decoder"), causal=True, cross_attention=True, shift_inputs=True)

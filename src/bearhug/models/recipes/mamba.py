@@ -5,7 +5,7 @@ from typing import Any
 
 from bearhug.checkpoints.weight_map import Also
 from bearhug.models.config import Config, Kind, PretrainedConfig, Recurrence
-from bearhug.models.recipe import Head, Recipe
+from bearhug.models.recipe import Head, Recipe, translated
 from bearhug.models.recipes.llama import but
 
 
@@ -16,15 +16,12 @@ def config(hf: PretrainedConfig, mixer: str = "state_space", **changes: Any) -> 
         "bias": hf.use_bias, "conv_bias": hf.use_conv_bias,
         "step_range": (hf.time_step_min, hf.time_step_max, hf.time_step_floor),
     }  # fmt: skip
-    return Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.hidden_size, intermediate_size=0,
-        num_hidden_layers=hf.num_hidden_layers, num_attention_heads=1, num_key_value_heads=1, head_dim=hf.hidden_size,
-        positions="none", max_position_embeddings=0, causal=True, block="single", norm="rms",
-        norm_eps=hf.layer_norm_epsilon, mlp="none", activation=hf.hidden_act,
-        kinds={mixer: Kind(mixer=mixer)}, layer_types=(mixer,) * hf.num_hidden_layers,
+    return translated(
+        hf, intermediate_size=0, num_attention_heads=1, num_key_value_heads=1, head_dim=hf.hidden_size,
+        positions="none", causal=True, block="single", norm="rms", norm_eps=hf.layer_norm_epsilon, mlp="none",
+        activation=hf.hidden_act, kinds={mixer: Kind(mixer=mixer)}, layer_types=(mixer,) * hf.num_hidden_layers,
         recurrence=Recurrence(**(sizes | changes)), wide_residual=hf.residual_in_fp32, unnormed_states=True,
-        initializer_range=hf.initializer_range, scaled_residual_init=hf.rescale_prenorm_residual,
-        tie_word_embeddings=hf.tie_word_embeddings,
+        scaled_residual_init=hf.rescale_prenorm_residual,
     )  # fmt: skip
 
 

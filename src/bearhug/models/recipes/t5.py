@@ -4,23 +4,22 @@ from dataclasses import replace
 
 from bearhug.checkpoints.weight_map import Also, Ours
 from bearhug.models.config import Config, Kind, PretrainedConfig
-from bearhug.models.recipe import WORDS, Head, Recipe
+from bearhug.models.recipe import WORDS, Head, Recipe, translated
 
 
 def config(hf: PretrainedConfig) -> Config:
     """A T5 config, translated."""
     wide, deep = hf.initializer_factor * hf.d_model**-0.5, hf.initializer_factor * hf.d_ff**-0.5
-    encoder = Config(
-        vocab_size=hf.vocab_size, hidden_size=hf.d_model, intermediate_size=hf.d_ff, num_hidden_layers=hf.num_layers,
-        num_attention_heads=hf.num_heads, num_key_value_heads=hf.num_heads, head_dim=hf.d_kv, own_table=False,
-        positions="relative", max_position_embeddings=0, relative_buckets=hf.relative_attention_num_buckets,
-        relative_distance=hf.relative_attention_max_distance, causal=False, norm="rms", norm_eps=hf.layer_norm_epsilon,
+    encoder = translated(
+        hf, intermediate_size=hf.d_ff, head_dim=hf.d_kv, own_table=False, causal=False, norm="rms",
+        norm_eps=hf.layer_norm_epsilon, positions="relative", max_position_embeddings=0,
+        relative_buckets=hf.relative_attention_num_buckets, relative_distance=hf.relative_attention_max_distance,
         mlp="gated" if hf.is_gated_act else "plain", activation=hf.dense_act_fn, mlp_bias=False, qkv_bias=False,
         output_bias=False, attention_scale=1.0,
         logit_scale=hf.d_model**-0.5 if getattr(hf, "scale_decoder_outputs", False) else 1.0,
         embed_dropout=hf.dropout_rate, residual_dropout=hf.dropout_rate, mlp_dropout=hf.dropout_rate,
         activation_dropout=hf.dropout_rate, attention_dropout=hf.dropout_rate, final_dropout=hf.dropout_rate,
-        initializer_range=wide, tie_word_embeddings=hf.tie_word_embeddings, initializer_ranges={
+        initializer_range=wide, initializer_ranges={
             "embed_tokens": hf.initializer_factor, "q_proj": wide * hf.d_kv**-0.5, "down_proj": deep,
             "o_proj": hf.initializer_factor * (hf.num_heads * hf.d_kv) ** -0.5,
         },
