@@ -500,3 +500,176 @@ def test_a_tokenizers_arrays_become_what_its_lists_would():
     assert flat.features["input_ids"] == ours.List(ours.Value("int32"))
     assert flat.features == lists.features
     assert flat.to_dict() == lists.to_dict() == rows.to_dict()
+
+
+@pytest.mark.parametrize("asked", [(1, 2), (2, 1), (4, None), (None, 3)])
+def test_a_result_is_found_whatever_the_number_of_processes(stored, tmp_path, asked):
+    calls = tmp_path / "calls"
+    first, second = (stored.map(counting(str(calls)), num_proc=count) for count in asked)
+
+    assert second.cache_files == first.cache_files
+    assert calls.read_text() == "x" * 50
+
+
+def test_missing_parts_alone_are_made_again(stored, tmp_path):
+    calls = tmp_path / "calls"
+    double = counting(str(calls))
+    first = stored.map(double, num_proc=5)
+    for count in (None, 1, 2):
+        calls.write_text("")
+        for file in first.cache_files[3:]:
+            os.remove(file["filename"])
+        again = stored.map(double, num_proc=count)
+
+        assert again.cache_files == first.cache_files
+        assert calls.read_text() == "x" * 20
+        assert again["m"][:] == list(range(0, 100, 2))
+
+
+def test_a_filters_file_is_named_and_kept(stored):
+    kept = stored.filter(lambda row: row["n"] > 40)
+
+    assert len(kept.cache_files) == len(stored.cache_files) + 1
+    assert kept.cleanup_cache_files() == 0
+    assert len(kept.select([1]).cache_files) == len(stored.cache_files)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("returned", ["row", "dict", "either"])
+@pytest.mark.parametrize("removed", [[], ["n"]])
+def test_rows_that_return_different_columns(returned, removed):
+    """A column that a row's result leaves out is the row's own."""
+
+    def change(row):
+        if row["n"] < 2:
+            row["n"] = -1
+            return dict(row) if returned == "dict" else row
+        return row if returned == "row" else {"n": row["n"]} if removed else {}
+
+    check(lambda D: make(D).select_columns(["n"]).map(change, remove_columns=removed))
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda ds: ds.map(lambda r: pa.table({"z": [1, 2]})),
+        lambda ds: ds.map(lambda r: r, new_fingerprint="a/b"),
+        lambda ds: ds.map(lambda r: r, cache_file_name="noend"),
+        lambda ds: ds.map(lambda r: r, num_proc=-1),
+        lambda ds: ds.map(lambda r: r, suffix_template="_{rank}"),
+        lambda ds: ds.select([]).map(lambda r: r, remove_columns="n"),
+        lambda ds: ds.filter(lambda r: False).map(lambda r: {"z": 1}),
+    ],
+)
+def test_odd_calls(do, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check(lambda D: do(make(D)))
+
+
+def test_coroutines_of_batches_run_side_by_side_and_an_error_names_its_row():
+    import asyncio
+
+    at_once = []
+
+    async def slow(batch):
+        at_once.append(1)
+        await asyncio.sleep(0.01)
+        at_once.append(-1)
+        return {"m": [n + 1 for n in batch["n"]]}
+
+    async def bad(row, i):
+        await asyncio.sleep(0)
+        return {"m": 1 / (i - 13)}
+
+    async def kept(batch):
+        await asyncio.sleep(0)
+        return [n % 2 == 0 for n in batch["n"]]
+
+    assert make(ours, 20).map(slow, batched=True, batch_size=2)["m"][:] == list(range(1, 21))
+    assert max(np.cumsum(at_once)) == 10
+    assert make(ours, 20).filter(kept, batched=True, batch_size=3)["n"][:] == list(range(0, 20, 2))
+    with pytest.raises(ZeroDivisionError) as caught:
+        make(ours, 20).map(bad, with_indices=True)
+    assert "bad() failed at row 13" in caught.value.__notes__[0]
+
+
+def test_coroutines_in_a_notebook_whose_loop_runs():
+    import asyncio
+
+    async def plus(row):
+        await asyncio.sleep(0)
+        return {"m": row["n"] + 1}
+
+    async def cell():
+        return make(ours, 5).map(plus)["m"][:]
+
+    assert asyncio.run(cell()) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("kind", ["fork", "spawn"])
+def test_forked_and_spawned_processes(kind, stored, tmp_path):
+    """Forked after torch used its threads, and spawned with a function of no module: both end, with the same rows."""
+    script = textwrap.dedent(
+        """
+        import multiprocessing, sys
+        import bearhug.datasets as D
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method(sys.argv[2])
+            k = 3
+            work = lambda: 300
+            if sys.argv[2] == "fork":
+                import torch
+                torch.set_num_threads(2)
+                ones = torch.ones(300, 300)
+                work = lambda: int((ones @ ones)[0, 0])
+                work()
+            out = D.load_from_disk(sys.argv[1]).map(lambda r: {"m": work() + r["n"] * k}, num_proc=2)
+            print(out["m"][:] == [300 + 3 * n for n in range(50)])
+        """
+    )
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "data"), kind]
+
+    assert subprocess.run(command, capture_output=True, check=True, timeout=120).stdout == b"True\n"
+
+
+def test_an_interrupted_map_goes_on_inside(stored, tmp_path, monkeypatch):
+    from bearhug.datasets import writer
+
+    monkeypatch.setattr(writer, "NOTE_EVERY", 0)
+    monkeypatch.setattr(writer, "NOTE_PAUSE", 0)
+    flag, calls = tmp_path / "flag", tmp_path / "calls"
+
+    def bad(row):
+        if row["n"] == 33 and not os.path.exists(str(flag)):
+            raise ConnectionError("gone")
+        with open(calls, "a") as file:
+            file.write("x")
+        return {"m": row["n"] if row["n"] > 12 else None, "s": row["text"]}
+
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            stored.map(bad, writer_batch_size=5)
+    assert len(calls.read_text()) == 33 + 3
+    flag.touch()
+    out = stored.map(bad, writer_batch_size=5)
+
+    assert len(calls.read_text()) == 36 + 50 - 30
+    assert out["m"][:] == [None] * 13 + list(range(13, 50))
+    assert out["s"][:] == stored["text"][:]
+    assert not [path for path in (tmp_path / "data").iterdir() if path.name.startswith(".")]
+
+
+def test_what_was_cut_off_is_cleaned_up(stored, tmp_path, monkeypatch):
+    from bearhug.datasets import writer
+
+    monkeypatch.setattr(writer, "NOTE_EVERY", 0)
+    monkeypatch.setattr(writer, "NOTE_PAUSE", 0)
+    with pytest.raises(ZeroDivisionError):
+        stored.map(lambda row: {"m": 1 / (row["n"] - 30)}, writer_batch_size=5)
+    assert [path for path in (tmp_path / "data").iterdir() if path.name.startswith(".")]
+    stored.cleanup_cache_files()
+
+    assert not [path for path in (tmp_path / "data").iterdir() if path.name.startswith(".")]

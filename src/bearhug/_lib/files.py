@@ -1,11 +1,19 @@
 """Writing that is all or nothing (a temporary name, fsync, rename), and paths that stay in their folder."""
 
+import contextlib
+import ctypes
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # no such locks here
+    fcntl = None
 
 
 @contextmanager
@@ -32,11 +40,18 @@ def replacing(path: str | os.PathLike, mode: str = "wb", **options) -> Iterator:
 
 
 @contextmanager
-def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary folder beside `path`; on a clean exit it takes the name (an older folder there is removed)."""
+def replacing_folder(path: str | os.PathLike, *, resume: str | None = None) -> Iterator[Path]:
+    """A temporary folder beside `path`; on a clean exit it takes the name (an older folder there is removed).
+
+    Args:
+        resume: a key of the content. The temporary folder bears it, and one of the same key that a killed process
+            left comes back with what is in there; those of other keys are removed.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    temporary, lock = _taken_up(path, resume) if resume and fcntl is not None else (None, None)
+    if temporary is None:
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -44,7 +59,9 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
                 with open(file, "rb") as written:
                     os.fsync(written.fileno())
         os.chmod(temporary, 0o777 & ~_umask())
-        if path.exists():
+        if path.exists() and _exchange(temporary, path):
+            shutil.rmtree(temporary)
+        elif path.exists():
             old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
             os.replace(path, old / path.name)
             os.replace(temporary, path)
@@ -55,6 +72,41 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _taken_up(path: Path, key: str) -> tuple[Path | None, int | None]:
+    """The temporary folder of this key, and its lock; (None, None) where another process has it."""
+    start = f".{path.name}.half-"
+    ours = path.with_name(start + key)
+    ours.mkdir(exist_ok=True)
+    taken = None
+    for one in [one for one in path.parent.iterdir() if one.name.startswith(start)]:
+        with contextlib.suppress(OSError):
+            lock = os.open(one, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # pyright: ignore[reportOptionalMemberAccess]
+                same = os.path.samestat(os.fstat(lock), os.stat(one))
+            except OSError:
+                same = False
+            if same and one == ours:
+                taken = lock
+                continue
+            if same:
+                shutil.rmtree(one, ignore_errors=True)
+            os.close(lock)
+    return (None, None) if taken is None else (ours, taken)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two folders change their names at once, where the system can."""
+    if sys.platform != "linux":
+        return False
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    call = getattr(ctypes.CDLL(None), "renameat2", None)
+    return call is not None and call(here, os.fsencode(first), here, os.fsencode(second), swap) == 0
 
 
 def inside(folder: str | os.PathLike, name: str) -> Path:

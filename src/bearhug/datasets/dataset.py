@@ -80,6 +80,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         self._split = NamedSplit(split) if isinstance(split, str) else split
         self._mapped: tuple[Mapped, ...] = ()
         self._indices: np.ndarray | None = None
+        self._positions_files: tuple[str, ...] = ()  # where a filter's positions are kept
         if indices_table is not None:
             if not isinstance(indices_table, np.ndarray | pa.Array | pa.ChunkedArray):
                 indices_table = arrow_of(indices_table).column(0)
@@ -123,6 +124,8 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     ) -> Dataset:
         """A copy with some of the attributes changed, one step further."""
         out = copy.copy(self)
+        if "_indices" in changes:
+            out._positions_files = ()
         for name, value in changes.items():
             setattr(out, name, value)
         if features is not None:
@@ -185,7 +188,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     @property
     def cache_files(self) -> list[dict]:
         """The files that the rows rest on: [{"filename": ...}]; empty where they are in memory."""
-        return [{"filename": file.path} for file in self._mapped]
+        return [{"filename": path} for path in [*(file.path for file in self._mapped), *self._positions_files]]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -706,6 +709,8 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         desc: str | None = None,
         try_original_type: bool | None = True,
         on_mixed_types: str | None = "use_json",
+        *,
+        engine: str | None = None,
     ) -> Dataset:
         """Apply a function to each row, or to each batch, and keep the columns that it returns.
 
@@ -723,19 +728,22 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             keep_in_memory: no file.
             load_from_cache_file: False computes anew although the result is there.
             cache_file_name: the result's file, in place of one named by the key.
+            writer_batch_size: rows of a row function that are kept together: work that was cut off goes on after them.
             features: the result's features.
             fn_kwargs: keyword arguments of the function.
             num_proc: processes; order is kept, an error in one is raised here, finished parts are found again.
             new_fingerprint: the result's key, in place of the one made from the function.
             try_original_type: False lets types be inferred anew.
             on_mixed_types: "use_json" stores values of mixed types as Json; None makes them an error.
+            engine: "ray" runs the function on a Ray cluster, num_proc tasks at a time (default: all its CPUs).
 
         Raises:
             ValueError, KeyError: an argument or column that does not exist.
             TypeError: the function returned something else.
             Whatever the function raises, with a note that names the function and the row.
         """
-        from bearhug.datasets.map import Job, perform, same
+        from bearhug.datasets.job import Job
+        from bearhug.datasets.map import perform, same
 
         if keep_in_memory and cache_file_name is not None:
             raise ValueError("Please use either `keep_in_memory` or `cache_file_name` but not both.")
@@ -760,11 +768,20 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             remove_columns=removed,
             features=Features(features) if features is not None else None,
             fn_kwargs=fn_kwargs or {},
+            gathered=writer_batch_size or 1000,
             try_original_type=bool(try_original_type),
             mixed=on_mixed_types,
         )
         return perform(
-            job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
+            job,
+            keep_in_memory,
+            load_from_cache_file,
+            cache_file_name,
+            num_proc,
+            suffix_template,
+            new_fingerprint,
+            desc,
+            engine,
         )
 
     def filter(
@@ -784,12 +801,15 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
         new_fingerprint: str | None = None,
         desc: str | None = None,
+        *,
+        engine: str | None = None,
     ) -> Dataset:
         """The rows for which a function returns something true (batched: a list of answers).
 
         Arguments as in `map`; the result shares this data set's table and keeps a list of positions.
         """
-        from bearhug.datasets.map import Job, perform, yes
+        from bearhug.datasets.job import Job
+        from bearhug.datasets.map import perform, yes
 
         if len(self) == 0:
             return self
@@ -805,9 +825,18 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             batched=batched and function is not None,
             batch_size=batch_size if batch_size and batch_size > 0 else len(self),
             fn_kwargs=fn_kwargs or {},
+            gathered=writer_batch_size or 1000,
         )
         return perform(
-            job, keep_in_memory, load_from_cache_file, cache_file_name, num_proc, suffix_template, new_fingerprint, desc
+            job,
+            keep_in_memory,
+            load_from_cache_file,
+            cache_file_name,
+            num_proc,
+            suffix_template,
+            new_fingerprint,
+            desc,
+            engine,
         )
 
     def batch(
@@ -829,9 +858,13 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def cleanup_cache_files(self) -> int:
         """Delete the results of `map` and its like beside this data set's files, except those in use; how many."""
-        used = {os.path.abspath(file.path) for file in self._mapped}
+        from bearhug.datasets.journal import cut_off
+
+        used = {os.path.abspath(file["filename"]) for file in self.cache_files}
         count = 0
         for folder in {os.path.dirname(path) for path in used}:
+            for left in cut_off(folder):
+                left.unlink()
             for name in os.listdir(folder):
                 path = os.path.join(folder, name)
                 if name.startswith("cache-") and name.endswith(".arrow") and path not in used:

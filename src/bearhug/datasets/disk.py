@@ -14,6 +14,7 @@ import pyarrow as pa
 from bearhug._lib.files import replacing, replacing_folder
 from bearhug._lib.progress import progress
 from bearhug.datasets.features import Features
+from bearhug.datasets.fingerprint import key_of
 from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.media.embed import embed_table, outside_bytes
 from bearhug.datasets.table import read_arrow
@@ -99,16 +100,18 @@ def save(
         except TypeError as error:
             raise TypeError(f"{error}\nThe format kwargs must be JSON serializable, but key '{name}' isn't.") from None
     with (
-        replacing_folder(path) as folder,
+        replacing_folder(path, resume=key_of(dataset._fingerprint, count)) as folder,
         progress(total=len(dataset), desc="Saving the dataset", unit=" examples") as bar,
     ):
         for i, file in enumerate(state["_data_files"]):
+            if (folder / file["filename"]).exists():  # whole, from a run that was cut off
+                continue
             shard = (
                 dataset.shard(count, i, contiguous=True).with_format("arrow")
                 if count > 1
                 else dataset.with_format("arrow")
             )
-            with ArrowWriter(folder / file["filename"], dataset.features, sync=False) as writer:
+            with ArrowWriter(folder / file["filename"], dataset.features) as writer:
                 for table in shard._tables(_rows_at_once(dataset)):
                     writer.write(embed_table(table, dataset.features, remote_files=False), dataset.features)
                     bar.update(table.num_rows)

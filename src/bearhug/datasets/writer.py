@@ -2,7 +2,7 @@
 
 The first table decides the types. A later one is cast to them; where it cannot be (a column that was null so far,
 integers followed by fractions), a new part is begun with the wider type, and the parts are joined when the file is
-finished.
+finished. A writer that resumes notes now and then how far it is (see journal.py), and the next one goes on there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ import pyarrow as pa
 from bearhug._lib.files import sync_folder
 from bearhug.datasets.arrow import cast, unwrap
 from bearhug.datasets.features import Feature, Features, LargeList, List, Value, is_null
+from bearhug.datasets.journal import Journal
 
 BATCH_BYTES = 16 << 20  # how much waits before it is written
 SMALL_BATCH = 1 << 20  # smaller record batches are joined
+NOTE_EVERY = 2.0  # seconds between two notes of how far a writer is,
+NOTE_PAUSE = 20  # and so many times as long as the last one took
 
 
 class ArrowWriter:
@@ -34,6 +38,7 @@ class ArrowWriter:
         *,
         loose: bool = False,
         sync: bool = True,
+        resume: bool = False,
     ):
         self.path = None if path is None else Path(path)
         self.features = features
@@ -48,6 +53,14 @@ class ArrowWriter:
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
         self._result: pa.Buffer | None = None
+        self.done = 0  # what an earlier writer noted in `note`
+        self._append: int | None = None  # bytes of the last part that are sound
+        self._noted = False
+        self._joined = 0  # parts that are being joined
+        self._next_note = time.monotonic() + NOTE_EVERY
+        self._journal = Journal.take(self.path, fingerprint) if resume and self.path and fingerprint else None
+        if self._journal is not None and (state := self._journal.read()) is not None:
+            self._go_on(self._journal, state)
 
     def __enter__(self) -> ArrowWriter:
         return self
@@ -57,6 +70,28 @@ class ArrowWriter:
             self.finish()
         else:
             self.drop()
+
+    def _go_on(self, journal: Journal, state: dict) -> None:
+        """Begin where another writer was."""
+        parts = [(journal.part(i), Features.from_dict(one["features"])) for i, one in enumerate(state["parts"])]
+        self._parts, (_, self.features) = list(parts[:-1]), parts[-1]
+        self._append = state["parts"][-1]["bytes"]
+        self.done, self.rows, self._noted = state["done"], state["rows"], True
+
+    def note(self, done: int) -> None:
+        """Note, every few seconds, that so much of the input is done: the next writer finds it in its `done`."""
+        if self._journal is None or self.features is None or time.monotonic() < self._next_note:
+            return
+        began = time.monotonic()
+        self._flush()
+        self._open()
+        self._sink.flush()
+        os.fsync(self._sink.fileno())
+        parts = [*self._parts, (self._temporary, self.features)]
+        noted = [{"bytes": os.path.getsize(part), "features": features.to_dict()} for part, features in parts]
+        self._journal.save({"done": done, "rows": self.rows, "parts": noted})
+        self._noted = True
+        self._next_note = time.monotonic() + max(NOTE_EVERY, NOTE_PAUSE * (time.monotonic() - began))
 
     def write(self, table: pa.Table, features: Features | None = None, *, where: str = "") -> None:
         """Add a table. `where` says in an error which rows these are.
@@ -137,9 +172,13 @@ class ArrowWriter:
         if self._stream is not None:
             return
         assert self.features is not None
+        sound, self._append = self._append, None
         if self.path is None:
             self._sink = pa.BufferOutputStream()
             self._temporary = None
+        elif self._journal is not None:
+            self._temporary = self._journal.part(len(self._parts) + self._joined)
+            self._sink = open(self._temporary, "r+b" if sound else "wb")
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, self._temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
@@ -148,7 +187,12 @@ class ArrowWriter:
         if self.fingerprint:
             info["fingerprint"] = self.fingerprint
         schema = self.features.arrow_schema.with_metadata({"huggingface": json.dumps(info)})
-        self._stream = pa.ipc.new_stream(self._sink, schema)
+        target = self._sink
+        if sound:
+            self._sink.truncate(sound)
+            self._sink.seek(sound)
+            target = pa.PythonFile(_Behind(self._sink, schema.serialize().size), "w")
+        self._stream = pa.ipc.new_stream(target, schema)
 
     def _end_part(self) -> None:
         self._flush()
@@ -186,17 +230,20 @@ class ArrowWriter:
                 os.replace(part, self.path)
                 if self.sync:
                     sync_folder(self.path.parent)
+                if self._journal is not None:
+                    self._journal.release(keep=False)
+                    self._journal = None
         except BaseException:
             self.drop()
             raise
 
     def _join(self) -> None:
         """One part with the widest types out of several."""
-        parts, self._parts = self._parts, []
+        parts, self._parts, self._joined = self._parts, [], len(self._parts)
         assert self.features is not None
         try:
             for part, features in parts:
-                source = pa.BufferReader(part) if self.path is None else pa.memory_map(part)
+                source = pa.BufferReader(part) if self.path is None else pa.memory_map(os.fspath(part))
                 with source, pa.ipc.open_stream(source) as batches:
                     for batch in batches:
                         table = unwrap(pa.Table.from_batches([batch]))
@@ -215,18 +262,45 @@ class ArrowWriter:
                     Path(part).unlink(missing_ok=True)
 
     def drop(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind but what was noted for the next writer."""
         if self._stream is not None and self.path is not None:
             self._sink.close()
-            Path(self._temporary or "").unlink(missing_ok=True)
-        if self.path is not None:
+            self._stream = None
+            if not self._noted:
+                Path(self._temporary or "").unlink(missing_ok=True)
+        if self.path is not None and not self._noted:
             for part, _ in self._parts:
                 Path(part).unlink(missing_ok=True)
+        if self._journal is not None:
+            self._journal.release(keep=self._noted)
+            self._journal = None
 
     def table(self) -> pa.Table:
         """What was written to memory."""
         assert self._result is not None
         return unwrap(pa.ipc.open_stream(self._result).read_all())
+
+
+class _Behind:
+    """The end of a file, to which a stream is written whose first bytes, the schema, stand there already."""
+
+    closed = False
+
+    def __init__(self, file: Any, skip: int):
+        self.file, self.skip = file, skip
+
+    def write(self, raw: Any) -> int:
+        view = memoryview(raw).cast("B")
+        skipped = min(self.skip, len(view))
+        self.skip -= skipped
+        self.file.write(view[skipped:])
+        return len(view)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def widened(before: Feature, after: Feature) -> Feature | None:
