@@ -223,7 +223,7 @@ def write_result(
     engine: str | None = None,
     tasks: int | None = None,
 ) -> ArrowWriter | None:
-    """Run a job over rows into a writer, from where an earlier one was cut off; None where the function gave nothing."""
+    """Run a job over rows into a writer, from where it was cut off before; None where the function gave nothing."""
     features = Features(job.features) if job.features is not None else None
     writer = ArrowWriter(path, features, key, resume=resume)
     try:
