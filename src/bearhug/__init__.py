@@ -80,6 +80,7 @@ NAMES = {
     "Features": "bearhug.datasets",
     "IterableDataset": "bearhug.datasets",
     "Value": "bearhug.datasets",
+    "split_dataset_by_node": "bearhug.datasets",
     "concatenate_datasets": "bearhug.datasets",
     "interleave_datasets": "bearhug.datasets",
     "load_dataset": "bearhug.datasets",

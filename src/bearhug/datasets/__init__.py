@@ -32,6 +32,7 @@ NAMES: dict[str, str] = {
     "Split": "bearhug.datasets.splits",
     "SplitDict": "bearhug.datasets.splits",
     "SplitInfo": "bearhug.datasets.splits",
+    "split_dataset_by_node": "bearhug.datasets.distributed",
     "concatenate_datasets": "bearhug.datasets.combine",
     "interleave_datasets": "bearhug.datasets.combine",
     "load_dataset": "bearhug.datasets.load",

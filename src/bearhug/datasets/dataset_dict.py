@@ -577,6 +577,34 @@ class IterableDatasetDict(_Splits):
         """In another format, in every split; see `IterableDataset.with_format`."""
         return self._each("with_format", type)
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        config_name: str = "default",
+        set_default: bool | None = None,
+        data_dir: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = False,
+        max_shard_size: int | str | None = None,
+        num_shards: dict[str, int] | None = None,
+        embed_external_files: bool = True,
+        num_proc: int | None = None,
+    ) -> Any:
+        """Upload all splits as parquet files; see `IterableDataset.push_to_hub`."""
+        from bearhug.datasets.streams.export import push_streams
+
+        self._check()
+        return push_streams(
+            dict(self), repo_id, config_name, set_default=set_default, data_dir=data_dir,
+            commit_message=commit_message, commit_description=commit_description, private=private, token=token,
+            revision=revision, create_pr=bool(create_pr), max_shard_size=max_shard_size, num_shards=num_shards,
+            embed_external_files=embed_external_files, num_proc=num_proc, only_these_splits=True,
+        )  # fmt: skip
+
 
 class _WithSplit:
     """A function that is told the split's name after the row."""

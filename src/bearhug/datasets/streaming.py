@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
-from bearhug.datasets.features import Features, List, align, needs_decoding
+from bearhug.datasets.features import Features, List, align
 from bearhug.datasets.info import DatasetInfo
 from bearhug.datasets.splits import NamedSplit
 from bearhug.datasets.streams import export, make, workers
@@ -27,7 +27,7 @@ from bearhug.datasets.streams.decode import Decoded, with_decoding
 from bearhug.datasets.streams.make import from_tables, stream_of
 from bearhug.datasets.streams.mapping import Batched, ByColumn, Call, Filtered, Mapped
 from bearhug.datasets.streams.mix import Beside, Chain, InTurns, check_names
-from bearhug.datasets.streams.node import ROWS, FixedOrder, Node, Reader, joined, size
+from bearhug.datasets.streams.node import ROWS, FixedOrder, Node, Reader, heavy, joined, size
 from bearhug.datasets.streams.show import as_tables, shown_batch, shown_rows
 from bearhug.datasets.streams.shuffle import Shuffled
 from bearhug.datasets.streams.steps import Columns, Elastic, Repeated, Skipped, Taken, Typed
@@ -69,6 +69,7 @@ class IterableDataset:
             out._info.features = features
         out._format = shown or self._format
         out._nodes = nodes or self._nodes
+        workers.check_shards(node, out._nodes)
         return out
 
     def _typed(self) -> Node:
@@ -167,9 +168,9 @@ class IterableDataset:
     def __iter__(self) -> Iterator[Any]:
         kind, options = self._format
         reader, features = self._reader(), self.features
-        heavy = features is not None and any(needs_decoding(one) for one in features.values())
+        most = 1 if heavy(features) else ROWS
         while reader.ready():
-            chunk = reader.take(1 if heavy else ROWS)
+            chunk = reader.take(most)
             count = size(chunk)
             rows = shown_rows(chunk, features, kind, options)
             if operator.length_hint(rows, -1) == count:  # it knows how many are left: nothing to count
@@ -373,8 +374,7 @@ class IterableDataset:
             )
         node = self._node.child if isinstance(self._node, Decoded) else self._node
         features = with_decoding(self.features, enable)
-        heavy = any(needs_decoding(one) for one in features.values())
-        threads = num_threads if num_threads is not None else 32 if heavy else 0
+        threads = num_threads if num_threads is not None else 32 if heavy(features) else 0
         if enable and threads:
             return self._with(Decoded(Typed(node, with_decoding(features, False)), features, threads), features)
         return self._with(node, features)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from bearhug.datasets.features import Features, decode, visit
@@ -15,9 +16,7 @@ def with_decoding(features: Features, enable: bool) -> Features:
     """The same features with all media decoded, or none."""
 
     def change(feature: Any) -> Any:
-        if not hasattr(feature, "decode") or not hasattr(type(feature), "__dataclass_fields__"):
-            return feature
-        if "decode" not in type(feature).__dataclass_fields__:
+        if not isinstance(getattr(feature, "decode", None), bool):
             return feature
         feature = copy.copy(feature)
         feature.decode = enable
@@ -38,13 +37,23 @@ class Decoded(Step):
         return self.over([self.child.dealt(parts, part)])
 
     def chunks(self, memo: dict) -> Iterator[Chunk]:
-        """As many rows at a time as there are threads, twice."""
+        """Row by row, in order; twice as many rows as there are threads are under way."""
         reader = Reader(self.child, memo.get("reader"))
-        with ThreadPoolExecutor(self.threads, thread_name_prefix="bearhug-decode") as pool:
-            while reader.ready():
-                rows = list(pool.map(self._decoded, rows_of(reader.take(2 * self.threads))))
-                memo["reader"] = reader.state()
-                yield rows
+        under_way: deque[tuple[Future, dict]] = deque()
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="bearhug-decode")
+        try:
+            while True:
+                while len(under_way) < 2 * self.threads and reader.ready():
+                    row = rows_of(reader.take(1))[0]
+                    under_way.append((pool.submit(self._decoded, row), reader.state()))
+                if not under_way:
+                    return
+                future, place = under_way.popleft()
+                row = future.result()
+                memo["reader"] = place
+                yield [row]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _decoded(self, row: dict) -> dict:
         return {name: decode(one, row[name]) for name, one in (self.features or {}).items()}

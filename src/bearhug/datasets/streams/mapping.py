@@ -21,7 +21,9 @@ from bearhug.datasets.streams.node import (
     Node,
     Reader,
     Step,
+    ahead,
     batch_of,
+    heavy,
     joined,
     picked,
     rows_of,
@@ -109,10 +111,10 @@ class _Over(Step):
         reader = Reader(self.child, memo.get("reader"))
         index = memo.get("index", 0)
         convert = converter(self.call.kind, self.call.format_options, self.child.features)
-        wanted = ROWS if self.call.waits else 1
+        given, most = 0, 1 if heavy(self.child.features) else ROWS
         while reader.ready():
             if self.call.waits:
-                rows = [convert(row) for row in rows_of(reader.take(wanted), self.child.features)]
+                rows = [convert(row) for row in rows_of(reader.take(ROWS), self.child.features)]
                 results = self.call.together([(row, index + i) for i, row in enumerate(rows)])
                 index += len(rows)
                 memo.update(reader=reader.state(), index=index)
@@ -121,7 +123,7 @@ class _Over(Step):
             ready: list[tuple[Any, Any]] = []
             until = time.perf_counter() + PATIENCE
             failed = None
-            pending = rows_of(reader.peek(wanted), self.child.features)
+            pending = rows_of(reader.peek(min(most, ahead(given))), self.child.features)
             for row in pending:
                 try:
                     ready.append((row, use(convert(row), index)))
@@ -137,7 +139,8 @@ class _Over(Step):
                 yield ready
             if failed is not None:
                 raise failed
-            wanted = min(ROWS, wanted * 2) if len(ready) == len(pending) else max(1, len(ready))
+            given += len(ready)
+            most = most if len(ready) == len(pending) else len(ready)
 
 
 class Mapped(_Over):

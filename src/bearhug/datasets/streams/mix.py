@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bearhug.datasets.features import Features
-from bearhug.datasets.streams.node import ROWS, Chunk, Node, Reader, joined, picked, rows_of
+from bearhug.datasets.streams.node import ROWS, Chunk, Node, Reader, ahead, joined, picked, rows_of
 from bearhug.datasets.streams.shuffle import shifted
 from bearhug.datasets.streams.source import Tables, spread
 
@@ -166,7 +166,7 @@ class InTurns(_Several):
         return out
 
     def chunks(self, memo: dict) -> Iterator[Chunk]:
-        """First a row, then twice as many each time."""
+        """A row at a time first, then more."""
         count = len(self.nodes)
         if not count:
             return
@@ -176,7 +176,7 @@ class InTurns(_Several):
         once = self.strategy == "all_exhausted_without_replacement"
         over = any if self.strategy == "first_exhausted" else all
         order: list[tuple[int, int]] = []
-        wanted = 1
+        given = 0
         while not over(ended):
             i = turns.next()
             if ended[i] and once:
@@ -188,10 +188,9 @@ class InTurns(_Several):
                 ended[i] = True
                 if not once:
                     lane.again()
-            if len(order) >= wanted:
+            if len(order) >= ahead(given):
                 yield self._chunk(lanes, order, memo, ended, turns)
-                order = []
-                wanted = min(ROWS, wanted * 2)
+                given, order = given + len(order), []
         if order:
             yield self._chunk(lanes, order, memo, ended, turns)
 

@@ -161,6 +161,16 @@ class Reader:
         return {"child": self._before, "skip": at if self._length else self._skip}
 
 
+def ahead(given: int) -> int:
+    """How many rows may be made before they are asked for: few at first, so that a slow function is not waited for."""
+    return min(ROWS, max(1, given // 8))
+
+
+def heavy(features: Features | None) -> bool:
+    """Whether rows hold media, which are decoded one by one."""
+    return features is not None and any(needs_decoding(one) for one in features.values())
+
+
 def remembered(memo: Any) -> Any:
     """A copy of a memo; tuples and tables in it are never changed, and are shared."""
     if type(memo) is dict:

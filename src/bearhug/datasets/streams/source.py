@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bearhug.datasets.streams.node import ROWS, Chunk, Node
+from bearhug.datasets.streams.node import ROWS, Chunk, Node, ahead
 
 Shard = Callable[[], Iterator[pa.Table]]  # may have `.pieces()`: the same rows as several shards
 
@@ -116,7 +116,7 @@ class Generated(Node):
         )
 
     def chunks(self, memo: dict) -> Iterator[Chunk]:
-        """First a row, then twice as many each time: a slow generator's first rows do not wait."""
+        """A row at a time first, then more: a slow generator's rows are not waited for."""
         memo.setdefault("shard", 0)
         memo.setdefault("row", 0)
         for i in range(memo["shard"], self.num_shards):
@@ -125,11 +125,10 @@ class Generated(Node):
                 for name, value in self.arguments.items()
             }
             rows = itertools.islice(self.function(**arguments), memo["row"], None)
-            wanted = 1
             while True:
                 chunk: list = []
                 try:
-                    chunk.extend(itertools.islice(rows, wanted))
+                    chunk.extend(itertools.islice(rows, ahead(memo["row"])))
                 except Exception:
                     if chunk:
                         memo["row"] += len(chunk)
@@ -139,7 +138,6 @@ class Generated(Node):
                     break
                 memo["row"] += len(chunk)
                 yield chunk
-                wanted = min(ROWS, wanted * 2)
             memo["shard"], memo["row"] = i + 1, 0
 
 

@@ -15,6 +15,7 @@ from bearhug.datasets.streams.node import (
     Node,
     Reader,
     Step,
+    heavy,
     part,
     picked,
     size,
@@ -94,6 +95,17 @@ class Typed(EachChunk):
     def __init__(self, child: Node, features: Features):
         super().__init__(child)
         self.features = features
+
+    def chunks(self, memo: dict) -> Iterator[Chunk]:
+        """Chunk by chunk; rows with media one by one."""
+        if not heavy(self.features):
+            yield from super().chunks(memo)
+            return
+        reader = Reader(self.child, memo.get("reader"))
+        while reader.ready():
+            chunk = reader.take(1) if isinstance(reader.peek(1), list) else reader.take(ROWS)
+            memo["reader"] = reader.state()
+            yield self.change(chunk)
 
     def change(self, chunk: Chunk) -> Chunk:
         """The same rows with these features."""

@@ -61,6 +61,15 @@ def this_worker() -> tuple[int, int]:
     return (0, 1) if info is None else (info.id, info.num_workers)
 
 
+def check_shards(node: Node, split: Split | None) -> None:
+    """Raises ValueError where nodes that share shards are more than there are shards."""
+    if split is not None and split.strategy == "shards" and node.num_shards < split.world_size:
+        raise ValueError(
+            f"Cannot iterate with strategy='shards': the dataset now has num_shards={node.num_shards}, which is "
+            f"lower than world_size={split.world_size}, so some nodes would not be assigned any shard."
+        )
+
+
 def placed(node: Node, epoch: int, split: Split | None) -> Node:
     """The part of a stream that this node and this worker read in an epoch."""
     if epoch:
@@ -75,11 +84,7 @@ def placed(node: Node, epoch: int, split: Split | None) -> Node:
     if elastic is not None:
         return elastic
     if split is not None:
-        if split.strategy == "shards" and node.num_shards < world:
-            raise ValueError(
-                f"Cannot iterate with strategy='shards': the dataset now has num_shards={node.num_shards}, which is "
-                f"lower than world_size={world}, so some nodes would not be assigned any shard."
-            )
+        check_shards(node, split)
         if split.by_shards(node.num_shards):
             node = node.shards(world, rank, contiguous=False)
         else:
