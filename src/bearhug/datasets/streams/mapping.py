@@ -65,11 +65,15 @@ class Call:
         try:
             return self.function(*self.arguments(rows, index), **self.options)
         except Exception as error:
-            at = index if isinstance(index, int) else f"{index[0]} to {index[-1]}"
-            error.add_note(
-                f"{self.name}: {getattr(self.function, '__name__', self.function)}() failed at row {at} of the stream."
-            )
+            self.blame(error, index)
             raise
+
+    def blame(self, error: Exception, index: Any) -> None:
+        """Say in an error at which row the function failed."""
+        at = index if isinstance(index, int) else f"{index[0]} to {index[-1]}"
+        error.add_note(
+            f"{self.name}: {getattr(self.function, '__name__', self.function)}() failed at row {at} of the stream."
+        )
 
     def together(self, inputs: list[tuple[Any, Any]]) -> list:
         """An async function on several inputs at once; the results in their order."""
@@ -106,12 +110,15 @@ class _Over(Step):
             start += size(batch)
             yield batch, index, lambda at=start: memo.update(reader=reader.state(), index=at)
 
-    def _rows(self, memo: dict, use: Callable[[Any, int], Any]) -> Iterator[list[tuple[Any, Any]]]:
+    def _rows(self, memo: dict) -> Iterator[list[tuple[Any, Any]]]:
         """(row, result) one by one, in lists: what is ready is given soon, and before an error is raised."""
         reader = Reader(self.child, memo.get("reader"))
         index = memo.get("index", 0)
         convert = converter(self.call.kind, self.call.format_options, self.child.features)
-        given, most = 0, 1 if heavy(self.child.features) else ROWS
+        call, clock = self.call, time.perf_counter
+        alone = call.function if call.columns is None and not call.with_indices and not call.options else None
+        given, limit = 0, 1 if heavy(self.child.features) else ROWS
+        most = limit
         while reader.ready():
             if self.call.waits:
                 rows = [convert(row) for row in rows_of(reader.take(ROWS), self.child.features)]
@@ -121,17 +128,20 @@ class _Over(Step):
                 yield list(zip(rows, results, strict=True))
                 continue
             ready: list[tuple[Any, Any]] = []
-            until = time.perf_counter() + PATIENCE
+            until = clock() + PATIENCE
             failed = None
             pending = rows_of(reader.peek(min(most, ahead(given))), self.child.features)
             for row in pending:
+                shown = convert(row)
                 try:
-                    ready.append((row, use(convert(row), index)))
+                    out = alone(shown) if alone else call.function(*call.arguments(shown, index), **call.options)
                 except Exception as error:
+                    call.blame(error, index)
                     failed = error
                     break
+                ready.append((row, out))
                 index += 1
-                if time.perf_counter() > until:
+                if clock() > until:
                     break
             if ready:
                 reader.take(len(ready))
@@ -140,7 +150,7 @@ class _Over(Step):
             if failed is not None:
                 raise failed
             given += len(ready)
-            most = most if len(ready) == len(pending) else len(ready)
+            most = min(limit, 2 * most) if len(ready) == len(pending) else max(1, len(ready))
 
 
 class Mapped(_Over):
@@ -150,7 +160,6 @@ class Mapped(_Over):
         super().__init__(child, call)
         self.removed = set(removed)
         self.features = features
-        self._names = features
 
     def chunks(self, memo: dict) -> Iterator[Chunk]:
         """Rows, as dicts; tables where the format is one of tables."""
@@ -159,8 +168,9 @@ class Mapped(_Over):
         elif self.call.batched:
             yield from self._of_batches(memo)
         else:
-            for results in self._rows(memo, self.call):
-                yield self._finished([self._merged(row, out) for row, out in results])
+            merged, simple = self._merged, not self.removed
+            for results in self._rows(memo):
+                yield [{**row, **out} if simple and type(out) is dict else merged(row, out) for row, out in results]
 
     def _of_batches(self, memo: dict) -> Iterator[Chunk]:
         convert = converter(self.call.kind, self.call.format_options, self.child.features)
@@ -174,7 +184,7 @@ class Mapped(_Over):
             names = list(merged)
             made = [dict(zip(names, values, strict=True)) for values in zip(*merged.values(), strict=True)]
             if made:
-                yield self._finished(made)
+                yield made
 
     def _of_tables(self, memo: dict) -> Iterator[Chunk]:
         call = self.call
@@ -225,9 +235,6 @@ class Mapped(_Over):
                 "remove_columns=."
             )
 
-    def _finished(self, rows: list[dict]) -> list[dict]:
-        return rows
-
 
 class Filtered(_Over):
     """The rows for which a function says yes."""
@@ -235,7 +242,7 @@ class Filtered(_Over):
     def chunks(self, memo: dict) -> Iterator[Chunk]:
         """Those rows, as they came."""
         if not self.call.batched and not self.arrow:
-            for results in self._rows(memo, self.call):
+            for results in self._rows(memo):
                 if kept := [row for row, yes in results if yes]:
                     yield kept
             return
