@@ -417,3 +417,274 @@ def test_features_import_no_decoder():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert out.strip() == "set()"
+
+
+# ---- sounds (the reference needs torchcodec, whose names these are)
+
+
+def tone(seconds=0.5, rate=8000, channels=1, hertz=440.0):
+    times = np.arange(int(seconds * rate)) / rate
+    wave = 0.5 * np.sin(2 * np.pi * hertz * times).astype(np.float32)
+    return np.stack([wave / (i + 1) for i in range(channels)])
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    import soundfile
+
+    paths = {}
+    for name, channels in (("mono.wav", 1), ("stereo.flac", 2), ("one.ogg", 1), ("six.wav", 6), ("m.mp3", 1)):
+        soundfile.write(tmp_path / name, tone(channels=channels).T, 8000)
+        paths[name] = str(tmp_path / name)
+    return paths
+
+
+def test_a_sound_is_read_when_it_is_asked_for(sounds):
+    ds = ours.Dataset.from_dict({"audio": list(sounds.values())}).cast_column("audio", ours.Audio())
+    sound = ds[1]["audio"]
+
+    assert sound["sampling_rate"] == 8000
+    assert sound["array"].shape == (4000,)
+    assert sound["array"].dtype == np.float32
+    np.testing.assert_allclose(sound["array"], tone(channels=2).mean(0), atol=1e-4)
+    assert sound["path"] == sounds["stereo.flac"] == sound.metadata.path
+    assert (sound.metadata.sample_rate, sound.metadata.num_channels, sound.metadata.duration_seconds) == (8000, 2, 0.5)
+    samples = sound.get_all_samples()
+    assert tuple(samples.data.shape) == (2, 4000)
+    assert (samples.sample_rate, samples.pts_seconds, samples.duration_seconds) == (8000, 0.0, 0.5)
+    part = sound.get_samples_played_in_range(0.1, 0.2)
+    assert tuple(part.data.shape) == (2, 800)
+    assert part.pts_seconds == 0.1
+    np.testing.assert_array_equal(part.data.numpy(), samples.data[:, 800:1600].numpy())
+    assert sound.get_samples_played_in_range(0, 0).sample_rate == 8000
+    assert dict(sound).keys() == {"path", "array", "sampling_rate"}
+    for name in sounds:
+        assert ours.Audio().decode_example({"path": sounds[name], "bytes": None})["array"].ndim == 1
+
+
+@pytest.mark.parametrize("rate", [4000, 16000, 44100])
+def test_a_sound_is_resampled(sounds, rate):
+    sound = ours.Audio(sampling_rate=rate).decode_example({"path": sounds["mono.wav"], "bytes": None})
+
+    assert sound["sampling_rate"] == rate
+    assert sound["array"].shape == (rate // 2,)
+    middle = slice(rate // 10, -rate // 10)
+    np.testing.assert_allclose(sound["array"][middle], tone(rate=rate)[0][middle], atol=2e-3)
+    assert sound.get_samples_played_in_range(0, 0).data.shape[1] == 0
+
+
+def test_channels_are_mixed_or_repeated(sounds):
+    stored = {"path": sounds["stereo.flac"], "bytes": None}
+
+    assert ours.Audio(num_channels=1).decode_example(stored).get_all_samples().data.shape == (1, 4000)
+    mono = {"path": sounds["mono.wav"], "bytes": None}
+    assert ours.Audio(num_channels=2).decode_example(mono).get_all_samples().data.shape == (2, 4000)
+    with pytest.raises(ValueError, match="num_channels is 1, 2 or None"):
+        ours.Audio(num_channels=6).decode_example(stored)
+
+
+@pytest.mark.parametrize("shape", ["(N,)", "(C, N)"])
+def test_arrays_become_wav(shape):
+    wave = tone(channels=2)
+    array = wave[0] if shape == "(N,)" else wave
+    feature = ours.Audio()
+    stored = feature.encode_example({"array": array, "sampling_rate": 8000})
+
+    assert stored["path"] is None
+    assert stored["bytes"][:4] == b"RIFF"
+    samples = feature.decode_example(stored).get_all_samples()
+    np.testing.assert_allclose(samples.data.numpy(), np.atleast_2d(array), atol=1e-4)
+    ds = ours.Dataset.from_dict({"a": [{"array": array, "sampling_rate": 8000}]}, ours.Features({"a": feature}))
+    assert ds[0]["a"]["sampling_rate"] == 8000
+
+
+def test_sounds_are_inferred_mapped_and_pickled(sounds):
+    ds = ours.Dataset.from_dict({"audio": [sounds["mono.wav"], None]}).cast_column("audio", ours.Audio())
+    louder = ds.map(lambda row: {"audio": row["audio"] and {"array": row["audio"]["array"] * 2, "sampling_rate": 8000}})
+    same = ours.Dataset.from_dict({"x": [ds[0]["audio"], None]})
+
+    assert louder.features == ds.features
+    np.testing.assert_allclose(louder[0]["audio"]["array"], ds[0]["audio"]["array"] * 2, atol=1e-3)
+    assert louder[1]["audio"] is None
+    assert same.features == {"x": ours.Audio()}
+    assert same.cast_column("x", ours.Audio(decode=False))[0]["x"] == {"bytes": None, "path": sounds["mono.wav"]}
+    again = pickle.loads(pickle.dumps(ds[0]["audio"]))
+    np.testing.assert_array_equal(again["array"], ds[0]["audio"]["array"])
+    resaved = ds.map(lambda row: {"audio": row["audio"]})
+    assert resaved.cast_column("audio", ours.Audio(decode=False))[0]["audio"]["path"] == sounds["mono.wav"]
+
+
+@pytest.mark.parametrize("format", ["numpy", "torch", "pandas", "polars"])
+def test_sounds_stay_sounds_in_every_format(sounds, format):
+    ds = ours.Dataset.from_dict({"audio": [sounds["mono.wav"]] * 2, "n": [1, 2]}).cast_column("audio", ours.Audio())
+    batch = ds.with_format(format)[:2]
+
+    assert all(one["array"].shape == (4000,) for one in batch["audio"])
+
+
+def test_raw_samples_need_a_rate(tmp_path):
+    (tmp_path / "x.pcm").write_bytes((tone()[0] * 32767).astype(np.int16).tobytes())
+    stored = ours.Audio().encode_example({"path": str(tmp_path / "x.pcm"), "sampling_rate": 8000})
+
+    np.testing.assert_allclose(ours.Audio().decode_example(stored)["array"], tone()[0], atol=1e-3)
+    with pytest.raises(KeyError, match="sampling_rate"):
+        ours.Audio().encode_example({"path": str(tmp_path / "x.pcm")})
+
+
+def test_errors_of_sounds(sounds, tmp_path):
+    audio = ours.Audio()
+    with pytest.raises(ValueError, match="one of 'path' or 'bytes'"):
+        audio.encode_example({})
+    with pytest.raises(TypeError, match="not int"):
+        audio.encode_example(3)
+    with pytest.raises(RuntimeError, match="Audio\\(decode=True\\)"):
+        ours.Audio(decode=False).decode_example({"path": "x", "bytes": None})
+    with pytest.raises(FileNotFoundError, match="gone"):
+        audio.decode_example({"path": "gone.wav", "bytes": None})["array"]
+    with pytest.raises(KeyError, match="arrays"):
+        audio.decode_example({"path": sounds["mono.wav"], "bytes": None})["arrays"]
+    with pytest.raises(ValueError, match="Cannot flatten"):
+        audio.flatten()
+
+
+# ---- videos
+
+
+def film(path, frames=30, size=(32, 24), rate=10, sound=False, gop=6):
+    """A film whose frame i is gray of brightness 8 * i."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate, options={"g": str(gop)})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        heard = container.add_stream("aac", rate=8000, layout="mono") if sound else None
+        for i in range(frames):
+            image = np.full((size[1], size[0], 3), 8 * i, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+        if heard is not None:
+            frame = av.AudioFrame.from_ndarray(tone(3.0), format="fltp", layout="mono")
+            frame.sample_rate = 8000
+            for part in heard.encode(frame):
+                container.mux(part)
+            container.mux(heard.encode())
+    return str(path)
+
+
+def test_a_film_gives_the_frames_that_are_asked_for(tmp_path):
+    path = film(tmp_path / "a.mp4")
+    ds = ours.Dataset.from_dict({"video": [path, None]}).cast_column("video", ours.Video())
+    video = ds[0]["video"]
+
+    assert ds[1]["video"] is None
+    assert len(video) == 30
+    assert (video.metadata.width, video.metadata.height, video.metadata.num_frames) == (32, 24, 30)
+    assert video.metadata.average_fps == 10
+    assert video.metadata.duration_seconds == pytest.approx(3.0)
+    for i in (0, 17, 3, 4, 29, -1, 12, 11):
+        frame = video[i]
+        assert tuple(frame.shape) == (3, 24, 32)
+        assert abs(float(frame.float().mean()) - 8 * (i % 30)) < 4, i
+    assert tuple(video[5:11:2].shape) == (3, 3, 24, 32)
+    frame = video.get_frame_at(7)
+    assert (round(frame.pts_seconds, 3), round(frame.duration_seconds, 3)) == (0.7, 0.1)
+    batch = video.get_frames_at([9, 2, 9])
+    assert [round(float(one.float().mean()) / 8) for one in batch.data] == [9, 2, 9]
+    np.testing.assert_allclose(batch.pts_seconds, [0.9, 0.2, 0.9])
+    assert len(video.get_frames_in_range(25, 99)) == 5
+    assert round(float(video.get_frame_played_at(1.55).data.float().mean()) / 8) == 15
+    assert len(video.get_frames_played_in_range(0.5, 1.0)) == 5
+    assert tuple(video.get_frames_at([]).data.shape) == (0, 3, 24, 32)
+    assert sum(1 for _ in video) == 30
+    with pytest.raises(IndexError, match="30 frames"):
+        video[30]
+    with pytest.raises(IndexError, match="lasts from"):
+        video.get_frame_played_at(3.5)
+
+
+def test_a_film_in_memory_is_stored_and_pickled(tmp_path):
+    data = Path(film(tmp_path / "a.mp4")).read_bytes()
+    feature = ours.Video(dimension_order="NHWC")
+    ds = ours.Dataset.from_dict({"v": [data]}, ours.Features({"v": feature}))
+    video = ds[0]["v"]
+    again = pickle.loads(pickle.dumps(video))
+
+    assert tuple(video[0].shape) == tuple(again[0].shape) == (24, 32, 3)
+    assert feature.encode_example(video) == {"path": None, "bytes": data}
+    assert ours.Dataset.from_dict({"x": [video]}).features == {"x": ours.Video()}
+    for format in ("numpy", "torch", "pandas"):
+        assert len(ds.with_format(format)[:1]["v"][0]) == 30
+
+
+def test_errors_of_films(tmp_path):
+    video = ours.Video()
+    with pytest.raises(TypeError, match="not int"):
+        video.encode_example(3)
+    with pytest.raises(ValueError, match="must be provided"):
+        video.encode_example(None)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        len(video.decode_example({"path": "gone.mp4", "bytes": None}))
+    with pytest.raises(ValueError, match="decoded on the CPU"):
+        ours.Video(device="cuda").decode_example({"path": "x", "bytes": None})
+    with pytest.raises(ValueError, match="no film"):
+        len(ours.Video(stream_index=7).decode_example({"path": film(tmp_path / "a.mp4"), "bytes": None}))
+
+
+def test_the_sound_of_a_film(tmp_path):
+    path = film(tmp_path / "a.mp4", sound=True)
+    sound = ours.Audio(sampling_rate=4000).decode_example({"path": path, "bytes": None})
+
+    assert sound.metadata.sample_rate == 8000
+    assert sound["sampling_rate"] == 4000
+    assert abs(len(sound["array"]) - 12000) < 1024
+    assert 0.2 < float(np.sqrt((sound["array"] ** 2).mean())) < 0.5
+    with pytest.raises(ValueError, match="no sound"):
+        ours.Audio(stream_index=0).decode_example({"path": film(tmp_path / "b.mp4"), "bytes": None})["array"]
+
+
+# ---- documents
+
+
+def document(text="Hello"):
+    """A page with one line of text, as PDF."""
+    stream = f"BT /F1 24 Tf 20 50 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for i, one in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (i, one)
+    table = len(out)
+    out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % one for one in places)
+    return out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % table
+
+
+@reference
+def test_documents(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(document())
+
+    def do(D):
+        rows = [str(tmp_path / "a.pdf"), {"bytes": document("Bytes"), "path": None}, None]
+        ds = D.Dataset.from_dict({"pdf": rows}, features=D.Features({"pdf": D.Pdf()}))
+        first = ds[0]["pdf"]
+        texts = [first.pages[0].extract_text(), len(first.pages)]
+        stored = D.Pdf().encode_example(first)
+        made = D.Dataset.from_dict({"x": [first]}).features
+        first.close()
+        return [texts, stored, repr(made), ds[2], ds.features, ds.cast_column("pdf", D.Pdf(decode=False))[1]]
+
+    check(do)
+
+
+def test_documents_in_memory_can_be_read():
+    """The reference closes them before anyone has looked."""
+    pdf = ours.Pdf().decode_example({"bytes": document("Bytes"), "path": None})
+
+    assert pdf.pages[0].extract_text() == "Bytes"
+    assert ours.Pdf().encode_example(pdf) == {"path": None, "bytes": document("Bytes")}
