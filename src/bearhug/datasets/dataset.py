@@ -39,6 +39,7 @@ pc: Any = pyarrow.compute  # its functions are made at run time
 if TYPE_CHECKING:
     from bearhug.datasets.dataset_dict import DatasetDict
     from bearhug.datasets.streaming import IterableDataset
+    from bearhug.datasets.summary import Stats
 
 
 class Dataset(Sources, Exports, Formatted, Searchable, Described):
@@ -230,6 +231,74 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
         own = {"self": self} if self._split is None else {"self": self, str(self._split): self}
         return sql({**named(own), **named(tables)}, query, params)
+
+    def stats(self, columns: list[str] | None = None, sample: int | None = None, examples: int = 5) -> Stats:
+        """What each column holds: type, nulls, different values, extremes, quantiles, lengths, labels, most common.
+
+        It prints as a table; `.to_dict()` gives the figures, `.to_html(path)` one page with histograms and examples.
+        Pictures and sound are measured, not decoded. Different values of a column over a gigabyte are not counted.
+
+        Args:
+            columns: these only.
+            sample: so many rows at equal distances, in place of all.
+            examples: rows that are shown.
+
+        Raises:
+            UnknownNameError: there is no such column.
+        """
+        from bearhug.datasets.summary import stats_of
+
+        return stats_of(self, columns, sample, examples)
+
+    def tokenize_and_pack(
+        self,
+        tokenizer: Any,
+        length: int,
+        column: str = "text",
+        fields: Any = None,
+        strategy: str = "wrap",
+        tail: str = "drop",
+        add_special_tokens: bool = True,
+        add_eos: bool = True,
+        pad_token_id: int | None = None,
+        batch_size: int = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | os.PathLike | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """Documents as rows of exactly `length` tokens that say where each document begins and ends.
+
+        Fields of a row: `input_ids`; `position_ids`, which begin at 0 with each document; `segment_ids`, the number of
+        the document in its row (1, 2, ...; 0 is padding); `attention_mask`; `labels`, -100 at padding and at each
+        document's first token; and, of other lengths, `seq_lengths`, `cu_seqlens` (0 and the sums of the lengths,
+        padding left out), `documents` (the rows of this data set that they were). One line says what was cut, dropped
+        or filled up.
+
+        Args:
+            tokenizer: texts -> `input_ids`.
+            length: tokens a row.
+            column: the column of text; None and "" are left out.
+            fields: which of them; by default the first three, and `attention_mask` where rows are filled up.
+            strategy: "wrap" cuts documents at a row's end and loses nothing; "fit" keeps documents of up to `length`
+                tokens whole, each in the fullest row with room (best fit, the longest first, among `batch_size`
+                documents), and fills rows up.
+            tail: the last tokens, too few for a row: "drop", "pad" or "keep" (a shorter row).
+            add_special_tokens: those that the tokenizer adds to a text.
+            add_eos: end each document with the end token, where it does not end with it already.
+            pad_token_id: fills rows up; the tokenizer's pad token where None.
+            batch_size: documents at a time.
+            keep_in_memory, load_from_cache_file, cache_file_name, new_fingerprint: as in `map`.
+
+        Raises:
+            ValueError: an option that there is not, or no pad token; UnknownNameError: no such column.
+        """
+        from bearhug.datasets.packing import Plan, pack
+
+        plan = Plan(
+            tokenizer, length, column, fields, strategy, tail, add_special_tokens, add_eos, pad_token_id, batch_size
+        )
+        return pack(self, plan, keep_in_memory, load_from_cache_file, cache_file_name, new_fingerprint)
 
     def __getstate__(self) -> dict:
         state = {name: value for name, value in self.__dict__.items() if not name.endswith("_made")}

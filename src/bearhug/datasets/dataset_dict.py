@@ -94,6 +94,17 @@ class _Splits(dict):
         """Rows grouped, in every split; see `Dataset.batch`."""
         return self._each("batch", batch_size, by_column, drop_last_batch)
 
+    def stats(self, **options: Any) -> Any:
+        """What each column of each split holds; see `Dataset.stats`."""
+        from bearhug.datasets.summary import joined
+
+        self._check()
+        return joined({name: one.stats(**options) for name, one in self.items()})
+
+    def tokenize_and_pack(self, tokenizer: Any, length: int, column: str = "text", **options: Any) -> Any:
+        """Documents as rows of exactly `length` tokens, in every split; see `Dataset.tokenize_and_pack`."""
+        return self._each("tokenize_and_pack", tokenizer, length, column, **options)
+
     def take(self, n: int) -> Any:
         """The first n rows of every split."""
         return self._each("take", n)

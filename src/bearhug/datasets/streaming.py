@@ -324,6 +324,37 @@ class IterableDataset:
         arrow = self._format[0] is not None and (self._node.arrow or as_tables(self._format[0]))
         return self._with(Batched(self._typed(), max(0, batch_size or 0), drop_last_batch, arrow), features)
 
+    def stats(self, columns: list[str] | None = None, sample: int = 10_000, examples: int = 5) -> Any:
+        """What each column holds in the first `sample` rows; see `Dataset.stats`. The stream stays where it is."""
+        from bearhug.datasets.summary import stats_of_stream
+
+        return stats_of_stream(self, columns, sample, examples)
+
+    def tokenize_and_pack(
+        self,
+        tokenizer: Any,
+        length: int,
+        column: str = "text",
+        fields: Any = None,
+        strategy: str = "wrap",
+        tail: str = "drop",
+        add_special_tokens: bool = True,
+        add_eos: bool = True,
+        pad_token_id: int | None = None,
+        batch_size: int = 1000,
+    ) -> IterableDataset:
+        """Documents as rows of exactly `length` tokens, as they come; see `Dataset.tokenize_and_pack`.
+
+        The state holds the tokens that wait for the next documents. Each worker packs its own documents.
+        """
+        from bearhug.datasets.packing import Packed, Plan
+
+        self._known([column])
+        plan = Plan(
+            tokenizer, length, column, fields, strategy, tail, add_special_tokens, add_eos, pad_token_id, batch_size
+        )
+        return self._with(Packed(self._typed(), plan), plan.features)
+
     def select_columns(self, column_names: str | list[str]) -> IterableDataset:
         """Only these columns."""
         names = [column_names] if isinstance(column_names, str) else list(column_names)

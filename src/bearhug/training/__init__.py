@@ -8,6 +8,7 @@ NAMES = {
     "DataCollatorWithPadding": "bearhug.training.collate",
     "DataCollatorForTokenClassification": "bearhug.training.collate",
     "DataCollatorForLanguageModeling": "bearhug.training.collate",
+    "DataCollatorForPackedRows": "bearhug.training.collate",
     "DataCollatorForSeq2Seq": "bearhug.training.collate",
     "SchedulerType": "bearhug.training.schedules",
     "get_scheduler": "bearhug.training.schedules",

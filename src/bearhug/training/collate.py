@@ -157,6 +157,41 @@ class DataCollatorForSeq2Seq:
 
 
 @dataclass
+class DataCollatorForPackedRows:
+    """Rows of `tokenize_and_pack` -> a batch in which no document sees another.
+
+    `attention_mask` is (B, 1, T, T), true where a token may look: at itself and at what stands before it in the same
+    document. `position_ids` begin at 0 with each document. `labels` are the ids, -100 at padding and at each document's
+    first token.
+
+    Raises:
+        ValueError: the rows lack `input_ids` or `segment_ids`.
+    """
+
+    def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Rows (dicts) -> `input_ids`, `position_ids`, `labels` (B, T) and `attention_mask` (B, 1, T, T)."""
+        missing = [name for name in ("input_ids", "segment_ids") if name not in features[0]]
+        if missing:
+            raise ValueError(
+                f"the rows have no {' and no '.join(missing)}; they have {', '.join(features[0])}.\n"
+                "Rows with both come from ds.tokenize_and_pack(tokenizer, length)."
+            )
+        ids = _stacked([row["input_ids"] for row in features], "input_ids").long()
+        segments = _stacked([row["segment_ids"] for row in features], "segment_ids").long()
+        places = torch.arange(ids.shape[1])
+        begins = torch.ones_like(segments, dtype=torch.bool)
+        begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+        first = torch.where(begins, places, 0).cummax(dim=1).values
+        same = segments[:, :, None] == segments[:, None, :]
+        return {
+            "input_ids": ids,
+            "position_ids": places - first,
+            "labels": ids.masked_fill(begins | (segments == 0), -100),
+            "attention_mask": (same & (places[:, None] >= places))[:, None],
+        }
+
+
+@dataclass
 class DataCollatorForLanguageModeling:
     """Batches for language modelling: the next token (mlm=False), or some tokens hidden and asked for (mlm=True).
 
