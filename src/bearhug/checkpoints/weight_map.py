@@ -91,7 +91,7 @@ class Rule:
             if stored.ndim == 0 or stored.shape[0] != self.stack:
                 raise ValueError(f"{tuple(stored.shape)} does not hold a stack of {self.stack}")
             sizes, number = list(rows), len(self.parts) // self.stack
-            one = self._one()
+            one = self.one()
             each = zip(stored.unbind(0), range(0, len(sizes), number), strict=True)
             return [part for layer, at in each for part in one.split(layer, sizes[at : at + number])]
         if self.transposed and stored.ndim == 2:
@@ -109,14 +109,14 @@ class Rule:
         shares = stored.unflatten(0, (blocks, -1)).split([count // blocks for count in rows], 1)
         return [share.flatten(0, 1) for share in shares]
 
-    def _one(self) -> Rule:
+    def one(self) -> Rule:
         """The rule of one of a stack."""
         return replace(self, parts=self.parts[: len(self.parts) // self.stack], stack=0)
 
     def shape(self, parts: list[Tensor]) -> tuple[int, ...]:
         """The shape of `join(parts)`."""
         if self.stack:
-            return (self.stack, *self._one().shape(parts[: len(parts) // self.stack]))
+            return (self.stack, *self.one().shape(parts[: len(parts) // self.stack]))
         shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:]) if len(parts) > 1 else tuple(parts[0].shape)
         if self.row:
             return (1, *shape)
@@ -127,7 +127,7 @@ class Rule:
         if self.stack:
             import torch
 
-            number, one = len(parts) // self.stack, self._one()
+            number, one = len(parts) // self.stack, self.one()
             return torch.stack([one.join(parts[at : at + number]) for at in range(0, len(parts), number)])
         if len(parts) == 1:
             joined = parts[0]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bearhug.hub.card import model_card
 from bearhug.hub import client
+from bearhug.hub.card import model_card
 
 # what push_to_hub takes
 PUSH = (

@@ -153,16 +153,13 @@ class Mixture(nn.Module):
         return weights @ each if weights.dtype == x.dtype else (weights.t() * each).sum(0, keepdim=True).to(x.dtype)
 
     def _many(self, x: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
-        """Tokens (N, D), sorted by their experts, so that each expert is one product.
-
-        For gradients even those that nobody chose take part: theirs are then 0, not missing.
-        """
+        """Tokens (N, D), sorted by their experts, so that each expert is one product."""
         flat = chosen.flatten()
         order = flat.argsort(stable=True)
         counts = flat.bincount(minlength=len(self.experts)).tolist()
         pieces = x[order // chosen.shape[1]].split(counts)
-        everyone = torch.is_grad_enabled()
-        done = [self.experts[e](piece) for e, piece in enumerate(pieces) if everyone or counts[e]]
+        # for gradients even those that nobody chose take part: theirs are then 0, not missing
+        done = [self.experts[e](piece) for e, piece in enumerate(pieces) if counts[e] or torch.is_grad_enabled()]
         y = torch.cat(done)[order.argsort()].view(*chosen.shape, -1)  # (N, k, D)
         return (y * weights[..., None]).sum(1).to(x.dtype)
 

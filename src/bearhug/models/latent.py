@@ -75,8 +75,8 @@ class LatentAttention(nn.Module):
             return self.o_proj(self._one(plain, turned, short, shared, sight))
         k, v = by_head(F.linear(short[:, 0], self.kv_up), self.heads).split((self.plain, self.value), -1)
         k = torch.cat((k, shared.expand(-1, self.heads, -1, -1)), -1)  # (B, H, S, P + R)
-        q, dropout = torch.cat((plain, turned), -1), self.dropout if self.training else 0.0
-        y, weights = (self.attend if seen is None else self.stepwise)(q, k, v, sight, self.scale, dropout)
+        q, attend = torch.cat((plain, turned), -1), self.attend if seen is None else self.stepwise
+        y, weights = attend(q, k, v, sight, self.scale, self.dropout if self.training else 0.0)
         if seen is not None and weights is not None:
             seen.append(weights)
         return self.o_proj(y)

@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
@@ -49,6 +50,8 @@ class Fold(ast.NodeTransformer):
                 if decisive in truths:
                     return decisive
                 return UNKNOWN if None in truths else not decisive
+            case ast.Call(func=ast.Attribute(attr="is_grad_enabled")):
+                return True  # what spares work for want of gradients is left out
             case ast.Compare(ops=[op], comparators=[other]):
                 return _compared(op, self.value(node.left), self.value(other))
         return UNKNOWN
@@ -106,7 +109,7 @@ class Fold(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """A known number of the sight in place of it."""
-        given = isinstance(node.value, ast.Name) and node.value.id in FIELDS
+        given = isinstance(node.value, ast.Name) and (node.value.id in FIELDS or is_settings(self.value(node.value)))
         if given or (isinstance(node.value, ast.Attribute) and isinstance(node.ctx, ast.Load)):
             value = self.value(node)  # a field of what is given, or of what an object holds
             if _is_number(value) or isinstance(value, str):
@@ -117,7 +120,13 @@ class Fold(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> Any:
         """Without the arguments that the file does without, and without methods that only give their argument back."""
-        node.args = [arg for arg in node.args if not self._needless(arg)]
+        called = ast.unparse(node.func)
+        if called == "F.dropout":
+            return self.visit(node.args[0])
+        chosen = self.own is not None and inspect.isfunction(self.value(node.func))  # a function that it holds
+        node.args = [arg for arg in node.args if not self._needless(arg, chosen)]
+        if called == "biased" or (called == "F.linear" and self.value(node.args[-1]) is None):
+            node.args = node.args[:2]
         node.keywords = [one for one in node.keywords if not self._needless(one.value)]
         method = node.func
         if isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name) and method.value.id == "self":
@@ -131,13 +140,23 @@ class Fold(ast.NodeTransformer):
                         return self.visit(node.args[0])
         return self.generic_visit(node)
 
-    def _needless(self, arg: ast.AST) -> bool:
+    def _needless(self, arg: ast.AST, chosen: bool = False) -> bool:
+        value = self.value(arg) if isinstance(arg, ast.Name | ast.Attribute) else UNKNOWN
+        if is_settings(value):
+            return True
         match arg:
             case ast.Name(id=name):
                 return self.known.get(name, THERE) is None
-            case ast.IfExp(test=ast.Attribute(attr="training")):
+            case ast.Attribute(value=ast.Name(id="self")) if chosen and value is None:
+                return True
+            case ast.IfExp(test=ast.Attribute(attr="training")) | ast.Attribute(attr="training"):
                 return True
         return False
+
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        """Without conditions that always hold."""
+        node.ifs = [one for one in node.ifs if self.truth(one) is not True]
+        return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """Without types, decorators and the arguments that are known."""
@@ -178,6 +197,11 @@ def fold_function(function: Callable, known: Mapping[str, Any]) -> ast.FunctionD
     return ast.fix_missing_locations(Fold(None, known).visit(tree))
 
 
+def is_settings(value: Any) -> bool:
+    """Whether it holds sizes and choices, each of which is written out where it is read."""
+    return is_dataclass(value)
+
+
 def _without(arguments: ast.arguments, name: str) -> None:
     place = [one.arg for one in arguments.args].index(name)
     first = len(arguments.args) - len(arguments.defaults)
@@ -193,8 +217,12 @@ def _compared(op: ast.cmpop, left: Any, right: Any) -> Any:
         return (left is right) == isinstance(op, ast.Is)
     if isinstance(left, torch.Tensor | nn.Module) or isinstance(right, torch.Tensor | nn.Module):
         return UNKNOWN
-    table = {ast.Eq: "__eq__", ast.NotEq: "__ne__"}
-    return {ast.Eq: left == right, ast.NotEq: left != right}.get(type(op), UNKNOWN) if type(op) in table else UNKNOWN
+    if isinstance(op, ast.In | ast.NotIn) and isinstance(right, tuple | list | dict):
+        return (left in right) == isinstance(op, ast.In)
+    if isinstance(op, ast.Gt | ast.GtE | ast.Lt | ast.LtE) and isinstance(left, int | float):
+        first, last = (left, right) if isinstance(op, ast.Gt | ast.GtE) else (right, left)
+        return first > last or (first == last and isinstance(op, ast.GtE | ast.LtE))
+    return {ast.Eq: left == right, ast.NotEq: left != right}.get(type(op), UNKNOWN)
 
 
 def _is_number(value: Any) -> bool:

@@ -57,19 +57,18 @@ def whole_sight(real):
 COUNTED = '''
 def counted(real):
     """The place of each token (B, T), counted over the real ones."""
-    places = real.cumsum(-1) - 1
-    {padding}
+    return (real.cumsum(-1) - 1){padding}
 '''
 ATTEND = '''
 def attend(q, k, v, sight, scale):
     """Each query's scores with the keys in sight; the values' mean by their softmax: (B, T, H * K), and the weights."""
     k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))  # a head for each query's
     scores = q @ k.transpose(2, 3) * scale  # (B, H, T, S)
-    {capped}lowest = torch.finfo(scores.dtype).min
-    scores = scores.masked_fill(~sight.mask, lowest) if sight.mask.dtype == torch.bool else scores + sight.mask
+    {capped}scores = {masked}
     weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
     return (weights @ v).transpose(1, 2).flatten(2), weights
 '''
+SEEN = "scores.masked_fill(~sight.mask, torch.finfo(scores.dtype).min)"
 BIASED = '''
 def biased(sight, bias):
     """The same sight, with numbers that are added to the scores of what is seen."""
@@ -82,11 +81,16 @@ def {name}(places, real, like):
     {pairs}
 
     def turn(x):
-        front, rest = x[..., :{turned}], x[..., {turned}:]
-        return torch.cat((front * cos + {other} * sin, rest), -1)
+        {turn}
 
     return lambda q, k: (turn(q), turn(k))
 '''
+TURN = "return x * cos + {other} * sin"
+TURN_FRONT = """front, rest = x[..., :{turned}], x[..., {turned}:]
+        return torch.cat((front * cos + {other} * sin, rest), -1)"""
+PLAIN_WAVES = """speeds = 1.0 / {theta} ** (torch.arange(0, {turned}, 2, dtype=torch.float32) / {turned})
+    angles = places[:, None, :, None].float() * speeds
+    cos, sin = angles.cos().to(like.dtype), angles.sin().to(like.dtype)"""
 SHARED_WAVES = """speeds, factor = {scaling}({rope}, {turned}, {limit}, None)
     angles = places[:, None, :, None].float() * speeds
     cos, sin = (angles.cos() * factor).to(like.dtype), (angles.sin() * factor).to(like.dtype)"""
@@ -113,9 +117,49 @@ def by_head(x, heads):
     """(B, T, heads * K) -> (B, heads, T, K)."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 '''
+BESIDE_SINKS = '''
+def eager(q, k, v, sight, scale, sinks):
+    """Each query's scores with the keys in sight, and with nothing (H,); the values' mean by their softmax."""
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))  # a head for each query's
+    scores = (q @ k.transpose(2, 3) * scale).masked_fill(~sight.mask, torch.finfo(q.dtype).min)  # (B, H, T, S)
+    nothing = sinks[:, None, None].to(q.dtype).expand(*scores.shape[:3], 1)
+    weights = torch.cat((scores, nothing), -1).softmax(-1, dtype=torch.float32).to(q.dtype)[..., :-1]
+    return (weights @ v).transpose(1, 2).flatten(2), weights
+'''
+DISTANCES = '''
+Distances = namedtuple("Distances", "vectors places")  # (2 R, D); (B, T, T), which of them is each pair's
+
+
+def distances(vectors, places):
+    """How far the tokens stand from one another{far}."""
+    distance = places[:, :, None] - places[:, None, :]
+    {buckets}return Distances(vectors, (distance + {span}).clamp(0, 2 * {span} - 1))
+'''
+BUCKETS = """near = distance.abs() <= {middle}  # each its own
+    share = torch.log(distance.abs().clamp(min={middle}) / {middle}) / torch.log(torch.tensor({last} / {middle}))
+    wide = (torch.ceil(share * {steps}) + {middle}).long() * distance.sign()
+    distance = torch.where(near, distance, wide)
+    """
+DELTA_RULE = '''
+def delta_rule(q, k, v, rate, log_keep, state):
+    """Token by token: S = keep * S; S = S + k (rate * (v - k S)); y = q S / sqrt(K).
+
+    q, k (B, G, T, K); v (B, G, R, T, V); rate, log_keep (B, G, R, T) -> y (B, G, R, T, V), the last S (B, G, R, K, V).
+    """
+    q, k, read = q[:, :, None] * q.shape[-1] ** -0.5, k[:, :, None], []
+    state = v.new_zeros(*v.shape[:3], q.shape[-1], v.shape[-1])
+    for place in range(v.shape[3]):
+        now = slice(place, place + 1)
+        state = state * log_keep[..., now, None].exp()
+        wrong = (v[..., now, :] - k[..., now, :] @ state) * rate[..., now, None]
+        state = state + k[..., now, :].transpose(3, 4) * wrong
+        read.append(q[..., now, :] @ state)
+    return torch.cat(read, 3), state
+'''
+# functions that are not folded: what they spare is written out plainly
+WRITTEN = {"biased": BIASED, "by_head": BY_HEAD, "delta_rule": DELTA_RULE, "eager": BESIDE_SINKS}
 ALIBI = "bias = (torch.tensor({slopes}){rounded}[:, None] * (places * real)[:, None]).to(x.dtype)[:, :, None] * {scale}"
 USE = '''
-
 def weights(folder):
     """The checkpoint's tensors under this file's names."""
     files, found = sorted(Path(folder).glob("*.safetensors")), {{}}

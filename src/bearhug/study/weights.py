@@ -21,6 +21,7 @@ def weight_lines(model: Any) -> list[str]:
         line = _taken(theirs, rule, [shapes[part] for part in rule.parts])
         if written.count(rule.parts) > 1:  # several of their names for one
             line = f'if "{theirs}" in stored: {line}'
+        line = re.sub(r"\bexperts\.\d+\.", "experts.{e}.", line)  # of each the same
         number = re.search(r"layers\.(\d+)\.", rule.parts[0])
         if number is None:
             singles.append(line)
@@ -30,21 +31,26 @@ def weight_lines(model: Any) -> list[str]:
     if tied is not None and tied.weight is model.get_input_embeddings().weight:
         singles = [line for line in singles if 'found["head.out.weight"]' not in line]
         singles.append('found["head.out.weight"] = found["embed_tokens.weight"]')
-    lines = [f"    {line}" for line in _with_biases(singles)]
+    lines = [f"    {line}" for line in _together(_with_biases(singles))]
     groups: dict[tuple[int, ...], list[str]] = {}
     for line, numbers in layered.items():
         groups.setdefault(tuple(sorted(numbers)), []).append(line)
     for numbers, group in groups.items():
-        group = _with_biases(group)
+        group = _together(_with_biases(group))
         whole = numbers == tuple(range(len(numbers)))
         lines.append(f"    for i in {f'range({len(numbers)})' if whole else numbers}:")
-        lines += [f"        {line}" for line in group]
+        lines += [f"        {line}" for line in group if "{e}" not in line]
+        if each := [f"            {line}" for line in group if "{e}" in line]:
+            lines += [f"        for e in range({model.model.config.experts.count}):", *each]
     return lines
 
 
 def _taken(theirs: str, rule: Rule, shapes: list[torch.Size]) -> str:
     """The line that takes one stored tensor apart."""
     stored = f'stored["{theirs}"]'
+    if rule.stack:
+        rule, stored = rule.one(), f"{stored}[e]"
+        shapes = shapes[: len(rule.parts)]
     targets = ", ".join(f'found["{part.removeprefix("model.")}"]' for part in rule.parts)
     if rule.transposed and len(shapes[0]) == 2:
         stored += ".T"
@@ -70,6 +76,22 @@ def _with_biases(lines: list[str]) -> list[str]:
         elif line == weight or weight not in lines:
             result.append(line)
     return result
+
+
+def _together(lines: list[str]) -> list[str]:
+    """The same lines; those that differ in one word, which stands on both sides, are one."""
+    templates: dict[str, dict[str, str]] = {}  # -> the word's values, and their lines
+    for line in lines:
+        if match := re.fullmatch(r'found\[f?"([^"]+)"\] = stored\[f?"([^"]+)"\]', line):
+            both = set(match[1].split(".")) & set(match[2].split("."))
+            for word in sorted(both - {"weight", "bias", "layers", "experts", "{i}", "{e}"}):
+                template = re.sub(rf"\b{re.escape(word)}\b", "{part}", line).replace('["', '[f"')
+                templates.setdefault(template, {})[word] = line
+    merged: dict[str, str] = {}
+    for template, words in sorted(templates.items(), key=lambda pair: -len(pair[1])):
+        if len(words) > 1 and merged.keys().isdisjoint(words.values()):
+            merged |= dict.fromkeys(words.values(), f"for part in {tuple(words)}: {template}".replace("'", '"'))
+    return list(dict.fromkeys(merged.get(line, line) for line in lines))
 
 
 def _numbered(line: str, number: str) -> str:

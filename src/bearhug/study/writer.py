@@ -31,18 +31,8 @@ def study(model: Any) -> str:
     """The text of the file.
 
     Raises:
-        ValueError: the task, or a part of the architecture, has no plain file; mixtures of experts take more than one.
+        ValueError: the task has no plain file.
     """
-    if model.model.config.experts is not None:
-        raise ValueError(
-            f"{type(model).__name__} is a mixture of experts, and study() writes no plain file of those.\n"
-            "Read its parts in bearhug/models/experts.py, or study a model without experts."
-        )
-    if model.model.config.positions == "disentangled":
-        raise ValueError(
-            f"{type(model).__name__} tells distances in its attention, and study() writes no plain file of that.\n"
-            "Read it in bearhug/models/attention.py, or study a model with other positions."
-        )
     return Writer(model).text()
 
 
@@ -51,6 +41,11 @@ class Writer:
 
     def __init__(self, model: Any):
         self.model, self.parts, self.names, self.made_by, self.known = model, {}, {}, {}, dict(ABSENT)
+        self.variants: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}  # a class's methods -> its name and start
+        experts = model.model.config.experts
+        self.settled = {**ABSENT, "training": False}  # of functions
+        if experts is not None:
+            self.settled |= {"experts": experts, "correction": THERE if experts.correction else None}
         self.varying = varying(model.model.layers) if model.model.encoder is None else {}
 
     def text(self) -> str:
@@ -83,7 +78,8 @@ class Writer:
                 continue
             methods[method] = fold(kind, method, module, self.known)
             for node in ast.walk(methods[method]):
-                if _is_own(node) and inspect.ismethod(getattr(module, node.attr, None)):
+                if _is_own(node) and inspect.ismethod(found := getattr(module, node.attr, None)):
+                    node.attr = found.__name__  # one method may stand for another
                     waiting.append(node.attr)
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "super":
                     owner = next(one for one in kind.__mro__ if method in vars(one))
@@ -98,11 +94,19 @@ class Writer:
         bases = bases or next((one.__name__ for one in kind.__mro__[1:] if self.made_by.get(one.__name__) == made), "")
         lines = [] if self.made_by.get(bases) == made else [*lines, ""]
         self.made_by.setdefault(kind.__name__, made)
-        for method in methods.values():
-            lines += [*ast.unparse(self.linked(method, kind)).splitlines(), ""]
-        lines = lines[:-1]
-        text = "\n".join(f"    {line}" if line else "" for line in lines)
-        return self.written(kind.__name__, f'({bases or "nn.Module"}):\n    """{_first_line(kind)}"""\n\n{text}\n')
+        told = [
+            line for method in methods.values() for line in ("", *ast.unparse(self.linked(method, kind)).splitlines())
+        ]
+        held = {line.split(" = ")[0]: line for line in start}
+        like, others = self.variants.get((kind.__name__, "\n".join(told)), ("", {}))
+        if like and held.keys() == others.keys() and held != others:  # the same class with other parts
+            own = [line for name, line in held.items() if others[name] != line]
+            text = "\n".join(["    def __init__(self):", *(f"        {line}" for line in ("super().__init__()", *own))])
+            return self.written(kind.__name__, f"({like}):\n{text}\n")
+        text = "\n".join(f"    {line}" if line else "" for line in [*lines[:-1], *told[0 if lines else 1 :]])
+        name = self.written(kind.__name__, f'({bases or "nn.Module"}):\n    """{_first_line(kind)}"""\n\n{text}\n')
+        self.variants.setdefault((kind.__name__, "\n".join(told)), (name, held))
+        return name
 
     def base(self, base: type, method: str, module: nn.Module) -> str:
         """A class above a part's own, with the one method that is called there."""
@@ -150,6 +154,8 @@ class Writer:
                 return f"nn.ModuleList([{', '.join(each)}])"
             case nn.ModuleDict():
                 return f"nn.ModuleDict({{{', '.join(f'{key!r}: {self.made(one)}' for key, one in part.items())}}})"
+            case nn.Module(weight=nn.Parameter(), eps=eps) if _is_rms(part):
+                return f"nn.RMSNorm({part.weight.shape[0]}, eps={eps})"
             case nn.LayerNorm() if type(part) is nn.LayerNorm:
                 flags = "" if part.elementwise_affine else ", elementwise_affine=False"
                 flags = ", bias=False" if part.elementwise_affine and part.bias is None else flags
@@ -202,17 +208,20 @@ class Writer:
     def attention(self, cap: float | None) -> str:
         """The function that looks: step by step, so that one can read it."""
         capped = "" if cap is None else f"scores = torch.tanh(scores / {cap}) * {cap}\n    "
-        self.parts.setdefault("attend", frame.ATTEND.format(capped=capped))
+        positions = self.model.model.config.positions
+        adds = "relative" in positions or positions in ("alibi", "disentangled")
+        masked = f"{frame.SEEN} if sight.mask.dtype == torch.bool else scores + sight.mask" if adds else frame.SEEN
+        self.parts.setdefault("attend", frame.ATTEND.format(capped=capped, masked=masked))
         return "attend"
 
     def function(self, function: Callable) -> str:
         """A function of bearhug's, folded and written out; its name."""
         name = function.__name__
-        if name == "by_head":
-            self.parts.setdefault(name, frame.BY_HEAD)
+        if name in frame.WRITTEN:
+            self.parts.setdefault(name, frame.WRITTEN[name])
         elif name not in self.parts:
             self.parts[name] = ""  # before what it calls
-            text = ast.unparse(self.linked(fold_function(function, ABSENT), function))
+            text = ast.unparse(self.linked(fold_function(function, self.settled), function))
             del self.parts[name]
             self.parts[name] = f"\n{text}\n"
         return name
@@ -251,15 +260,22 @@ class Writer:
 
     def stack(self, stack: Any, name: str, head: str, answer: str, doc: str) -> str:
         """One transformer: what it holds, and its forward."""
-        turned = [_is_rotary(stack.positions) or kind in stack.rotaries for kind in stack.kinds]
+        turned = [turns_all(stack.positions) or kind in stack.rotaries for kind in stack.kinds]
         turned = [one and kind not in stack.straight for one, kind in zip(turned, stack.kinds, strict=True)]
         self.known = {**ABSENT, "source": THERE if stack.encoder is not None else None}
-        if len(set(turned)) == 1:
+        if len(set(turned)) == 1 and (turned[0] or stack.config.positions != "disentangled"):
             self.known["rotate"] = THERE if turned[0] else None
         config, inputs = stack.config, "input_ids, attention_mask=None, token_type_ids=None"
         own = [part for part in frame.STACK if stack._modules.get(part) is not None]
         start = [f"self.{part} = {self.made(stack._modules[part], f'{part}.')}" for part in own]
-        if positions := list(stack.positions.parameters()):
+        if stack.config.positions == "disentangled":
+            each = {name: self.made(part) for name, part in stack.positions.named_children() if name != "learned"}
+            if stack.positions.learned is not None:
+                shape = tuple(stack.positions.learned.weight.shape)
+                each["learned"] = f"nn.ParameterDict({{'weight': nn.Parameter(torch.empty{shape})}})"
+            told = ", ".join(f"{name!r}: {one}" for name, one in each.items())
+            start.append(f"self.positions = nn.ModuleDict({{{told}}})")
+        elif positions := list(stack.positions.parameters()):
             shape = ", ".join(map(str, positions[0].shape))
             if config.positions == "relative_by_layer":
                 bias = f"nn.ParameterDict({{'weight': nn.Parameter(torch.empty({shape}))}})"
@@ -322,6 +338,8 @@ class Writer:
         if stack.embed_types is not None:
             lines.append("token_type_ids = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids")
             lines.append("x = x + self.embed_types(token_type_ids)")
+        if getattr(stack.positions, "learned", None) is not None:
+            lines.append("x = x + F.embedding(places, self.positions['learned']['weight'])")
         if (embed := frame.EMBEDS.get(config.positions)) is not None:
             offset = config.position_offset + config.position_skip
             rows = config.max_position_embeddings + offset
@@ -346,8 +364,10 @@ class Writer:
             own = config.kind(kind)
             window = "" if own.window is None else f", {own.window}"
             sights[kind] = f"{_sight(config)}(real{window})"
-            if kind in stack.straight or not (kind in stack.rotaries or _is_rotary(stack.positions)):
+            if kind in stack.straight or not (kind in stack.rotaries or turns_all(stack.positions)):
                 turns[kind] = "None"
+            elif config.positions == "disentangled":
+                turns[kind] = self.distances(stack.positions)
             else:
                 name = "rotation" if len(kinds) == 1 else f"rotation_{kind}"
                 turns[kind] = f"{self.rotation(stack.rotaries.get(kind) or stack.positions, name)}(places, real, x)"
@@ -371,7 +391,7 @@ class Writer:
         turning = self.known.get("rotate", THERE) is not None
         names = "rotate, look" if turning else "look"
         each = {kind: f"{turns[kind]}, {sights[kind]}" if turning else sights[kind] for kind in kinds}
-        if len(kinds) == 1:
+        if len(set(each.values())) == 1:
             order = f"[self.layers[place] for place in {stack.order}]" if stack.order else "self.layers"
             lines += [f"{names} = {each[kinds[0]]}", f"for layer in {order}:"]
         else:
@@ -379,21 +399,37 @@ class Writer:
             lines += [f"for layer, kind in zip(self.layers, {stack.kinds}, strict=True):", f"    {names} = kinds[kind]"]
         return [*lines, f"    x = layer(x, {names}{more})"]
 
+    def distances(self, positions: Any) -> str:
+        """What disentangled attention scores, as it is written; the function that tells it is written out."""
+        middle, buckets, vectors = positions.buckets // 2, "", "self.positions['far'].weight"
+        if middle:
+            buckets = frame.BUCKETS.format(middle=middle, last=positions.limit - 1, steps=middle - 1)
+        far = ", the far ones in buckets" if middle else ""
+        self.parts["distances"] = frame.DISTANCES.format(far=far, buckets=buckets, span=positions.span)
+        vectors = vectors if positions.norm is None else f"self.positions['norm']({vectors})"
+        return f"distances({vectors}, places)"
+
     def rotation(self, rotary: Any, name: str) -> str:
         """The function that turns by these parameters; its name."""
         rope = dict(rotary.rope)
         turned = rope.get("dim") or int(rotary.head_dim * rope.get("partial_rotary_factor", 1.0))
-        scaling = self.function(rotary.scaling)
-        waves = frame.ROW_WAVES if rotary.by_length else frame.SHARED_WAVES
-        pairs = "front.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)"
-        self.parts[name] = frame.ROTATION.format(
-            name=name,
-            waves=waves.format(scaling=scaling, rope=rope, turned=turned, limit=rotary.limit),
+        plain = rope["rope_type"] == "default"
+        scaling = "" if plain else self.function(rotary.scaling)
+        waves = frame.PLAIN_WAVES if plain else frame.ROW_WAVES if rotary.by_length else frame.SHARED_WAVES
+        whole = turned == rotary.head_dim
+        other = "unflatten(-1, (-1, 2)).flip(-1).flatten(-2)" if rotary.interleaved else f"roll({turned // 2}, -1)"
+        turn = frame.TURN if whole else frame.TURN_FRONT
+        text = frame.ROTATION.format(
+            name="{name}",
+            waves=waves.format(
+                scaling=scaling, rope=rope, turned=turned, limit=rotary.limit, theta=rope["rope_theta"]
+            ).replace("{", "{{").replace("}", "}}"),
             pairs=frame.PAIRS if rotary.interleaved else frame.HALVES,
-            turned=turned,
-            other=pairs if rotary.interleaved else f"front.roll({turned // 2}, -1)",
-        )
-        return name
+            turn=turn.format(turned=turned, other=f"{'x' if whole else 'front'}.{other}"),
+        )  # fmt: skip
+        if text not in self.names:
+            self.names[text], self.parts[name] = name, text.format(name=name)
+        return self.names[text]
 
 
 def varying(layers: Iterable[nn.Module]) -> dict[str, list[Any]]:
@@ -411,14 +447,20 @@ def varying(layers: Iterable[nn.Module]) -> dict[str, list[Any]]:
     return found
 
 
+def _is_rms(part: nn.Module) -> bool:
+    """Whether it computes what torch's class of the name does."""
+    forward = inspect.getsource(type(part).forward)
+    return forward.rstrip().endswith("    return F.rms_norm(x, self.weight.shape, self.weight, self.eps)")
+
+
 def _sight(config: Any) -> str:
     return "sight" if config.causal else "whole_sight"
 
 
 def _padding(config: Any) -> str:
     if config.position_offset or config.padding_before:
-        return "return places.masked_fill(~real, -1)"
-    return "return places.clamp(min=0)"
+        return ".masked_fill(~real, -1)"
+    return ".clamp(min=0)"
 
 
 def _is_own(node: ast.AST) -> TypeGuard[ast.Attribute]:
@@ -433,5 +475,6 @@ def _module(value: Any) -> str:
     return getattr(value, "__module__", "") or ""
 
 
-def _is_rotary(positions: nn.Module) -> bool:
-    return hasattr(positions, "scaling")
+def turns_all(positions: nn.Module) -> bool:
+    """Whether these give attention something to turn queries and keys by, or to score."""
+    return hasattr(positions, "scaling") or getattr(positions, "far", None) is not None

@@ -88,7 +88,9 @@ def _pillow() -> Any:
         import PIL.ExifTags
         import PIL.Image
     except ImportError as error:
-        raise ImportError("pictures are read by Pillow, which is not installed: pip install 'bearhug[vision]'") from error
+        raise ImportError(
+            "pictures are read by Pillow, which is not installed: pip install 'bearhug[vision]'"
+        ) from error
     return PIL.Image
 
 
