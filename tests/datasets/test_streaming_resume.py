@@ -72,8 +72,7 @@ STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [tables, rows])
-@pytest.mark.parametrize("epoch", [0, 2])
+@pytest.mark.parametrize(("source", "epoch"), [(tables, 0), (rows, 2)])
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_a_stream_goes_on_at_every_row(source, step, epoch):
     """Stop after n rows, for each n; another process's stream goes on with the very next one, twice in a row."""

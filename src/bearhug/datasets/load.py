@@ -13,7 +13,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -562,10 +562,25 @@ def _streams(source: Source, split: Any) -> Any:
 
 
 class _FileTables:
-    """The tables of one file, each time it is called anew."""
+    """The tables of one file (or of some row groups of a parquet file), each time it is called anew."""
 
     def __init__(self, source: Source, path: Path):
         self.source, self.path = source, path
 
     def __call__(self) -> Iterator[pa.Table]:
         return read_file(self.source, self.path)
+
+    def pieces(self) -> list[_FileTables] | None:
+        """One for each row group of a parquet file; None where there are no smaller pieces."""
+        if self.source.kind != "parquet" or self.source.options.keys() & {"filters", "row_groups"}:
+            return None
+        from bearhug.datasets.readers.parquet import row_groups
+
+        counts = [row_groups(file) for _, file in open_files(self.path)]
+        if len(counts) != 1 or counts[0] < 2:
+            return None
+        options = self.source.options
+        return [
+            _FileTables(replace(self.source, options={**options, "row_groups": [i]}), self.path)
+            for i in range(counts[0])
+        ]

@@ -21,12 +21,14 @@ def read(
     columns: list[str] | None = None,
     filters: Any = None,
     batch_size: int | None = None,
+    row_groups: list[int] | None = None,
 ) -> Iterator[pa.Table]:
     """Parquet -> a table for each row group, or for `batch_size` rows.
 
     Args:
         columns: only these, in the file's order.
         filters: rows that fulfil them, as in `pyarrow.parquet.read_table`.
+        row_groups: only these, by their numbers.
     """
     import pyarrow.parquet as pq
 
@@ -42,8 +44,15 @@ def read(
         yield pq.read_table(file, columns=kept, filters=filters).replace_schema_metadata(opened.schema_arrow.metadata)
         return
     count = 0
-    for batch in opened.iter_batches(batch_size or 50_000, columns=kept):
+    for batch in opened.iter_batches(batch_size or 50_000, row_groups=row_groups, columns=kept):
         count += 1
         yield pa.Table.from_batches([batch]).replace_schema_metadata(opened.schema_arrow.metadata)
     if not count:
         yield opened.schema_arrow.empty_table().select(kept)
+
+
+def row_groups(file: Any) -> int:
+    """How many row groups a file has."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(native(file)).num_row_groups

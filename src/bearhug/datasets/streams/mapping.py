@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +83,12 @@ class Call:
             calls = [self.function(*self.arguments(rows, index), **self.options) for rows, index in inputs]
             return await asyncio.gather(*calls)
 
-        return asyncio.run(gather())
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(gather())
+        with ThreadPoolExecutor(1) as elsewhere:  # a notebook's loop runs in this thread
+            return elsewhere.submit(asyncio.run, gather()).result()
 
 
 class _Over(Step):
@@ -110,8 +116,8 @@ class _Over(Step):
             start += size(batch)
             yield batch, index, lambda at=start: memo.update(reader=reader.state(), index=at)
 
-    def _rows(self, memo: dict) -> Iterator[list[tuple[Any, Any]]]:
-        """(row, result) one by one, in lists: what is ready is given soon, and before an error is raised."""
+    def _rows(self, memo: dict) -> Iterator[tuple[list, list]]:
+        """Rows and results, in lists: what is ready is given soon, and before an error is raised."""
         reader = Reader(self.child, memo.get("reader"))
         index = memo.get("index", 0)
         convert = converter(self.call.kind, self.call.format_options, self.child.features)
@@ -125,9 +131,9 @@ class _Over(Step):
                 results = self.call.together([(row, index + i) for i, row in enumerate(rows)])
                 index += len(rows)
                 memo.update(reader=reader.state(), index=index)
-                yield list(zip(rows, results, strict=True))
+                yield rows, results
                 continue
-            ready: list[tuple[Any, Any]] = []
+            ready: list = []
             until = clock() + PATIENCE
             failed = None
             pending = rows_of(reader.peek(min(most, ahead(given))), self.child.features)
@@ -139,14 +145,14 @@ class _Over(Step):
                     call.blame(error, index)
                     failed = error
                     break
-                ready.append((row, out))
+                ready.append(out)
                 index += 1
                 if clock() > until:
                     break
             if ready:
                 reader.take(len(ready))
                 memo.update(reader=reader.state(), index=index)
-                yield ready
+                yield pending[: len(ready)], ready
             if failed is not None:
                 raise failed
             given += len(ready)
@@ -169,8 +175,11 @@ class Mapped(_Over):
             yield from self._of_batches(memo)
         else:
             merged, simple = self._merged, not self.removed
-            for results in self._rows(memo):
-                yield [{**row, **out} if simple and type(out) is dict else merged(row, out) for row, out in results]
+            for rows, results in self._rows(memo):
+                yield [
+                    {**row, **out} if simple and type(out) is dict else merged(row, out)
+                    for row, out in zip(rows, results, strict=True)
+                ]
 
     def _of_batches(self, memo: dict) -> Iterator[Chunk]:
         convert = converter(self.call.kind, self.call.format_options, self.child.features)
@@ -242,8 +251,8 @@ class Filtered(_Over):
     def chunks(self, memo: dict) -> Iterator[Chunk]:
         """Those rows, as they came."""
         if not self.call.batched and not self.arrow:
-            for results in self._rows(memo):
-                if kept := [row for row, yes in results if yes]:
+            for rows, answers in self._rows(memo):
+                if kept := [row for row, yes in zip(rows, answers, strict=True) if yes]:
                     yield kept
             return
         call = self.call
