@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ def push(
         set_default: load this configuration where none is named.
         data_dir: the folder of the files; the configuration's name, or "data".
         embed_external_files: write the bytes of pictures, sounds and other files, in place of their paths.
+        max_shard_size, num_shards: how large the files are, or how many; of several splits also a dict.
+        num_proc: so many files are written at once.
         only_these_splits: other splits of this configuration go (a DatasetDict stands for all of them).
 
     Returns:
@@ -65,23 +68,28 @@ def push(
     repo_id = full_name(repo_id, token)
     old, card, body = _existing(repo_id, revision, token)
     info = DatasetInfo(config_name=config_name, features=next(iter(splits.values())).features, splits=SplitDict())
+    assert info.splits is not None
     info.download_size = info.dataset_size = 0
     with tempfile.TemporaryDirectory(prefix="bearhug-push-") as temporary:
         folder = Path(temporary)
-        with progress(total=len(splits), desc="Writing parquet", unit=" splits") as bar:
-            for name, dataset in splits.items():
-                size = max_shard_size.get(name) if isinstance(max_shard_size, dict) else max_shard_size
-                shards = num_shards.get(name) if isinstance(num_shards, dict) else num_shards
-                count = shard_count(dataset, size, shards, num_proc)
-                for i in range(count):
-                    path = folder / folder_name / f"{name}-{i:05d}-of-{count:05d}.parquet"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    shard = dataset.shard(count, i, contiguous=True)
-                    to_parquet(shard, path, embed_external_files=embed_external_files)
-                    info.download_size += path.stat().st_size
-                assert info.splits is not None
-                info.splits[name] = SplitInfo(name, estimate_bytes(dataset), len(dataset))
-                info.dataset_size += info.splits[name].num_bytes
+        (folder / folder_name).mkdir(parents=True)
+        todo: list[tuple[Dataset, Path]] = []
+        for name, dataset in splits.items():
+            size = max_shard_size.get(name) if isinstance(max_shard_size, dict) else max_shard_size
+            shards = num_shards.get(name) if isinstance(num_shards, dict) else num_shards
+            count = shard_count(dataset, size, shards, num_proc)
+            _ = dataset._batches  # made once, before threads ask for it
+            for i in range(count):
+                path = folder / folder_name / f"{name}-{i:05d}-of-{count:05d}.parquet"
+                todo.append((dataset.shard(count, i, contiguous=True), path))
+            info.splits[name] = SplitInfo(name, estimate_bytes(dataset), len(dataset))
+            info.dataset_size += info.splits[name].num_bytes
+        with (
+            progress(total=len(todo), desc="Writing parquet", unit=" files") as bar,
+            ThreadPoolExecutor(max(1, num_proc or 1)) as threads,  # Arrow writes without Python's lock
+        ):
+            for size in threads.map(lambda one: _written(one[0], one[1], embed_external_files), todo):
+                info.download_size += size
                 bar.update(1)
         _keep_others(info, card, config_name, only_these_splits)
         new = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
@@ -108,6 +116,12 @@ def push(
     if not create_pr:  # the cache learns of the commit, so that a load here gives what was pushed
         open_repo(repo_id, repo_type="dataset", revision=revision, token=token, force_download=True).files()
     return commit
+
+
+def _written(shard: Dataset, path: Path, embed: bool) -> int:
+    """Write one file; its size. The same rows give the same bytes: a hub that has them is not sent them again."""
+    to_parquet(shard, path, embed_external_files=embed)
+    return path.stat().st_size
 
 
 def _existing(repo_id: str, revision: str | None, token: Any) -> tuple[list[str], dict, str]:
