@@ -216,3 +216,21 @@ def test_real_files(shared):
     ds = load_dataset("csv", data_files=str(shared / "sst2" / "dev.tsv"), sep="\t", split="train")
 
     assert ds.stats()["sentence"]["lengths"]["max"] == max(map(len, ds["sentence"][:]))
+
+
+def test_pictures_and_sounds_stay_as_they_lie(shared, monkeypatch):
+    """Neither statistics nor SQL decode; the feature comes through a query."""
+    from bearhug.datasets import Audio, Image
+
+    files = {"image": ["images/chelsea.png", None], "sound": ["audio/digit_3_jackson.wav"] * 2}
+    values = {name: [one and str(shared / one) for one in those] for name, those in files.items()}
+    ds = Dataset.from_dict(values, features=Features({"image": Image(), "sound": Audio()}))
+    monkeypatch.setattr(Image, "decode_example", None)
+    monkeypatch.setattr(Audio, "decode_example", None)
+    stats = ds.stats()
+    assert stats["image"]["nulls"] == 1
+    assert stats["sound"]["most_common"] == [[".wav", 2]]
+    assert "digit_3_jackson.wav" in stats.to_html()
+    pytest.importorskip("duckdb")
+    asked = ds.sql("select sound, image as picture from self")
+    assert asked.features == Features({"sound": Audio(), "picture": Image()})
