@@ -1,4 +1,4 @@
-"""How fast do documents become packed rows? Theirs: map(tokenize), then map(group into rows), each with its own tokenizer.
+"""How fast do documents become packed rows? Theirs: map(tokenize), then map(group), each with its own tokenizer.
 
 python benchmarks/packing.py FOLDER_OF_A_TOKENIZER TEXT_FILE [MEGABYTES]
 """
@@ -9,18 +9,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-import datasets
 import transformers
-from paired import paired
 
 import bearhug
+import datasets
+from paired import paired
 
 LENGTH = 1024
 
 
 def theirs(data, tokenizer):
     def tokens(batch):
-        return {"input_ids": [ids + [tokenizer.eos_token_id] for ids in tokenizer(batch["text"])["input_ids"]]}
+        return {"input_ids": [[*ids, tokenizer.eos_token_id] for ids in tokenizer(batch["text"])["input_ids"]]}
 
     def grouped(batch):
         flat = list(itertools.chain.from_iterable(batch["input_ids"]))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,16 @@ def save(
             save(dataset, Path(folder, "saved"), max_shard_size, num_shards, num_proc)
             _upload(Path(folder, "saved"), dataset_path, storage_options)
         return
-    path = Path(dataset_path).expanduser()
+    path = local_path(dataset_path)
     if path.resolve() in {Path(file.path).resolve().parent for file in dataset._mapped}:
         raise PermissionError(
             f"Tried to overwrite {path.resolve()} but a dataset can't overwrite itself: its rows are read from "
             "there. Choose another folder."
+        )
+    if dataset.list_indexes():
+        raise ValueError(
+            "an index is not saved with its data set; keep it with save_faiss_index, and take it off first: "
+            "please remove all the indexes using `dataset.drop_index` before saving a dataset."
         )
     count = min(shard_count(dataset, max_shard_size, num_shards, num_proc), max(dataset._data.num_rows, 1))
     state = {
@@ -103,23 +109,32 @@ def save(
         replacing_folder(path, resume=key_of(dataset._fingerprint, count)) as folder,
         progress(total=len(dataset), desc="Saving the dataset", unit=" examples") as bar,
     ):
-        for i, file in enumerate(state["_data_files"]):
-            if (folder / file["filename"]).exists():  # whole, from a run that was cut off
-                continue
-            shard = (
-                dataset.shard(count, i, contiguous=True).with_format("arrow")
-                if count > 1
-                else dataset.with_format("arrow")
-            )
-            with ArrowWriter(folder / file["filename"], dataset.features) as writer:
-                for table in shard._tables(_rows_at_once(dataset)):
-                    writer.write(embed_table(table, dataset.features, remote_files=False), dataset.features)
-                    bar.update(table.num_rows)
+        todo = [
+            (folder / file["filename"], i)
+            for i, file in enumerate(state["_data_files"])
+            if not (folder / file["filename"]).exists()  # else whole, from a run that was cut off
+        ]
+        if num_proc is not None and num_proc > 1 and len(todo) > 1:
+            _ = dataset._batches  # made once, before the threads ask for it
+            with ThreadPoolExecutor(min(num_proc, len(todo))) as threads:  # Arrow works without Python's lock
+                list(threads.map(lambda one: _write(dataset, one[0], one[1], count, bar), todo))
+        else:
+            for file, i in todo:
+                _write(dataset, file, i, count, bar)
         info = dataset._info.to_dict()
         with open(folder / "dataset_info.json", "w", encoding="utf-8") as out:
             json.dump({key: info[key] for key in sorted(info)}, out, indent=2)
         with open(folder / "state.json", "w", encoding="utf-8") as out:
             json.dump(state, out, indent=2, sort_keys=True)
+
+
+def _write(dataset: Dataset, path: Path, index: int, count: int, bar: Any) -> None:
+    """One of the files."""
+    shard = dataset.shard(count, index, contiguous=True) if count > 1 else dataset
+    with ArrowWriter(path, dataset.features) as writer:
+        for table in shard._tables(_rows_at_once(dataset)):
+            writer.write(embed_table(table, dataset.features, remote_files=False), dataset.features)
+            bar.update(table.num_rows)
 
 
 def _rows_at_once(dataset: Dataset) -> int:
@@ -141,7 +156,7 @@ def save_dict(
             save_dict(dataset_dict, Path(local, "saved"), max_shard_size, num_shards, num_proc)
             _upload(Path(local, "saved"), path, storage_options)
         return
-    folder = Path(path).expanduser()
+    folder = local_path(path)
     folder.mkdir(parents=True, exist_ok=True)
     for name, one in dataset_dict.items():
         save(one, folder / str(name), max_shard_size, (num_shards or {}).get(str(name)), num_proc)
@@ -151,7 +166,12 @@ def save_dict(
 
 def is_remote(path: str | os.PathLike) -> bool:
     """Whether a path is a URL that fsspec opens."""
-    return "://" in os.fspath(path)
+    return "://" in os.fspath(path) and not os.fspath(path).startswith("file://")
+
+
+def local_path(path: str | os.PathLike) -> Path:
+    """A path on this machine, also one written as file://."""
+    return Path(os.fspath(path).removeprefix("file://")).expanduser()
 
 
 def _filesystem(url: str | os.PathLike, storage_options: dict | None) -> tuple[Any, str]:
@@ -193,16 +213,19 @@ def load(
 
     if is_remote(dataset_path):
         dataset_path = _download(dataset_path, storage_options)
-    path = Path(dataset_path).expanduser()
+    path = local_path(dataset_path)
     _check(path)
     state = json.loads((path / "state.json").read_text("utf-8"))
-    info = DatasetInfo.from_dict(json.loads((path / "dataset_info.json").read_text("utf-8")))
+    told = json.loads((path / "dataset_info.json").read_text("utf-8"))
     tables, mapped = [], []
     for file in state["_data_files"]:
         table, one = read_arrow(path / file["filename"], in_memory=bool(keep_in_memory))
         tables.append(table)
         if one is not None:
             mapped.append(one)
+    if tables and _features_of(tables[0].schema) == told.get("features"):
+        told["features"] = None  # the table says the same: once is enough
+    info = DatasetInfo.from_dict(told)
     if not tables:
         tables = [(info.features or Features()).arrow_schema.empty_table()]
     schema = tables[0].schema
@@ -218,6 +241,12 @@ def load(
     return out
 
 
+def _features_of(schema: pa.Schema) -> Any:
+    """The features that a file's metadata holds, as JSON has them."""
+    text = (schema.metadata or {}).get(b"huggingface")
+    return json.loads(text).get("info", {}).get("features") if text else None
+
+
 def load_from_disk(
     dataset_path: str | os.PathLike, keep_in_memory: bool | None = None, storage_options: dict | None = None
 ) -> Any:
@@ -230,7 +259,7 @@ def load_from_disk(
 
     if is_remote(dataset_path):
         dataset_path = _download(dataset_path, storage_options)
-    path = Path(dataset_path).expanduser()
+    path = local_path(dataset_path)
     if not (path / "dataset_dict.json").is_file():
         return load(path, keep_in_memory)
     splits = json.loads((path / "dataset_dict.json").read_text("utf-8"))["splits"]
