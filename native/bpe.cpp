@@ -176,12 +176,112 @@ class Candidates {
     }
 
  private:
-    static constexpr std::size_t lanes = 4;
+    static constexpr std::size_t lanes = 8;
     static constexpr std::uint64_t none = ~std::uint64_t{0};
     std::array<std::vector<Candidate>, lanes> lanes_;
     std::array<std::size_t, lanes> heads_{};
     std::array<std::uint64_t, lanes> fronts_ = {none, none, none, none};
     std::vector<Candidate> heap_;
+};
+
+constexpr std::size_t few = 64;
+
+// Few symbols: look for the best pair again and again.
+struct Few {
+    // Of the pair that starts at a symbol: its rank and, below it, the symbol's number, so that the least key says
+    // both, the first of equal pairs; `no_key`: no such merge.
+    std::int32_t keys[few];
+    std::uint32_t made[few];                // what that merge makes
+    std::uint32_t ids[few], sizes[few];     // the size is 0 of what was merged into the symbol before
+    std::uint8_t before[few], behind[few];  // `few`: none
+    std::size_t count = 0, end = 0;
+    std::size_t merged = few;  // a symbol whose pairs are not known yet; `few`: none
+
+    static constexpr std::int32_t no_key = std::numeric_limits<std::int32_t>::max();
+    static constexpr int bits = std::bit_width(few - 1);
+    static constexpr std::uint32_t most_merges = no_key >> bits;
+
+    void clear() { count = 0; }
+    void put(std::uint32_t id, std::uint32_t size) {
+        ids[count] = id;
+        sizes[count] = size;
+        ++count;
+    }
+    void pair(std::size_t at, Merge merge) {
+        keys[at] = merge.rank == no_id ? no_key : static_cast<std::int32_t>(merge.rank << bits | at);
+        made[at] = merge.id;
+    }
+    // All symbols are put, and all pairs but the last, which is none.
+    void link() {
+        end = (count + 7) / 8 * 8;
+        for (std::size_t i = count == 0 ? 0 : count - 1; i < end; ++i) keys[i] = no_key;
+        for (std::size_t i = 0; i < count; ++i) {
+            before[i] = static_cast<std::uint8_t>(i == 0 ? few : i - 1);
+            behind[i] = static_cast<std::uint8_t>(i + 1 == count ? few : i + 1);
+        }
+        merged = few;
+    }
+    // Makes the next merge, and asks for what the one behind it needs. False: there are no more.
+    bool step(const MergeTable& table) {
+        if (const std::size_t at = merged; at != few) {
+            if (behind[at] != few) pair(at, table.get(ids[at], ids[behind[at]]));
+            if (before[at] != few) pair(before[at], table.get(ids[before[at]], ids[at]));
+        }
+        std::int32_t least = no_key;
+        for (std::size_t i = 0; i < end; ++i) least = std::min(least, keys[i]);
+        if (least == no_key) return false;
+        const std::size_t at = static_cast<std::size_t>(least) & (few - 1), gone = behind[at];
+        ids[at] = made[at];
+        sizes[at] += sizes[gone];
+        sizes[gone] = 0;
+        keys[gone] = no_key;
+        const std::size_t next = behind[at] = behind[gone];
+        if (next == few) {
+            keys[at] = no_key;
+        } else {
+            before[next] = static_cast<std::uint8_t>(at);
+            table.prefetch_get(ids[at], ids[next]);
+        }
+        if (before[at] != few) table.prefetch_get(ids[before[at]], ids[at]);
+        merged = at;
+        return true;
+    }
+    void read(const Symbol* symbols, std::size_t size, const MergeTable& table) {
+        clear();
+        for (std::size_t i = 0; i < size; ++i) {
+            put(symbols[i].id, symbols[i].size);
+            if (i + 1 < size) pair(i, table.get(symbols[i].id, symbols[i + 1].id));
+        }
+        link();
+    }
+    void merge(const MergeTable& table) {
+        while (step(table)) {
+        }
+    }
+    void give(Tokens& out) const {
+        std::uint32_t end = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            if (sizes[i] == 0) continue;
+            out.ids.push_back(ids[i]);
+            if (out.tracking) out.ends.push_back(end += sizes[i]);
+        }
+    }
+};
+
+// A piece that the cache did not have.
+struct Missed {
+    std::string_view piece;
+    PieceCache::Key key;   // of a long one only `low`, its hash
+    std::uint32_t at;      // its number
+    std::uint32_t found, count;  // its tokens, among those that were found
+};
+
+// Pieces that are merged in turn.
+constexpr std::size_t lanes = 8;
+struct Lane {
+    Few symbols;
+    Missed* miss;
+    bool known;
 };
 
 struct BpeWorkspace : Workspace {
@@ -194,7 +294,9 @@ struct BpeWorkspace : Workspace {
     std::vector<Symbol> window, done;  // of many symbols
     std::size_t misses = 0;            // pieces that the cache did not have
     std::string spelled;
-    Tokens found;  // of a piece that the cache did not have
+    std::vector<Missed> missed;
+    std::vector<Lane> lanes;
+    Tokens found;  // of the pieces that were missed
     std::minstd_rand random{std::random_device{}()};
 };
 
@@ -257,7 +359,8 @@ class Bpe : public Model {
         tokenize_whole(piece, bytes, out, work);
     }
 
-    // A group of pieces at a time: their places in the cache are asked for while the group before is read.
+    // A group of pieces at a time: their places in the cache are asked for while the group before is read. What is not
+    // there is put between the others at the end, so that what all of it needs comes from memory at the same time.
     void tokenize(std::string_view text, std::uint32_t start, std::span<const std::uint32_t> ends, bool bytes,
                   Tokens& out, Workspace& base, std::uint32_t* counts) const override {
         if (drops_) return Model::tokenize(text, start, ends, bytes, out, base, counts);
@@ -270,7 +373,6 @@ class Bpe : public Model {
             const PieceCache::Entry* pairs[group];  // where a piece may be; null: it is too long
         } asked[2];
         const PieceCache::Entry* entries[group];
-        std::uint32_t missed[group], tokens[group];  // pieces that were not found, and the tokens that they are
         std::uint32_t from = start;
         auto ask = [&](std::size_t done) {
             auto& [keys, pairs] = asked[done / group % 2];
@@ -292,79 +394,165 @@ class Bpe : public Model {
         };
         constexpr std::size_t room = PieceCache::most + 1;  // an entry is copied with its count
         std::size_t written = out.ids.size();
+        const std::size_t before = written;
         out.ids.resize(written + ends.size() * room);
         std::uint32_t* first = out.ids.data();
         std::uint32_t* to = first + written;
+        work.missed.clear();
         ask(0);
         for (std::size_t done = 0; done < ends.size(); done += group) {
             if (done + group < ends.size()) ask(done + group);
             const auto& [keys, pairs] = asked[done / group % 2];
             const std::size_t count = std::min(group, ends.size() - done);
+            std::uint32_t unsure[group];
             std::size_t missing = 0;
             for (std::size_t i = 0; i < count; ++i) {
                 entries[i] = pairs[i] ? PieceCache::find_at(pairs[i], keys[i]) : nullptr;
                 if (entries[i] || !pairs[i]) continue;
-                missed[missing++] = static_cast<std::uint32_t>(i);
+                unsure[missing++] = static_cast<std::uint32_t>(i);
                 __builtin_prefetch(table.beside(pairs[i]));
-                if (whole) whole->prefetch(keys[i]);
             }
             for (std::size_t which = 0; which < missing; ++which) {
-                const std::size_t i = missed[which];
-                tokens[i] = no_id;
+                const std::size_t i = unsure[which];
                 entries[i] = PieceCache::find_at(table.beside(pairs[i]), keys[i]);
-                if (!entries[i] && whole) tokens[i] = whole->find(keys[i]);
             }
-            bool changed = false;  // then what was found may stand elsewhere
             for (std::size_t i = 0; i < count; ++i) {
-                const std::uint32_t end = ends[done + i];
-                const bool is_short = pairs[i] != nullptr;
-                const auto* entry = changed && is_short ? table.find(pairs[i], keys[i]) : entries[i];
+                const auto* entry = entries[i];
                 if (entry && entry->count <= PieceCache::most) [[likely]] {
                     std::memcpy(to, entry->ids, sizeof(std::uint32_t) * room);
                     to += entry->count;
                     counts[done + i] = static_cast<std::uint32_t>(to - first);
-                    start = end;
                     continue;
                 }
-                const std::size_t left = ends.size() - done - i;
-                auto put = [&](const std::uint32_t* ids, std::size_t size) {
-                    written = static_cast<std::size_t>(to - first);
-                    const std::size_t wanted = written + size + left * room;
+                const std::size_t at = done + i;
+                const std::uint32_t begin = at == 0 ? start : ends[at - 1];
+                const std::string_view piece = text.substr(begin, ends[at] - begin);
+                const std::span<const std::uint32_t> known =
+                    !pairs[i] ? work.long_cache.find(piece, keys[i].low)
+                    : entry   ? std::span(work.cache.row(*entry), entry->count)
+                              : std::span<const std::uint32_t>{};
+                written = static_cast<std::size_t>(to - first);
+                if (known.data()) {
+                    const std::size_t wanted = written + known.size() + (ends.size() - at) * room;
                     if (wanted > out.ids.size()) out.ids.resize(wanted);
                     first = out.ids.data();
-                    to = std::copy_n(ids, size, first + written);
-                };
-                const std::string_view piece = text.substr(start, end - start);
-                std::span<const std::uint32_t> known;
-                if (!is_short) {
-                    known = work.long_cache.find(piece, keys[i].low);
-                } else if (entry) {
-                    known = {work.cache.row(*entry), entry->count};
-                }
-                if (known.data()) {
-                    put(known.data(), known.size());
-                } else if (++work.misses; is_short && !entries[i] && tokens[i] != no_id) {
-                    work.cache.add(keys[i], std::span(&tokens[i], 1));
-                    *to++ = tokens[i];
-                    changed = true;
+                    to = std::copy_n(known.data(), known.size(), first + written);
                 } else {
-                    Tokens& found = work.found;
-                    found.ids.clear();
-                    const bool is_no_token = whole && is_short && !entries[i];
-                    if (merge(piece, bytes, found, work, is_no_token) && is_short) {
-                        work.cache.add(keys[i], found.ids);
-                        changed = true;
-                    }
-                    put(found.ids.data(), found.ids.size());
+                    if (whole) whole->prefetch(keys[i]);
+                    work.missed.push_back({piece, keys[i], static_cast<std::uint32_t>(at), 0, 0});
                 }
-                counts[done + i] = static_cast<std::uint32_t>(to - first);
-                start = end;
+                counts[at] = static_cast<std::uint32_t>(to - first);
             }
         }
         out.ids.resize(static_cast<std::size_t>(to - first));
+        if (work.missed.empty()) return;
+        settle(bytes, whole, work);
+        put_between(work, before, ends.size(), out.ids, counts);
     }
 
  private:
+    // Finds the tokens of pieces that the cache did not have. Several are merged in turn, a step of each: what its next
+    // step reads comes from memory meanwhile.
+    void settle(bool bytes, const WholePieces* whole, BpeWorkspace& work) const {
+        work.misses += work.missed.size();
+        work.found.ids.clear();
+        const PieceCache::Table table = work.cache.table();
+        auto keep = [&](Missed& miss, std::span<const std::uint32_t> ids) {
+            miss.found = static_cast<std::uint32_t>(work.found.ids.size());
+            miss.count = static_cast<std::uint32_t>(ids.size());
+            work.found.ids.insert(work.found.ids.end(), ids.begin(), ids.end());
+        };
+        auto remember = [&](Missed& miss, bool known) {
+            const auto ids = std::span(work.found.ids).subspan(miss.found, miss.count);
+            if (!known) return;
+            if (miss.piece.size() > PieceCache::longest) {
+                work.long_cache.add(miss.piece, miss.key.low, ids);
+            } else {
+                work.cache.add(miss.key, ids);
+            }
+        };
+        // False: there was nothing to merge.
+        auto begin = [&](Missed& miss, Lane& lane) {
+            const bool is_short = miss.piece.size() <= PieceCache::longest;
+            if (is_short) {
+                const auto* entry = table.find(table.pair(miss.key), miss.key);  // it was there twice
+                const auto* ids = entry && entry->count > PieceCache::most ? work.cache.row(*entry) : nullptr;
+                if (entry && entry->count <= PieceCache::most) ids = entry->ids;
+                if (ids) return keep(miss, {ids, entry->count}), false;
+            } else if (const auto ids = work.long_cache.find(miss.piece, miss.key.low); ids.data()) {
+                return keep(miss, ids), false;
+            }
+            const std::uint32_t id = is_short && whole ? whole->find(miss.key) : find_whole(miss.piece, bytes, work);
+            if (id != no_id) {
+                keep(miss, std::span(&id, 1));
+                remember(miss, true);
+                return false;
+            }
+            lane.miss = &miss;
+            const bool may_be_few = made_->size() < Few::most_merges;
+            if (bytes && !byte_pairs_.empty() && miss.piece.size() <= few && may_be_few) {
+                lane.known = true;
+                read_few_bytes(miss.piece, lane.symbols);
+                return true;
+            }
+            lane.known = read(miss.piece, bytes, work);
+            if (work.symbols.size() <= few && may_be_few) {
+                lane.symbols.read(work.symbols.data(), work.symbols.size(), table_);
+                return true;
+            }
+            merge_many(work);
+            miss.found = static_cast<std::uint32_t>(work.found.ids.size());
+            put(work.symbols, work.found);
+            miss.count = static_cast<std::uint32_t>(work.found.ids.size()) - miss.found;
+            remember(miss, lane.known);
+            return false;
+        };
+        auto& missed = work.missed;
+        std::size_t next = 0, active = 0;
+        std::array<Lane*, lanes> running;
+        auto refill = [&](Lane& lane) {
+            while (next < missed.size())
+                if (begin(missed[next++], lane)) return true;
+            return false;
+        };
+        if (work.lanes.empty()) work.lanes.resize(lanes);
+        for (Lane& lane : work.lanes)
+            if (refill(lane)) running[active++] = &lane;
+        while (active > 0) {
+            for (std::size_t i = 0; i < active;) {
+                Lane& lane = *running[i];
+                if (lane.symbols.step(table_)) {
+                    ++i;
+                    continue;
+                }
+                Missed& miss = *lane.miss;
+                miss.found = static_cast<std::uint32_t>(work.found.ids.size());
+                lane.symbols.give(work.found);
+                miss.count = static_cast<std::uint32_t>(work.found.ids.size()) - miss.found;
+                remember(miss, lane.known);
+                if (!refill(lane)) running[i] = running[--active];
+            }
+        }
+    }
+
+    // What was missed takes its place between the tokens from `before` on, the last first.
+    static void put_between(const BpeWorkspace& work, std::size_t before, std::size_t pieces,
+                            std::vector<std::uint32_t>& ids, std::uint32_t* counts) {
+        std::size_t shift = 0;
+        for (const Missed& miss : work.missed) shift += miss.count;
+        std::size_t from = ids.size(), piece = pieces;
+        ids.resize(ids.size() + shift);
+        for (auto miss = work.missed.rbegin(); miss != work.missed.rend(); ++miss) {
+            const std::size_t at = miss->at == 0 ? before : counts[miss->at - 1];
+            if (from > at)
+                std::memmove(ids.data() + at + shift, ids.data() + at, (from - at) * sizeof(std::uint32_t));
+            for (std::size_t i = miss->at; i < piece; ++i) counts[i] += static_cast<std::uint32_t>(shift);
+            shift -= miss->count;
+            std::copy_n(work.found.ids.data() + miss->found, miss->count, ids.data() + at + shift);
+            from = at, piece = miss->at;
+        }
+    }
+
     void tokenize_whole(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work) const {
         const bool remembers = piece.size() <= PieceCache::longest && !(affixes_ && out.tracking);
         PieceCache::Key key{};
@@ -566,23 +754,24 @@ class Bpe : public Model {
     }
 
     // Adds the tokens of a piece that the cache of short ones does not have. False: some of it is unknown.
-    bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work,
-               bool is_no_short_token = false) const {
+    bool merge(std::string_view piece, bool bytes, Tokens& out, BpeWorkspace& work) const {
         const bool is_long = piece.size() > PieceCache::longest && !(affixes_ && out.tracking);
         const std::uint64_t hash = is_long ? LongPieceCache::hash(piece) : 0;
         if (is_long)
             if (const auto ids = work.long_cache.find(piece, hash); ids.data())
                 return put_remembered(ids, piece, bytes, out), true;
-        if (!is_no_short_token)
-            if (const std::uint32_t id = find_whole(piece, bytes, work); id != no_id) {
-                out.ids.push_back(id);
-                if (out.tracking) out.ends.push_back(static_cast<std::uint32_t>(piece.size()));
-                return true;
-            }
+        if (const std::uint32_t id = find_whole(piece, bytes, work); id != no_id) {
+            out.ids.push_back(id);
+            if (out.tracking) out.ends.push_back(static_cast<std::uint32_t>(piece.size()));
+            return true;
+        }
         const std::size_t first = out.ids.size();
         bool known = true;
         if (bytes && !byte_pairs_.empty() && piece.size() <= few && made_->size() < Few::most_merges) {
-            merge_few_bytes(piece, out);
+            Few symbols;
+            read_few_bytes(piece, symbols);
+            symbols.merge(table_);
+            symbols.give(out);
         } else {
             known = read(piece, bytes, work);
             merge_many(work);
@@ -683,92 +872,15 @@ class Bpe : public Model {
                            [&](char byte) { return fallback_[static_cast<unsigned char>(byte)] != no_id; });
     }
 
-    static constexpr std::size_t few = 64;
-
-    // Few symbols: look for the best pair again and again.
-    struct Few {
-        // Of the pair that starts at a symbol: its rank and, below it, the symbol's number, so that the least key says
-        // both, the first of equal pairs; `no_key`: no such merge.
-        std::int32_t keys[few];
-        std::uint32_t made[few];                // what that merge makes
-        std::uint32_t ids[few], sizes[few];     // the size is 0 of what was merged into the symbol before
-        std::uint8_t before[few], behind[few];  // `few`: none
-        std::size_t count = 0;
-
-        static constexpr std::int32_t no_key = std::numeric_limits<std::int32_t>::max();
-        static constexpr int bits = std::bit_width(few - 1);
-        static constexpr std::uint32_t most_merges = no_key >> bits;
-
-        void put(std::uint32_t id, std::uint32_t size) {
-            ids[count] = id;
-            sizes[count] = size;
-            ++count;
-        }
-        void pair(std::size_t at, Merge merge) {
-            keys[at] = merge.rank == no_id ? no_key : static_cast<std::int32_t>(merge.rank << bits | at);
-            made[at] = merge.id;
-        }
-        // All symbols are put, and all pairs but the last, which is none.
-        void merge(const MergeTable& table) {
-            if (count == 0) return;
-            const std::size_t end = (count + 7) / 8 * 8;
-            for (std::size_t i = count - 1; i < end; ++i) keys[i] = no_key;
-            for (std::size_t i = 0; i < count; ++i) {
-                before[i] = static_cast<std::uint8_t>(i == 0 ? few : i - 1);
-                behind[i] = static_cast<std::uint8_t>(i + 1 == count ? few : i + 1);
-            }
-            // A pair before its neighbour in rank is likely to be merged with it in place: what is asked then is on its way.
-            for (std::size_t i = 0; i + 1 < count; ++i) {
-                if (keys[i] == no_key) continue;
-                if (i > 0 && keys[i] < keys[i - 1]) table.prefetch_get(ids[i - 1], made[i]);
-                if (i + 2 < count && keys[i] < keys[i + 1]) table.prefetch_get(made[i], ids[i + 2]);
-            }
-            for (;;) {
-                std::int32_t least = no_key;
-                for (std::size_t i = 0; i < end; ++i) least = std::min(least, keys[i]);
-                if (least == no_key) return;
-                const std::size_t at = static_cast<std::size_t>(least) & (few - 1), gone = behind[at];
-                ids[at] = made[at];
-                sizes[at] += sizes[gone];
-                sizes[gone] = 0;
-                keys[gone] = no_key;
-                const std::size_t next = behind[at] = behind[gone];
-                if (next == few) {
-                    keys[at] = no_key;
-                } else {
-                    before[next] = static_cast<std::uint8_t>(at);
-                    pair(at, table.get(ids[at], ids[next]));
-                }
-                if (before[at] != few) pair(before[at], table.get(ids[before[at]], ids[at]));
-            }
-        }
-        void read(const Symbol* symbols, std::size_t size, const MergeTable& table) {
-            count = 0;
-            for (std::size_t i = 0; i < size; ++i) {
-                put(symbols[i].id, symbols[i].size);
-                if (i + 1 < size) pair(i, table.get(symbols[i].id, symbols[i + 1].id));
-            }
-        }
-        void give(Tokens& out) const {
-            std::uint32_t end = 0;
-            for (std::size_t i = 0; i < count; ++i) {
-                if (sizes[i] == 0) continue;
-                out.ids.push_back(ids[i]);
-                if (out.tracking) out.ends.push_back(end += sizes[i]);
-            }
-        }
-    };
-
     // Straight from the bytes of a piece: the merges of two bytes are in a table of their own.
-    void merge_few_bytes(std::string_view piece, Tokens& out) const {
-        Few symbols;
+    void read_few_bytes(std::string_view piece, Few& symbols) const {
+        symbols.clear();
         const auto* const bytes = reinterpret_cast<const unsigned char*>(piece.data());
         for (std::size_t i = 0; i < piece.size(); ++i) {
             symbols.put(byte_ids_[bytes[i]], 1);
             if (i + 1 < piece.size()) symbols.pair(i, byte_pairs_[bytes[i] * 256u + bytes[i + 1]]);
         }
-        symbols.merge(table_);
-        symbols.give(out);
+        symbols.link();
     }
 
     // Many symbols: a window of them at a time. Where a window's last tokens may still change, the next one starts anew

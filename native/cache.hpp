@@ -25,8 +25,7 @@ class Zeros {
     explicit operator bool() const { return data() != nullptr; }
     void make(std::size_t count) {
         if (count * sizeof(T) >= LargePages<T>::page) {
-            many_ = PagedVector<T>(count);
-            std::memset(static_cast<void*>(many_.data()), 0, count * sizeof(T));
+            many_ = ZeroedTable<T>(count);
             return;
         }
         constexpr std::size_t line = 128;  // two lines of memory, which start together
@@ -43,7 +42,7 @@ class Zeros {
     };
     std::unique_ptr<void, Free> few_;
     T* start_ = nullptr;
-    PagedVector<T> many_;
+    ZeroedTable<T> many_;
 };
 
 inline std::uint64_t load8(const char* from) {

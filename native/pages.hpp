@@ -81,6 +81,8 @@ class ZeroedTable {
     }
     T& operator[](std::size_t at) { return values_[at]; }
     const T& operator[](std::size_t at) const { return values_[at]; }
+    T* data() { return values_; }
+    const T* data() const { return values_; }
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
 

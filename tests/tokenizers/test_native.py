@@ -888,7 +888,8 @@ def test_real_vocabularies(shared):
 
 @pytest.mark.parametrize("kind", ["BPE", "WordPiece", "Unigram"])
 def test_what_is_remembered_is_what_was_said(kind):
-    """More pieces of one token and of many, short and long, than are remembered: the same ids the second time."""
+    """More pieces of one token and of many, short and long, than are remembered, some twice in a text that is the first
+    to have them: the same ids the second time."""
     letters = "abcdefgh"
     if kind == "BPE":
         made = trained(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True))
@@ -903,7 +904,7 @@ def test_what_is_remembered_is_what_was_said(kind):
     draw = random.Random(4)
     sizes = [*range(1, 20), 30, 31, 32, 63, 64, 250, 254, 255, 256, 300]
     words = ["".join(draw.choices(letters, k=draw.choice(sizes))) for _ in range(30_000)]
-    texts = [" ".join(words[at : at + 500]) for at in range(0, len(words), 500)]
+    texts = [" ".join(words[at : at + 500] + words[at : at + 500 : 7]) for at in range(0, len(words), 500)]
     ours = file.loads(made.to_str())
     expected = [encoded.ids for encoded in made.encode_batch(texts)]
 
