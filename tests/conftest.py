@@ -18,6 +18,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models; the suite itself runs in two processes
 
+import huggingface_hub.constants  # noqa: E402, F401  (reads HF_HUB_OFFLINE once: before a test sets it for itself)
 import pytest  # noqa: E402
 
 ROOT = Path(__file__).parent.parent

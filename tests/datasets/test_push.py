@@ -109,7 +109,7 @@ def test_we_load_what_the_reference_pushed_and_the_readmes_agree(hub, tmp_path):
 
     for name in (None, "small"):
         assert plain(ours.load_dataset("bear/by-them", name)) == plain(ours.load_dataset("bear/by-us", name))
-    from bearhug.datasets.load import read_card
+    from bearhug.datasets.find import read_card
     from bearhug.hub.client import open_repo
 
     cards = [read_card(open_repo(name, repo_type="dataset")) for name in ("bear/by-us", "bear/by-them")]

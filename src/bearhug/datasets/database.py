@@ -34,8 +34,8 @@ def from_sql(
 ) -> Dataset:
     """See `Dataset.from_sql`: the query runs each time, so that the rows are those of today."""
     from bearhug.datasets.dataset import Dataset
-    from bearhug.datasets.load import cache_folder
     from bearhug.datasets.map import _temporary_folder
+    from bearhug.datasets.prepare import cache_folder
 
     pandas = _pandas()
     for name in options:

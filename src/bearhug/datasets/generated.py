@@ -40,7 +40,7 @@ def from_generator(
 ) -> Dataset:
     """See `Dataset.from_generator`."""
     from bearhug.datasets.dataset import Dataset
-    from bearhug.datasets.load import LAYOUT, cache_folder
+    from bearhug.datasets.prepare import LAYOUT, cache_folder
 
     if not callable(generator):
         raise TypeError(
@@ -159,7 +159,7 @@ def from_spark(
 ) -> Dataset:
     """See `Dataset.from_spark`."""
     from bearhug.datasets.dataset import Dataset
-    from bearhug.datasets.load import cache_folder
+    from bearhug.datasets.prepare import cache_folder
 
     if hasattr(df, "toArrow"):
         table = df.toArrow()

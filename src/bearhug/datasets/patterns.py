@@ -12,7 +12,7 @@ from typing import Any
 
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import DataFilesNotFoundError, EmptyDatasetError
-from bearhug.datasets.readers import ENDINGS
+from bearhug.datasets.readers import BESIDE, ENDINGS
 from bearhug.datasets.splits import NAME
 
 WORDS = {
@@ -28,6 +28,7 @@ NOT_DATA = {
     "dataset_infos.json",
     "dummy_data.zip",
     "dataset_dict.json",
+    "latest_version_hint.json",  # of Lance
 }
 SHARD = re.compile(r"data/(?P<split>[^/]+)-\d{5}-of-\d{5}[^/]*\.[^/]*")
 
@@ -180,7 +181,8 @@ def find_local(pattern: str, base: str | os.PathLike = ".") -> list[Path]:
         return [full]
     if not is_glob(str(full)):
         if full.is_dir():
-            return [full / file for file in matching("**", local_files(full)) if has_ending(file, [*ENDINGS, ".zip"])]
+            found = matching("**", local_files(full))
+            return [full / file for file in found if has_ending(file, [*ENDINGS, ".zip", *BESIDE])]
         siblings = [one.name for one in full.parent.iterdir()] if full.parent.is_dir() else []
         hint = near(full.name, siblings) if siblings else f" The folder {str(full.parent)!r} does not exist either."
         raise FileNotFoundError(f"Unable to find '{full}'.{hint}")
@@ -210,14 +212,18 @@ def format_of(files: Iterable[str], where: str = "") -> tuple[str, dict]:
         ),
     )
     if not ranked:
-        if ".zip" in counts:
-            return "csv", {}
         raise DataFilesNotFoundError(
             f"No (supported) data files found{f' in {where}' if where else ''}: known endings are "
             f"{', '.join(ENDINGS)}, also with "
             f".gz, .bz2, .xz, .zst."
         )
     return ENDINGS[ranked[-1][0]]
+
+
+def only_archives(files: Iterable[str]) -> bool:
+    """Whether all files are zip archives, whose names say nothing of the format."""
+    endings = ["." + part.lower() for file in files for part in PurePosixPath(file).name.split(".")[1:]]
+    return ".zip" in endings and not any(one in ENDINGS for one in endings)
 
 
 def empty(where: str, others: bool = False) -> EmptyDatasetError | DataFilesNotFoundError:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bearhug._lib.progress import progress
 from bearhug.datasets.disk import estimate_bytes, shard_count
 from bearhug.datasets.export import to_parquet
+from bearhug.datasets.find import read_card
 from bearhug.datasets.info import DatasetInfo
-from bearhug.datasets.load import read_card
 from bearhug.datasets.patterns import as_splits
 from bearhug.datasets.splits import SplitDict, SplitInfo
 

@@ -255,6 +255,7 @@ class ArrowWriter:
                             table = pa.table(arrays, schema=self.features.arrow_schema)
                         self._waiting.append(table)
                         self._flush()
+            self._open()  # also where no part has a row
             self._end_part()
         finally:
             if self.path is not None:

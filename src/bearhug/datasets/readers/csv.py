@@ -30,7 +30,7 @@ MISSING = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
 ]  # fmt: skip
-BLOCK = 8 << 20
+BLOCK = 1 << 20
 
 
 def read(
@@ -111,16 +111,17 @@ def read(
             taken = rows.line_num
         columns = _named(first or [], names, header)
         source = _Chained(head, data)
-        parsed = _parsed(mapped or pa.PythonFile(source, "r"), columns, start + taken, sep, layout)
+        none = _none(na_values, keep_default_na, na_filter) if len(columns) > 1 else []
+        parsed = _parsed(mapped or pa.PythonFile(source, "r"), columns, start + taken, sep, layout, none)
     else:
         source = _Chained(head, data)
         columns, parsed = _split(
             source, name, sep, names, header, start, skipped, comment, skipinitialspace, layout, on_bad_lines
         )
     chosen = _chosen(columns, usecols, name)
-    none = [str(one) for one in _listed(na_values)] + (MISSING if keep_default_na else []) if na_filter else []
     rules = _Rules(
-        none, na_filter, thousands, decimal,
+        _none(na_values, keep_default_na, na_filter), na_filter and not (plain and len(columns) > 1),
+        thousands, decimal,
         [str(one) for one in true_values or []], [str(one) for one in false_values or []],
     )  # fmt: skip
     done = 0
@@ -133,6 +134,7 @@ def read(
         if not plain or "UTF8" in str(error):
             raise _bad(error, head, name) from None
         # rows of different lengths: read again, splitting in Python
+        rules.filters = na_filter
         source.rewind()
         _, parsed = _split(
             source, name, sep, columns, None, start + taken, skipped, comment, skipinitialspace, layout, on_bad_lines
@@ -146,8 +148,6 @@ def read(
     empty = pa.table({one: pa.array([], pa.large_string()) for one in columns}).select(chosen)
     if not done:
         yield _typed(empty, features, rules, unseen, index_col, converters, dtype)
-    elif unseen and features is None:  # columns without any value are fractions in the end
-        yield pa.table({one: pa.array([], pa.float64()) for one in chosen if one in unseen})
 
 
 # ---- bytes
@@ -257,8 +257,16 @@ def _named(first: list[str], names: list[str] | None, header: Any) -> list[str]:
     return out
 
 
-def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) -> Iterator[pa.Table]:
-    """Fields as columns of text, by Arrow's parser."""
+def _none(na_values: Any, keep_default_na: bool, na_filter: bool) -> list[str]:
+    """The texts that say that a value is missing."""
+    given = (
+        na_values if not isinstance(na_values, dict) else [one for two in na_values.values() for one in _listed(two)]
+    )
+    return [str(one) for one in _listed(given)] + (MISSING if keep_default_na else []) if na_filter else []
+
+
+def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict, none: list[str]) -> Iterator[pa.Table]:
+    """Fields as columns of text, null where one says that it is missing, by Arrow's parser."""
     options = pa_csv.ReadOptions(column_names=columns, skip_rows=skip, block_size=BLOCK)
     split = pa_csv.ParseOptions(
         delimiter=sep,
@@ -268,7 +276,9 @@ def _parsed(source: Any, columns: list[str], skip: int, sep: str, layout: dict) 
         newlines_in_values=True,
         ignore_empty_lines=True,
     )
-    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.large_string()), strings_can_be_null=False)
+    convert = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.large_string()), null_values=none, strings_can_be_null=bool(none)
+    )
     try:
         opened = pa_csv.open_csv(source, options, split, convert)
     except pa.ArrowInvalid as error:

@@ -22,6 +22,8 @@ def read(
     filters: Any = None,
     batch_size: int | None = None,
     row_groups: list[int] | None = None,
+    fragment_scan_options: Any = None,
+    on_bad_files: str = "error",
 ) -> Iterator[pa.Table]:
     """Parquet -> a table for each row group, or for `batch_size` rows.
 
@@ -29,9 +31,13 @@ def read(
         columns: only these, in the file's order.
         filters: rows that fulfil them, as in `pyarrow.parquet.read_table`.
         row_groups: only these, by their numbers.
+        fragment_scan_options: pyarrow's `ParquetFragmentScanOptions`; where they are given it reads as they say.
+        on_bad_files: "warn" and "skip" leave out files that cannot be read.
     """
     import pyarrow.parquet as pq
 
+    if on_bad_files not in ("error", "warn", "skip"):
+        raise ValueError(f"on_bad_files is 'error', 'warn' or 'skip', not {on_bad_files!r}.")
     file = native(file)
     opened = pq.ParquetFile(file)
     known = opened.schema_arrow.names
