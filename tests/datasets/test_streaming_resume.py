@@ -263,3 +263,15 @@ def test_a_shuffled_worker_order_differs_from_another():
 
     assert sorted(got) == list(range(40))
     assert not np.array_equal(got, sorted(got))
+
+
+def test_a_state_is_made_of_plain_values(tmp_path):
+    """It can be saved as a checkpoint's weights are, without unpickling anything else."""
+    stream = tables().shuffle(seed=1, buffer_size=8)
+    iterator = iter(stream)
+    first = [next(iterator) for _ in range(10)]
+    torch.save(stream.state_dict(), tmp_path / "state.pt")
+    other = tables().shuffle(seed=1, buffer_size=8)
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+
+    assert first + list(other) == list(tables().shuffle(seed=1, buffer_size=8))

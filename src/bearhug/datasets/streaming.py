@@ -27,7 +27,7 @@ from bearhug.datasets.streams.decode import Decoded, with_decoding
 from bearhug.datasets.streams.make import from_tables, stream_of
 from bearhug.datasets.streams.mapping import Batched, ByColumn, Call, Filtered, Mapped
 from bearhug.datasets.streams.mix import Beside, Chain, InTurns, check_names
-from bearhug.datasets.streams.node import ROWS, FixedOrder, Node, Reader, heavy, joined, size
+from bearhug.datasets.streams.node import ROWS, FixedOrder, Node, Reader, heavy, joined, packed, size
 from bearhug.datasets.streams.show import as_tables, shown_batch, shown_rows
 from bearhug.datasets.streams.shuffle import Shuffled
 from bearhug.datasets.streams.steps import Columns, Elastic, Repeated, Skipped, Taken, Typed
@@ -140,7 +140,7 @@ class IterableDataset:
         """
         if self._now is None:
             return copy.deepcopy(self._start) if self._start else {"epoch": self.epoch, "examples_iterable": {}}
-        return {"epoch": self.epoch, "examples_iterable": self._now()}
+        return {"epoch": self.epoch, "examples_iterable": packed(self._now())}
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Go on from a state at the next iteration.

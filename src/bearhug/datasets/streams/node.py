@@ -180,6 +180,25 @@ def remembered(memo: Any) -> Any:
     return memo
 
 
+def packed(memo: Any) -> Any:
+    """A memo of plain values: a table in it as bytes, so that any way to save a state will do."""
+    if isinstance(memo, dict):
+        return {key: packed(value) for key, value in memo.items()}
+    if isinstance(memo, list):
+        return [packed(value) for value in memo]
+    if isinstance(memo, pa.Table):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, memo.schema) as writer:
+            writer.write_table(memo)
+        return sink.getvalue().to_pybytes()
+    return memo
+
+
+def unpacked(value: Any) -> Any:
+    """What `packed` made of a table, as a table again; other values as they are."""
+    return pa.ipc.open_stream(value).read_all() if isinstance(value, bytes) else value
+
+
 def size(chunk: Chunk) -> int:
     """The number of rows."""
     return chunk.num_rows if isinstance(chunk, pa.Table) else len(chunk)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bearhug.datasets.streams.node import Chunk, Node, Reader, Step, joined, part, picked, size
+from bearhug.datasets.streams.node import Chunk, Node, Reader, Step, joined, part, picked, size, unpacked
 
 
 class Shuffled(Step):
@@ -37,7 +37,7 @@ class Shuffled(Step):
         if memo:
             generator.bit_generator.state = copy.deepcopy(memo["generator"])
         turns = Turns(self._inputs(), self._unit(), memo.get("turns"))
-        held = memo.get("waiting")
+        held = unpacked(memo.get("waiting"))
         waiting: list[Chunk] = [held] if held is not None else []
         count = sum(map(size, waiting))
         for piece in turns:
