@@ -27,6 +27,15 @@ def test_the_bare_computation_is_the_modules(model):
 
 
 @torch.no_grad()
+def test_the_bare_computation_makes_the_cache_that_a_call_leaves_out(model):
+    ids = tiny.ids(2, 9)
+    first = bare(model.model)(ids[:, :8], use_cache=True)
+    last = bare(model.model)(ids[:, 8:], past_key_values=first.past_key_values).last_hidden_state
+
+    torch.testing.assert_close(last, model.model(ids).last_hidden_state[:, 8:], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
 def test_a_hook_hears_every_step(tmp_path):
     tiny.reference_model("gpt2", "causal-lm", tmp_path)
     model, heard = AutoModelForCausalLM.from_pretrained(tmp_path), []

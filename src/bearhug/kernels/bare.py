@@ -62,6 +62,8 @@ def bare(module: nn.Module) -> Callable:
     twin.__dict__.update(module._parameters)
     for name in getattr(module, "constants", ()):  # methods whose results are the same as long as the parameters are
         twin.__dict__[name] = partial(_same, getattr(module, name)())
+    if hasattr(module, "new_cache"):  # which asks the parts for what they are
+        twin.__dict__["new_cache"] = module.new_cache
     for name, part in module._modules.items():
         if isinstance(part, nn.ModuleList):
             twin.__dict__[name] = [bare(one) for one in part]
