@@ -42,6 +42,19 @@ class RepositoryFile:
         return f"hf://datasets/{self.repo.name}/{self.name}"
 
 
+@dataclass(frozen=True, eq=False)
+class Together(RepositoryFile):
+    """A file that is read only with others of its repository beside it."""
+
+    beside: tuple[RepositoryFile, ...] = ()
+
+    def path(self) -> Path:
+        """Where it lies on this machine, the others beside it."""
+        for one in self.beside:
+            one.path()
+        return super().path()
+
+
 File = Path | str | RepositoryFile  # a path of this machine, an address, a file of the hub
 
 
@@ -152,7 +165,8 @@ def _packaged(kind: str, asked: Asked) -> Source:
     if asked.data_files is None:
         far = remote.is_remote(base)
         listing = remote.below(base, asked.storage_options) if far else patterns.local_files(Path(base).expanduser())
-        splits = patterns.splits_of([one for one in listing if patterns.has_ending(one, endings_of(kind))])
+        endings = [*endings_of(kind), *(asked.options.get("metadata_filenames") or ())]
+        splits = patterns.splits_of([one for one in listing if patterns.has_ending(one, endings)])
         if not splits:
             raise patterns.empty(base, bool(listing))
         folder = base.rstrip("/")
@@ -200,10 +214,16 @@ def _made(kind: str, files: dict[str, list[File]], asked: Asked, name: str, give
         if every and all(patterns.has_ending(one, (".tsv",)) for one in every):
             options["sep"] = "\t"
     files = {split: _together(kind, found) for split, found in files.items()}
-    return Source(
+    return _arranged(Source(
         name, asked.name or "default", kind, files, options, base=asked.data_dir or "", configs=["default"],
         data_dir=asked.data_dir, storage_options=asked.storage_options, token=asked.token,
-    )  # fmt: skip
+    ))  # fmt: skip
+
+
+def _arranged(source: Source) -> Source:
+    """The source as its format wants it: with features that all files together say, without files that are not read."""
+    arrange = getattr(module_of(source.kind), "arrange", None)
+    return arrange(source) if arrange is not None else source
 
 
 def _name(file: File) -> str:
@@ -279,11 +299,11 @@ def _in_repository(repo: Any, path: str, asked: Asked) -> Source:
     features = Features._from_yaml_list(chosen["features"]) if isinstance(chosen.get("features"), list) else None
     features = features or (info.features if info else None)
     known = {key: value for key, value in chosen.items() if key != "features" and key in options_of(kind)}
-    return Source(
+    return _arranged(Source(
         path, config, kind, files, {**given, **known, **asked.options}, features, info,
         base=str(repo.folder or ""), configs=list(configs) or list(infos) or ["default"],
         data_dir=asked.data_dir or chosen.get("data_dir"), storage_options=asked.storage_options, token=asked.token,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _local(repo: Any, path: str, folder: str, file: str) -> File:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import DataFilesNotFoundError, EmptyDatasetError
-from bearhug.datasets.readers import BESIDE, ENDINGS
+from bearhug.datasets.readers import BESIDE, ENDINGS, METADATA
 from bearhug.datasets.splits import NAME
 
 WORDS = {
@@ -82,9 +82,11 @@ def matching(pattern: str, files: Iterable[str]) -> list[str]:
 
 
 def has_ending(file: str, endings: Iterable[str]) -> bool:
-    """Whether one of a name's endings (`.jsonl` in `a.jsonl.gz`) is among these."""
+    """Whether one of a name's endings (`.jsonl` in `a.jsonl.gz`), or the whole name, is among these."""
     known = set(endings)
-    return any("." + part.lower() in known for part in PurePosixPath(file).name.split(".")[1:])
+    return PurePosixPath(file).name in known or any(
+        "." + part.lower() in known for part in PurePosixPath(file).name.split(".")[1:]
+    )
 
 
 def splits_of(files: list[str]) -> dict[str, list[str]]:
@@ -199,17 +201,16 @@ def format_of(files: Iterable[str], where: str = "") -> tuple[str, dict]:
     Raises:
         DataFilesNotFoundError: none is in a format that can be read.
     """
-    counts = Counter("." + part.lower() for file in files for part in PurePosixPath(file).name.split(".")[1:])
+    counts = Counter(
+        ("." + part.lower(), PurePosixPath(file).name in METADATA)
+        for file in files
+        for part in PurePosixPath(file).name.split(".")[1:]
+    )
+    order = (".json", ".jsonl", ".arrow", ".parquet")
     ranked = sorted(
-        ((ending, count) for ending, count in counts.items() if ending in ENDINGS),
-        key=lambda pair: (
-            pair[1],
-            pair[0] == ".parquet",
-            pair[0] == ".arrow",
-            pair[0] == ".jsonl",
-            pair[0] == ".json",
-            pair[0],
-        ),
+        (not is_metadata, count, order.index(ending) if ending in order else -1, ending)
+        for (ending, is_metadata), count in counts.items()
+        if ending in ENDINGS
     )
     if not ranked:
         raise DataFilesNotFoundError(
@@ -217,7 +218,7 @@ def format_of(files: Iterable[str], where: str = "") -> tuple[str, dict]:
             f"{', '.join(ENDINGS)}, also with "
             f".gz, .bz2, .xz, .zst."
         )
-    return ENDINGS[ranked[-1][0]]
+    return ENDINGS[ranked[-1][-1]]
 
 
 def only_archives(files: Iterable[str]) -> bool:

@@ -210,13 +210,16 @@ def read_split(source: Source, split: str, cache: Path, workers: int, fresh: boo
             yield from ((table, "") for table in read_file(source, ""))
             return
         paths = [local(file, source, cache, fresh=fresh) for file in files]
-        sizes = [path.stat().st_size for path in paths]
+        together = getattr(module_of(source.kind), "units", None)
+        units: list[Any] = together(paths) if together is not None else paths
+        parts = [unit if isinstance(unit, list) else [unit] for unit in units]
+        sizes = [sum(path.stat().st_size for path in part) for part in parts]
         with progress(total=sum(sizes), desc=f"Generating {split} split", unit="B", unit_scale=True) as bar:
-            for i, table in ahead([lambda path=path: read_file(source, path) for path in paths], workers):
+            for i, table in ahead([lambda unit=unit: read_file(source, unit) for unit in units], workers):
                 if table is None:
                     bar.update(sizes[i])
                 else:
-                    yield table, f"{paths[i].name}, rows from {writer.rows}"
+                    yield table, f"{parts[i][0].name}, rows from {writer.rows}"
         if source.kind == "csv" and source.features is None:  # columns without any value are fractions, as in pandas
             unseen = [name for name, feature in (writer.features or {}).items() if is_null(feature)]
             if unseen:
@@ -262,18 +265,19 @@ def ahead(makers: Sequence[Callable[[], Iterator[T]]], workers: int) -> Iterator
                 place.release()
 
 
-def read_file(source: Source, path: Path | str, opened: Any = None) -> Iterator[pa.Table]:
+def read_file(source: Source, path: Path | list[Path] | str, opened: Any = None) -> Iterator[pa.Table]:
     """The tables of one file, in the source's features if it has some.
 
     Raises:
         DatasetGenerationError: the file cannot be read; the message names it.
     """
     module = module_of(source.kind)
-    where = str(path) if path else source.kind
+    where = str(path[0] if isinstance(path, list) else path) if path else source.kind
     try:
         if getattr(module, "PATHS", False) or not getattr(module, "FILES", True):
             found: Any = [(str(path), path)]
         else:
+            assert not isinstance(path, list)
             found = open_files(path, source.kind, opened)
         for name, file in found:
             for table in module.read(file, name, source.features, **source.options):

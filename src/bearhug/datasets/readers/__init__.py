@@ -37,8 +37,25 @@ ENDINGS: dict[str, tuple[str, dict]] = {
     ".h5": ("hdf5", {}),
     ".lance": ("lance", {}),
 }
+# folders of files, by the files' endings; where two share one, the last has it
+FOLDERS: dict[str, list[str]] = {
+    kind: [f".{one}" for one in endings.split()]
+    for kind, endings in {
+        "imagefolder": """blp bmp dib bufr cur pcx dcx dds ps eps fit fits fli flc ftc ftu gbr gif grib h5 hdf png apng
+        jp2 j2k jpc jpf jpx j2c icns ico im iim tif tiff jfif jpe jpg jpeg mpg mpeg msp pcd pxr pbm pgm ppm pnm
+        psd bw rgb rgba sgi ras tga icb vda vst webp wmf emf xbm xpm""",
+        "audiofolder": """aiff au avr caf flac htk svx mat4 mat5 mpc2k ogg paf pvf raw rf64 sd2 sds ircam voc w64 wav
+        nist wavex wve xi mp3 opus 3gp 3g2 avi asf flv mp4 mov m4v mkv mpg webm f4v wmv wma ogm mxf nut""",
+        "videofolder": "mkv mp4 avi mpeg mov",
+        "pdffolder": "pdf",
+    }.items()
+}
+OTHERS = dict(ENDINGS)
+ENDINGS.update({ending: (kind, {}) for kind, endings in FOLDERS.items() for ending in endings})
+ENDINGS.update(OTHERS)
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 BESIDE = (".manifest", ".txn", ".idx")  # files that belong to a format's folders, and say nothing of the format
-FORMATS = ("csv", "json", "parquet", "text", "arrow", "xml", "conll", "sql", "webdataset", "hdf5", "lance")
+FORMATS = ("csv", "json", "parquet", "text", "arrow", "xml", "conll", "sql", "webdataset", "hdf5", "lance", *FOLDERS)
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 
 
@@ -50,6 +67,8 @@ def module_of(kind: str) -> Any:
     """
     if kind not in FORMATS:
         raise ValueError(f"there is no format {kind!r}.{near(kind, FORMATS)} There are: {', '.join(FORMATS)}.")
+    if kind in FOLDERS:
+        return import_module(f"{__name__}.folder").Folder(kind)
     return import_module(f"{__name__}.{kind}")
 
 
@@ -74,7 +93,9 @@ def check_options(kind: str, options: dict) -> None:
 
 
 def endings_of(kind: str) -> list[str]:
-    """The endings of a format's files, and of archives that may hold them."""
+    """The endings (or whole names) of a format's files, and of archives that may hold them."""
+    if kind in FOLDERS:
+        return [*FOLDERS[kind], ".zip", *METADATA]
     return [ending for ending, (one, _) in ENDINGS.items() if one == kind] + [".zip", *BESIDE * (kind == "lance")]
 
 
