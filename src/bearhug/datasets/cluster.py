@@ -78,7 +78,7 @@ def _pieces(job: Job, rows: range, tasks: int) -> Iterator[range]:
 def _shipped(job: Job, rows: range) -> Any:
     """A data set of these rows that rests on no file."""
     piece = copy.copy(job.dataset)
-    piece._data, piece._indices, piece._mapped = job.dataset._table_of(rows), None, ()
+    piece._data, piece._order, piece._mapped = job.dataset._table_of(rows), None, ()
     piece._forget()
     return piece
 

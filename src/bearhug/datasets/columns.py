@@ -10,7 +10,7 @@ import pyarrow as pa
 from bearhug.datasets.arrow import cast as cast_array
 from bearhug.datasets.arrow import cast_table, to_list
 from bearhug.datasets.arrow import column as column_of
-from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, align, decode
+from bearhug.datasets.features import ClassLabel, Feature, Features, List, Value, decode, feature_type, is_null
 
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
@@ -47,34 +47,37 @@ def add_column(ds: Dataset, name: str, column: Any, new_fingerprint: str | None,
     array, made = column_of(column, feature, name=name)
     if ds.num_columns and len(array) != len(ds):
         raise ValueError(f"the column {name!r} has {len(array)} values, the dataset {len(ds)} rows.")
-    base = ds if ds._indices is None else ds.flatten_indices()
+    base = ds if ds._order is None else ds.flatten_indices()
     assert base._info.features is not None
     features = Features({**base._info.features, name: made})
     table = base._data.append_column(pa.field(name, array.type), array) if ds.num_columns else pa.table({name: array})
-    out = base._with_table(f"add_column({name!r})", table, features, name, array, key=new_fingerprint)
-    out._format_type, out._format_kwargs, out._format_columns = (
-        None,
-        {},
-        None,
-    )  # as the reference: the format is dropped
-    return out
+    shown = None if ds._format_columns is None else sorted({*ds._format_columns, name})
+    return base._with_table(
+        f"add_column({name!r})", table, features, name, array, key=new_fingerprint, _format_columns=shown, _indexes={}
+    )
 
 
 def add_item(ds: Dataset, item: dict, new_fingerprint: str | None) -> Dataset:
     """See `Dataset.add_item`."""
     assert ds._info.features is not None
-    if unknown := [name for name in item if name not in ds._info.features]:
-        ds._known(unknown)
+    old = ds._info.features
     new = {}
-    for name, feature in ds._info.features.items():
-        new[name] = column_of([item.get(name)], wish=feature, name=name)
-    features = align([ds._info.features, Features({name: made for name, (_, made) in new.items()})])[0]
-    row = [cast_array(array, features[name]) for name, (array, _) in new.items()]
-    base = [cast_array(ds._data[name], feature) for name, feature in features.items()]
+    for name in dict.fromkeys([*old, *item]):
+        wanted = old[name] if name in old and not is_null(old[name]) else None
+        new[name] = column_of([item.get(name)], wanted, name=name)
+    features = Features({name: made for name, (_, made) in new.items()})
+    base = [
+        cast_array(ds._data[name], feature) if name in old else pa.nulls(ds._data.num_rows, feature_type(feature))
+        for name, feature in features.items()
+    ]
     schema = features.arrow_schema
-    table = pa.concat_tables([pa.table(base, schema=schema), pa.table(row, schema=schema)])
-    places = None if ds._indices is None else np.append(ds._indices, ds._data.num_rows)
-    return ds._with_table("add_item(...)", table, features, item, key=new_fingerprint, _indices=places)
+    row = pa.table([array for array, _ in new.values()], schema=schema)
+    table = pa.concat_tables([pa.table(base, schema=schema), row])
+    places = None if ds._order is None else np.append(ds._order, ds._data.num_rows)
+    shown = None if ds._format_columns is None else [*ds._format_columns, *(name for name in item if name not in old)]
+    return ds._with_table(
+        "add_item(...)", table, features, item, key=new_fingerprint, _order=places, _format_columns=shown, _indexes={}
+    )
 
 
 def cast(
@@ -98,7 +101,7 @@ def cast(
     assert old is not None
     changed = [name for name in features if features[name] != old[name]]
     size = sum(ds._data.column(name).nbytes for name in changed)
-    if ds._indices is None and cache_file_name is None and not (ds._mapped and size > CAST_IN_MEMORY):
+    if ds._order is None and cache_file_name is None and not (ds._mapped and size > CAST_IN_MEMORY):
         table = cast_table(ds._data, features)
         return ds._with_table(f"cast({changed})", table, features, features.to_dict())
     kept = ds.format
@@ -126,7 +129,7 @@ def class_encode_column(ds: Dataset, column: str, include_nulls: bool) -> Datase
         raise ValueError(
             f"Class encoding is only supported for Value column, and column {column} is {type(feature).__name__}."
         )
-    base = ds if ds._indices is None else ds.flatten_indices()
+    base = ds if ds._order is None else ds.flatten_indices()
     values = to_list(base._data.column(column))
     texts = [None if value is None and not include_nulls else str(value) for value in values]
     label = ClassLabel(names=sorted({text for text in texts if text is not None}))
@@ -156,7 +159,7 @@ def align_labels_with_mapping(ds: Dataset, label2id: dict, label_column: str) ->
             return [renumber(one) for one in value]
         return None if value is None else places[value]
 
-    base = ds if ds._indices is None else ds.flatten_indices()
+    base = ds if ds._order is None else ds.flatten_indices()
     label = ClassLabel(names=names)
     new = List(label) if isinstance(feature, List) else label
     array, _ = column_of(
@@ -188,7 +191,7 @@ def unique(ds: Dataset, column: str) -> list:
     """See `Dataset.unique`."""
     ds._known([column])
     table = ds._data
-    if ds._indices is not None and len(ds._indices) != ds._data.num_rows:
+    if ds._order is not None and len(ds._order) != ds._data.num_rows:
         table = ds.select_columns(column)._table_of(range(len(ds)))
     assert ds._info.features is not None
     feature = ds._info.features[column]

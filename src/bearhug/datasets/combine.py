@@ -76,7 +76,7 @@ def _finish(
     parents = tuple(one._key for one in dsets)
     key = Fingerprint(make=lambda *keys: key_of(step, *keys), parents=parents)
     out = Dataset(table, info, split, fingerprint=key)
-    out._indices = rows
+    out._order, out._positions_files = rows, first._positions_files if rows is not None else ()
     out._mapped = tuple({file.path: file for one in dsets for file in one._mapped}.values())
     out._steps = (*first._steps, (f"{step} with {len(dsets) - 1} more", key))
     if all(one.format == first.format for one in dsets):
@@ -100,9 +100,9 @@ def _stacked(dsets: list[Dataset], info: Any, split: Any) -> Dataset:
             for name, feature in features.items()
         ]
         tables.append(pa.table(arrays, schema=schema))
-        rows.append((np.arange(size) if one._indices is None else one._indices) + offset)
+        rows.append((np.arange(size) if one._order is None else one._order) + offset)
         offset += size
-    positions = np.concatenate(rows) if any(one._indices is not None for one in dsets) else None
+    positions = np.concatenate(rows) if any(one._order is not None for one in dsets) else None
     return _finish(dsets[0], dsets, pa.concat_tables(tables), features, info, split, positions, "concatenate_datasets")
 
 
@@ -117,9 +117,9 @@ def _beside(dsets: list[Dataset], info: Any, split: Any) -> Dataset:
         raise ValueError(f"The table can't have duplicated columns but columns {twice} are duplicated.")
     rows = None
     if len(dsets) == 1:
-        rows = dsets[0]._indices
+        rows = dsets[0]._order
     else:
-        dsets = [one if one._indices is None else one.flatten_indices() for one in dsets]
+        dsets = [one if one._order is None else one.flatten_indices() for one in dsets]
     features = Features({name: feature for one in dsets for name, feature in one.features.items()})
     table = pa.table([array for one in dsets for array in one._data.columns], schema=features.arrow_schema)
     return _finish(dsets[0], dsets, table, features, info, split, rows, "concatenate_datasets side by side")

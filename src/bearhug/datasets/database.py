@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from bearhug.datasets.writer import ArrowWriter
 if TYPE_CHECKING:
     from bearhug.datasets.dataset import Dataset
 
+log = logging.getLogger("bearhug.datasets")
 ROWS = 10_000
 OPTIONS = {"index_col", "columns", "params", "coerce_float", "parse_dates", "chunksize"}
 
@@ -54,6 +56,7 @@ def from_sql(
             / f"sql-{key_of(str(sql), con, repr(sorted(options.items())))[:32]}.arrow"
         )
     else:
+        log.info("from_sql: the connection couldn't be hashed properly, so the rows are not kept; give it as a URL.")
         path = os.path.join(_temporary_folder(), f"sql-{os.urandom(8).hex()}.arrow")
     chunk = options.pop("chunksize", ROWS)
     frames = pandas.read_sql(sql, con, chunksize=chunk, **options)

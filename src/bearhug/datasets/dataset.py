@@ -25,7 +25,7 @@ from bearhug.datasets.column import Column
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.export import Exports
 from bearhug.datasets.features import Feature, Features, feature_type
-from bearhug.datasets.fingerprint import Fingerprint, key_of
+from bearhug.datasets.fingerprint import Fingerprint, Unkeyable, key_of
 from bearhug.datasets.formatting import Formatted
 from bearhug.datasets.info import DatasetInfo, Described
 from bearhug.datasets.search import Searchable
@@ -80,12 +80,12 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         self._info = info
         self._split = NamedSplit(split) if isinstance(split, str) else split
         self._mapped: tuple[Mapped, ...] = ()
-        self._indices: np.ndarray | None = None
+        self._order: np.ndarray | None = None
         self._positions_files: tuple[str, ...] = ()  # where a filter's positions are kept
         if indices_table is not None:
             if not isinstance(indices_table, np.ndarray | pa.Array | pa.ChunkedArray):
                 indices_table = arrow_of(indices_table).column(0)
-            self._indices = np.asarray(indices_table).astype(np.int64)
+            self._order = np.asarray(indices_table).astype(np.int64)
         self._format_type: str | None = None
         self._format_kwargs: dict[str, Any] = {}
         self._format_columns: list[str] | None = None
@@ -125,7 +125,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     ) -> Dataset:
         """A copy with some of the attributes changed, one step further."""
         out = copy.copy(self)
-        if "_indices" in changes:
+        if "_order" in changes:
             out._positions_files = ()
         for name, value in changes.items():
             setattr(out, name, value)
@@ -139,7 +139,11 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     def _with_table(self, step: str, table: pa.Table, features: Features, *arguments: Any, **changes: Any) -> Dataset:
         """A copy over another table with the same rows."""
-        table = pa.table(table.columns, schema=features.arrow_schema) if features else table
+        schema = features.arrow_schema
+        if features:
+            table = pa.table(table.columns, schema=schema)
+        else:  # no column: only the metadata changes, so that the number of rows is kept
+            table = table.replace_schema_metadata(schema.metadata)
         out = self._derive(step, *arguments, features=features, _data=table, **changes)
         if out._format_columns is not None:
             out._format_columns = [name for name in out._format_columns if name in features]
@@ -160,11 +164,23 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
 
     @property
     def _fingerprint(self) -> str:
-        return self._key.value
+        """The key of what is seen: that of the rows, and of a format where one is chosen."""
+        if self._format_type is None and self._format_columns is None:
+            return self._key.value
+        shown = (self._format_type, self._format_columns, self._output_all_columns)
+        try:
+            return key_of(self._key.value, shown, self._format_kwargs)
+        except Unkeyable:  # a transform whose content cannot be read
+            return key_of(self._key.value, shown, sorted(self._format_kwargs))
 
     @_fingerprint.setter
     def _fingerprint(self, value: str) -> None:
         self._key = Fingerprint(value)
+
+    @property
+    def _indices(self) -> ArrowTable | None:
+        """Which rows of the table are shown, as a table of one column, `indices`; None where all are."""
+        return None if self._order is None else ArrowTable(pa.table({"indices": pa.array(self._order, pa.uint64())}))
 
     @property
     def column_names(self) -> list[str]:
@@ -179,7 +195,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     @property
     def num_rows(self) -> int:
         """The number of rows."""
-        return self._data.num_rows if self._indices is None else len(self._indices)
+        return self._data.num_rows if self._order is None else len(self._order)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -303,10 +319,10 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     def __getstate__(self) -> dict:
         state = {name: value for name, value in self.__dict__.items() if not name.endswith("_made")}
         del state["_mapped"], state["_key"]
-        mapped, table, rows = self._mapped, self._data, self._indices
+        mapped, table, rows = self._mapped, self._data, self._order
         if not mapped and rows is not None and len(rows) < table.num_rows // 2:
             table, rows = self._batches.gather(rows), None  # only the chosen rows travel
-        state["_data"], state["_indices"] = dump_table(table, mapped), rows
+        state["_data"], state["_order"] = dump_table(table, mapped), rows
         state["_steps"] = tuple((step, key.value) for step, key in self._steps)
         state["_fingerprint_value"] = self._key.value if mapped or self._steps else None
         return state
@@ -375,17 +391,20 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
     def _table_of(self, rows: range | np.ndarray) -> pa.Table:
         """The rows at valid positions, as a table."""
         if isinstance(rows, range):
-            if rows.step == 1 and self._indices is None:
+            if rows.step == 1 and self._order is None:
                 return self._data.slice(rows.start, len(rows))
             rows = np.arange(rows.start, rows.stop, rows.step)
-        return self._batches.gather(rows if self._indices is None else self._indices[rows])
+        return self._batches.gather(rows if self._order is None else self._order[rows])
 
     def __getitem__(self, key: Any) -> Any:
         if type(key) is not int:
             if isinstance(key, str):
-                return Column(self, key)
+                column = Column(self, key)
+                return column[:] if self._format_type in ("arrow", "pandas", "polars") else column
             if not isinstance(key, slice | range | Iterable):
                 try:
+                    if isinstance(key, bool):
+                        raise TypeError
                     key = operator.index(key)
                 except TypeError:
                     raise TypeError(
@@ -396,7 +415,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
                 if hasattr(key, "ndim") and key.ndim == 0:  # pyright: ignore[reportAttributeAccessIssue]
                     return self[operator.index(key)]  # pyright: ignore[reportArgumentType]
                 rows = self._rows_of(key)
-                places = rows if self._indices is None else self._indices[np.asarray(rows, dtype=np.int64)]
+                places = rows if self._order is None else self._order[np.asarray(rows, dtype=np.int64)]
                 picked = self._view.picked(places)
                 return self._view.batch(self._table_of(rows)) if picked is None else picked
         size = self.num_rows
@@ -404,8 +423,8 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             raise IndexError(f"Invalid key: {key} is out of bounds for size {size}")
         if key < 0:
             key += size
-        if self._indices is not None:
-            key = self._indices.item(key)
+        if self._order is not None:
+            key = self._order.item(key)
         return self._view.row(key)
 
     def __getitems__(self, keys: list) -> list:
@@ -449,6 +468,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         """
         if keep_in_memory and indices_cache_file_name is not None:
             raise ValueError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
+        self._check_no_index("select")
         if len(self) == 0:
             return self
         if isinstance(indices, pa.Array | pa.ChunkedArray):
@@ -480,26 +500,26 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
                 rows = range(int(rows[0]), int(rows[-1]) + 1)
         if isinstance(rows, range) and rows.step == 1 and (not len(rows) or rows.start >= 0):
             start, size = (rows.start, len(rows)) if len(rows) else (0, 0)
-            if self._indices is None or size == 0:
-                return self._derive(step, *arguments, key=key, _data=self._data.slice(start, size), _indices=None)
-            return self._derive(step, *arguments, key=key, _indices=self._indices[start : start + size])
+            if self._order is None or size == 0:
+                return self._derive(step, *arguments, key=key, _data=self._data.slice(start, size), _order=None)
+            return self._derive(step, *arguments, key=key, _order=self._order[start : start + size])
         places = np.asarray(rows, dtype=np.int64) % len(self)
-        if self._indices is not None:
-            places = self._indices[places]
+        if self._order is not None:
+            places = self._order[places]
         if file is not None:
             from bearhug.datasets.writer import ArrowWriter
 
             with ArrowWriter(file, fingerprint=key) as writer:
                 writer.write(pa.table({"indices": pa.array(places, pa.uint64())}))
             return self._derive(step, *arguments, key=key, **self._positions(file))
-        return self._derive(step, *arguments, key=key, _indices=places)
+        return self._derive(step, *arguments, key=key, _order=places)
 
     def _positions(self, file: str | os.PathLike) -> dict[str, Any]:
         """Positions kept in a file, memory-mapped."""
         table, _ = read_arrow(file)
         values = table.column(0).combine_chunks()
         values = values.chunk(0) if isinstance(values, pa.ChunkedArray) else values
-        return {"_indices": values.to_numpy().view(np.int64)}
+        return {"_order": values.to_numpy().view(np.int64), "_positions_files": (os.fspath(file),)}
 
     def skip(self, n: int) -> Dataset:
         """All but the first n rows."""
@@ -820,7 +840,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             raise ValueError("num_proc must be >= 0 or None.")
         removed = [remove_columns] if isinstance(remove_columns, str) else list(remove_columns or [])
         if len(self) == 0:
-            empty = self if self._indices is None else self._select(range(0), "map()")
+            empty = self if self._order is None else self._select(range(0), "map()")
             return empty.remove_columns(removed) if removed else empty
         inputs = [input_columns] if isinstance(input_columns, str) else input_columns
         self._known(inputs or [], "Input column")
@@ -841,7 +861,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             try_original_type=bool(try_original_type),
             mixed=on_mixed_types,
         )
-        return perform(
+        out = perform(
             job,
             keep_in_memory,
             load_from_cache_file,
@@ -852,6 +872,9 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
             desc,
             engine,
         )
+        if len(out) != len(self):
+            self._check_no_index("map")
+        return out
 
     def filter(
         self,
@@ -880,6 +903,7 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         from bearhug.datasets.job import Job
         from bearhug.datasets.map import perform, yes
 
+        self._check_no_index("filter")
         if len(self) == 0:
             return self
         inputs = [input_columns] if isinstance(input_columns, str) else input_columns

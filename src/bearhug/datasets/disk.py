@@ -44,7 +44,7 @@ def size_in_bytes(size: str | int) -> int:
 def estimate_bytes(dataset: Dataset) -> int:
     """The bytes of the chosen rows in Arrow and in files that they name, in proportion where only some are chosen."""
     size = dataset._data.nbytes + outside_bytes(dataset._data, dataset.features)
-    if dataset._indices is not None and dataset._data.num_rows:
+    if dataset._order is not None and dataset._data.num_rows:
         size = size * len(dataset) // dataset._data.num_rows
     return size
 
@@ -93,7 +93,7 @@ def save(
     count = min(shard_count(dataset, max_shard_size, num_shards, num_proc), max(dataset._data.num_rows, 1))
     state = {
         "_data_files": [{"filename": f"data-{i:05d}-of-{count:05d}.arrow"} for i in range(count)],
-        "_fingerprint": dataset._fingerprint,
+        "_fingerprint": dataset._key.value,
         "_format_columns": dataset._format_columns,
         "_format_kwargs": dataset._format_kwargs,
         "_format_type": dataset._format_type,

@@ -259,16 +259,16 @@ class ClassLabel:
         names = [self._int2str[int(number)] for number in numbers]  # pyright: ignore[reportArgumentType]
         return names[0] if one else names
 
-    def encode_example(self, value: Any) -> int:
+    def encode_example(self, example_data: Any) -> int:
         """A name or an integer -> the integer that is stored."""
-        if isinstance(value, str):
-            return self._number(value)
-        if not -1 <= value < self.num_classes:
+        if isinstance(example_data, str):
+            return self._number(example_data)
+        if not -1 <= example_data < self.num_classes:
             raise ValueError(
-                f"the class label {value} is not below num_classes={self.num_classes}; the names are "
+                f"the class label {example_data} is not below num_classes={self.num_classes}; the names are "
                 f"{_few(self._int2str)}."
             )
-        return value
+        return example_data
 
     def cast_storage(self, storage: pa.Array) -> pa.Array:
         """Names or integers in Arrow -> int64."""
@@ -294,15 +294,15 @@ class Json:
         """The Arrow type."""
         return self.pa_type
 
-    def encode_example(self, value: Any) -> str | None:
+    def encode_example(self, example_data: Any) -> str | None:
         """A value -> its JSON text; text that is JSON already stays."""
-        return None if value is None else json_text(value)
+        return None if example_data is None else json_text(example_data)
 
-    def decode_example(self, value: str | None, token_per_repo_id: Any = None) -> Any:
+    def decode_example(self, example_data: str | None, token_per_repo_id: Any = None) -> Any:
         """The stored text -> the value."""
         if not self.decode:
             raise RuntimeError("decoding is off for this column: use Json(decode=True).")
-        return None if value is None else json.loads(value)
+        return None if example_data is None else json.loads(example_data)
 
     def cast_storage(self, storage: pa.Array) -> pa.Array:
         """Text or any other values in Arrow -> JSON text."""
@@ -320,7 +320,7 @@ def json_text(value: Any) -> str:
     """A value as JSON text; a string that is JSON already stays as it is."""
     if isinstance(value, str) and _is_json(value):
         return value
-    return json.dumps(value, default=str)
+    return json.dumps(value, default=str, separators=(",", ":"))
 
 
 def _is_json(text: str) -> bool:
@@ -334,10 +334,10 @@ def _is_json(text: str) -> bool:
 class Sequence:
     """`Sequence(feature)` is `List(feature)`; `Sequence({...})` is a dict of lists, as in TensorFlow Datasets."""
 
-    def __new__(cls, feature: Any = None, length: int = -1, **options: Any) -> Any:
+    def __new__(cls, feature: Any = None, length: int = -1, **kwargs: Any) -> Any:
         """A plain list, or a dict of lists."""
         if cls is Sequence and isinstance(feature, dict) and any(not isinstance(f, List) for f in feature.values()):
-            return {key: List(value, length=length, **options) for key, value in feature.items()}
+            return {key: List(value, length=length, **kwargs) for key, value in feature.items()}
         return object.__new__(List)
 
 
@@ -407,13 +407,15 @@ class TranslationVariableLanguages:
         """The Arrow type."""
         return pa.struct({"language": pa.list_(pa.string()), "translation": pa.list_(pa.string())})
 
-    def encode_example(self, value: dict) -> dict:
+    def encode_example(self, translation_dict: dict) -> dict:
         """`{"en": "a", "de": ["b", "c"]}` -> `{"language": ("de", "de", "en"), "translation": ("b", "c", "a")}`."""
-        if set(value) == {"language", "translation"}:
-            return value
-        if self.languages and (unknown := sorted(set(value) - set(self.languages))):
+        if set(translation_dict) == {"language", "translation"}:
+            return translation_dict
+        if self.languages and (unknown := sorted(set(translation_dict) - set(self.languages))):
             raise ValueError(f"the languages {unknown} are not among {self.languages}.")
-        pairs = [(key, text) for key, one in value.items() for text in ([one] if isinstance(one, str) else one)]
+        pairs = [
+            (key, text) for key, one in translation_dict.items() for text in ([one] if isinstance(one, str) else one)
+        ]
         languages, translations = zip(*sorted(pairs), strict=True)
         return {"language": languages, "translation": translations}
 

@@ -184,9 +184,9 @@ class DatasetInfosDict(dict):
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> DatasetInfosDict:
         """Read the front matter of a README."""
-        infos = dataset_card_data.get("dataset_info") or []
+        infos = dataset_card_data.get("dataset_info")
         out = cls()
-        for one in [infos] if isinstance(infos, dict) else infos:
+        for one in [infos] if isinstance(infos, dict) else infos or []:
             info = DatasetInfo._from_yaml_dict(one)
             info.config_name = one.get("config_name", "default")
             out[info.config_name] = info
@@ -197,17 +197,15 @@ class DatasetInfosDict(dict):
         old = dataset_card_data.get("dataset_info") or []
         lines = {one.get("config_name", "default"): one for one in ([old] if isinstance(old, dict) else old)}
         for name, info in self.items():
-            lines[name] = {"config_name": name, **{k: v for k, v in info._to_yaml_dict().items() if k != "config_name"}}
-        if len(lines) == 1:
-            ((name, only),) = lines.items()
-            dataset_card_data["dataset_info"] = {
-                key: value for key, value in only.items() if key != "config_name" or name != "default"
-            }
-        elif lines:
-            dataset_card_data["dataset_info"] = [
-                {"config_name": name, **{k: v for k, v in lines[name].items() if k != "config_name"}}
-                for name in sorted(lines, key=lambda name: (name != "default", name))
-            ]
+            lines[name] = info._to_yaml_dict()
+        named = [
+            {"config_name": name, **{k: v for k, v in one.items() if k != "config_name"}}
+            for name, one in sorted(lines.items())
+        ]
+        if len(named) == 1 and named[0]["config_name"] == "default":
+            del named[0]["config_name"]
+        if named:
+            dataset_card_data["dataset_info"] = named[0] if len(named) == 1 else named
 
     def write_to_directory(
         self, dataset_infos_dir: str | os.PathLike, overwrite: bool = False, pretty_print: bool = False

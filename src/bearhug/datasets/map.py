@@ -58,7 +58,7 @@ def batch_rows(dataset: Dataset, batch_size: int | None, by_column: str | list[s
         one = one.chunk(0) if isinstance(one, pa.ChunkedArray) else one
         arrays.append(pa.ListArray.from_arrays(pa.array(cuts, pa.int32()), one))
     out = dataset._with_table(
-        f"batch(by_column={names})", pa.table(arrays, names=table.column_names), features, names, _indices=None
+        f"batch(by_column={names})", pa.table(arrays, names=table.column_names), features, names, _order=None
     )
     return out
 
@@ -187,7 +187,7 @@ def _key(job: Job) -> str | None:
     features = job.features.to_dict() if job.features is not None else None
     shown = job.dataset.format
     try:
-        return key_of(job.dataset._fingerprint, job.kind, job.function, options, features, shown)
+        return key_of(job.dataset._key.value, job.kind, job.function, options, features, shown)
     except Unkeyable as error:
         log.warning("%s: the result is computed each time, because %s: no key can be made of that.", job.kind, error)
         return None

@@ -30,6 +30,7 @@ def sort(
     """See `Dataset.sort`."""
     names = [column_names] if isinstance(column_names, str) else list(column_names)
     backwards = [reverse] * len(names) if isinstance(reverse, bool) else list(reverse)
+    ds._check_no_index("sort")
     if len(ds) == 0:
         return ds
     if len(backwards) != len(names):
@@ -70,6 +71,7 @@ def shuffle(
     new_fingerprint: str | None,
 ) -> Dataset:
     """See `Dataset.shuffle`."""
+    ds._check_no_index("shuffle")
     if len(ds) == 0:
         return ds
     if keep_in_memory and indices_cache_file_name is not None:
@@ -96,6 +98,7 @@ def train_test_split(
     """See `Dataset.train_test_split`."""
     from bearhug.datasets.dataset_dict import DatasetDict
 
+    ds._check_no_index("train_test_split")
     if len(ds) == 0:
         return DatasetDict({"train": ds, "test": ds})
     train, test = _sizes(len(ds), train_size, test_size)

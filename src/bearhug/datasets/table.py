@@ -28,6 +28,11 @@ class ArrowTable:
             raise AttributeError(name)
         return getattr(self.table, name)
 
+    @property
+    def blocks(self) -> list[list]:
+        """The tables side by side and one below the other that make it up: here always one."""
+        return [[self]]
+
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         return self.table.__arrow_c_stream__(requested_schema)
 

@@ -33,8 +33,9 @@ def to_tf_dataset(
         raise ValueError("Cannot specify label_cols without specifying columns!")
     wanted = list(dict.fromkeys([*inputs, *labels]))
     plain = dataset.with_format("numpy")
-    if collate_fn is None and wanted:
-        plain = plain.select_columns(wanted)  # a collator may make columns of others
+    plain._known(wanted if collate_fn is None else [])
+    if collate_fn is None and wanted:  # a collator may make columns of others
+        plain = plain.select_columns([name for name in plain.column_names if name in wanted])
 
     def batches(limit: int | None = None) -> Iterator[dict]:
         size = batch_size or 1
@@ -57,7 +58,8 @@ def to_tf_dataset(
         raise ValueError(f"Column {missing[0]} not found in dataset!")
     signature = {
         name: tf.TensorSpec(
-            shape=_shape([one[name].shape for one in samples], bool(batch_size)), dtype=_dtype(samples[0][name], tf)
+            shape=_shape([one[name].shape for one in samples], batch_size, drop_remainder),
+            dtype=_dtype(samples[0][name], tf),
         )
         for name in samples[0]
     }
@@ -81,10 +83,10 @@ def _array(value: Any) -> np.ndarray:
     return array if wider is None else array.astype(wider)
 
 
-def _shape(shapes: list[tuple], batched: bool) -> list[int | None]:
-    """The sizes that all samples share; the batch's own may be smaller at the end."""
+def _shape(shapes: list[tuple], batch_size: int | None, full: bool) -> list[int | None]:
+    """The sizes that all samples share; the batch's own may be smaller at the end, where not all are full."""
     sizes: list[int | None] = [one[0] if len(set(one)) == 1 else None for one in zip(*shapes, strict=True)]
-    return [None, *sizes[1:]] if batched else sizes
+    return [batch_size if full else None, *sizes[1:]] if batch_size else sizes
 
 
 def _dtype(array: np.ndarray, tf: Any) -> Any:
