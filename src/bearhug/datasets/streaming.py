@@ -405,7 +405,7 @@ class IterableDataset:
             )
         node = self._node.child if isinstance(self._node, Decoded) else self._node
         features = with_decoding(self.features, enable)
-        threads = num_threads if num_threads is not None else 32 if heavy(features) else 0
+        threads = num_threads if num_threads is not None else 32 if heavy(self.features) else 0
         if enable and threads:
             return self._with(Decoded(Typed(node, with_decoding(features, False)), features, threads), features)
         return self._with(node, features)
