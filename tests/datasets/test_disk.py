@@ -1,5 +1,6 @@
 """save_to_disk, load_from_disk and files: what either side writes the other reads."""
 
+import datetime
 import gzip
 import json
 
@@ -216,3 +217,22 @@ def test_chosen_rows_are_what_is_written(tmp_path):
 
     assert plain(ours.load_from_disk(tmp_path / "data")) == plain(ds)
     assert plain(ours.Dataset.from_parquet(str(tmp_path / "x.parquet"), cache_dir=tmp_path / "c")) == plain(ds)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("orient", ["split", "index", "columns", "values", "table"])
+def test_json_of_other_shapes_is_the_references(orient, tmp_path):
+    rows = {"a": [3, 1, None], "b": ["x", None, "z"], "c": [1.5, 2.0, None]}
+    pytest.importorskip("datasets").Dataset.from_dict(rows).to_json(tmp_path / "theirs.json", orient=orient)
+    ours.Dataset.from_dict(rows).to_json(tmp_path / "ours.json", orient=orient)
+
+    assert (tmp_path / "ours.json").read_text() == (tmp_path / "theirs.json").read_text()
+
+
+def test_options_of_pandas_alone_are_passed_on(tmp_path):
+    ds = ours.Dataset.from_dict({"t": [datetime.datetime(2020, 3, 1)], "f": [1 / 3]})
+    ds.to_csv(tmp_path / "x.csv", date_format="%Y")
+    ds.remove_columns("t").to_json(tmp_path / "x.json", double_precision=3)
+
+    assert (tmp_path / "x.csv").read_text().splitlines()[1].startswith("2020,0.33")
+    assert (tmp_path / "x.json").read_text() == '{"f":0.333}\n'

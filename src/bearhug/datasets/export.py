@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from bearhug._lib.errors import unexpected_keyword
+from bearhug._lib.errors import near, unexpected_keyword
 from bearhug._lib.files import replacing
 from bearhug._lib.progress import progress
 from bearhug.datasets.arrow import to_list
@@ -36,6 +36,11 @@ JSON = {
     "compression",
     "index",
     "date_format",
+}
+ORIENTS = ("records", "split", "index", "columns", "values", "table")
+BY_PANDAS = {  # options that pandas alone knows: the rows go through a data frame, all at once
+    "to_csv": {"date_format", "decimal", "errors", "index_label"},
+    "to_json": {"double_precision", "date_unit", "default_handler"},
 }
 BLOCK = 1000  # rows that an iterator gives at once
 PACKERS = {"gzip": ("gzip", ".gz"), "bz2": ("bz2", ".bz2"), "xz": ("lzma", ".xz")}
@@ -271,6 +276,11 @@ def _checked(num_proc: int | None) -> None:
         raise ValueError(f"num_proc {num_proc} must be an integer > 0.")
 
 
+def _frame(dataset: Dataset) -> Any:
+    """The rows as they are stored, integers among nulls as integers."""
+    return dataset._table_of(range(len(dataset))).to_pandas(integer_object_nulls=True)
+
+
 def to_csv(
     dataset: Dataset,
     path_or_buf: Any,
@@ -282,8 +292,13 @@ def to_csv(
     """Write csv as pandas does: None is empty, lists as numpy prints them; the number of bytes."""
     _checked(num_proc)
     for name in options:
-        if name not in CSV:
-            raise unexpected_keyword("to_csv", name, CSV)
+        if name not in CSV | BY_PANDAS["to_csv"]:
+            raise unexpected_keyword("to_csv", name, CSV | BY_PANDAS["to_csv"])
+    if BY_PANDAS["to_csv"] & set(options):
+        encoding, compression = options.pop("encoding", None) or "utf-8", options.pop("compression", "infer")
+        text = _frame(dataset).to_csv(None, **{"index": False, **options})
+        with _sink(path_or_buf, compression, storage_options) as write:
+            return write(text.encode(encoding))
     header, index = options.pop("header", True), options.pop("index", False)
     columns = options.pop("columns", None) or dataset.column_names
     dataset._known(columns)
@@ -353,15 +368,21 @@ def to_json(
     """Write JSON, one object a line unless `lines=False`; numbers in full, dates in ISO 8601; the number of bytes."""
     _checked(num_proc)
     for name in options:
-        if name not in JSON:
-            raise unexpected_keyword("to_json", name, JSON)
+        if name not in JSON | BY_PANDAS["to_json"]:
+            raise unexpected_keyword("to_json", name, JSON | BY_PANDAS["to_json"])
     orient = options.get("orient", "records")
     lines = options.get("lines", orient == "records")
-    if orient != "records":
+    if orient not in ORIENTS:
         raise ValueError(
-            f"to_json writes orient='records', not {orient!r}; for others ds.to_pandas().to_json(path, "
-            f"orient={orient!r})."
+            f"to_json knows no orient {orient!r}.{near(str(orient), ORIENTS)} There are: {', '.join(ORIENTS)}."
         )
+    default = "infer" if isinstance(path_or_buf, str | os.PathLike) else None
+    compression = options.pop("compression", default)
+    if orient != "records" or BY_PANDAS["to_json"] & set(options):
+        more = {"index": False} if orient in ("split", "table") else {}
+        text = _frame(dataset).to_json(None, **{**more, **options, "orient": orient, "lines": lines})
+        with _sink(path_or_buf, compression, storage_options) as write:
+            return write((text if text.endswith("\n") else text + "\n").encode())
     size = batch_size or ROWS
     plain = json.JSONEncoder(
         ensure_ascii=options.get("force_ascii", True),
@@ -370,8 +391,6 @@ def to_json(
         default=_jsonable,
     )
     rows_out, written, first = dataset.with_format(None), 0, True
-    default = "infer" if isinstance(path_or_buf, str | os.PathLike) else None
-    compression = options.get("compression", default)
     with (
         _sink(path_or_buf, compression, storage_options) as write,
         progress(total=len(dataset), desc="Creating JSON", unit=" examples") as bar,

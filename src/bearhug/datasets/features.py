@@ -740,7 +740,8 @@ def align(features: list[Features]) -> list[Features]:
             if name not in chosen or is_null(chosen[name]):
                 chosen[name] = feature
             elif isinstance(feature, dict) and isinstance(chosen[name], dict):
-                chosen[name] = {**feature, **align([Features(chosen[name]), Features(feature)])[0]}
+                both = align([Features(chosen[name]), Features(feature)])
+                chosen[name] = {**both[0], **both[1]}
             elif not is_null(feature) and feature != chosen[name]:
                 raise ValueError(
                     f"the features cannot be aligned: the column {name!r} is {chosen[name]} in one data set and "

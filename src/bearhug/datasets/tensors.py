@@ -81,7 +81,7 @@ class JaxView(_TensorView):
     def tensor(self, value: Any) -> Any:
         """One array or number."""
         if isinstance(value, str | bytes):
-            return value
+            return value.item() if isinstance(value, np.generic) else value
         numpy = self.jax.numpy
         if isinstance(value, np.character | np.ndarray) and np.issubdtype(value.dtype, np.character):
             return value.tolist()
