@@ -20,7 +20,7 @@ import pyarrow as pa
 from bearhug._lib.errors import near
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, List, align
-from bearhug.datasets.info import DatasetInfo
+from bearhug.datasets.info import DatasetInfo, Described
 from bearhug.datasets.splits import NamedSplit
 from bearhug.datasets.streams import export, make, workers
 from bearhug.datasets.streams.decode import Decoded, with_decoding
@@ -34,7 +34,7 @@ from bearhug.datasets.streams.steps import Columns, Elastic, Repeated, Skipped, 
 from bearhug.datasets.views import format_name
 
 
-class IterableDataset:
+class IterableDataset(Described):
     """A stream of rows; made by `load_dataset(..., streaming=True)`, `from_generator` or `ds.to_iterable_dataset()`."""
 
     def __init__(self, node: Node, info: DatasetInfo | None = None, split: str | NamedSplit | None = None):
@@ -80,16 +80,6 @@ class IterableDataset:
     # ---- what it is
 
     @property
-    def info(self) -> DatasetInfo:
-        """Description, features, ..."""
-        return self._info
-
-    @property
-    def split(self) -> NamedSplit | None:
-        """The split's name."""
-        return self._split
-
-    @property
     def features(self) -> Features | None:
         """The columns' features; None where a function may have changed them."""
         return self._info.features
@@ -124,9 +114,8 @@ class IterableDataset:
         self._epoch += epoch - self._epoch
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or "_info" not in self.__dict__ or name not in DatasetInfo.__dataclass_fields__:
-            raise AttributeError(f"'IterableDataset' object has no attribute {name!r}.{near(name, dir(type(self)))}")
-        return getattr(self._info, name)
+        hint = "" if name.startswith("_") else near(name, dir(type(self)))
+        raise AttributeError(f"'IterableDataset' object has no attribute {name!r}.{hint}")
 
     def __repr__(self) -> str:
         names = self.column_names if self.features is not None else "Unknown"

@@ -60,13 +60,16 @@ def make_view(
     """The view of a table in a format; `columns` are those that it formats, the others are left out or stay Python."""
     shown = [name for name in features if columns is None or name in columns]
     rest = [name for name in features if name not in shown] if output_all_columns else []
+    return view_class(kind)(batches, features, shown, rest, options or {})
+
+
+def view_class(kind: str | None) -> type[View]:
+    """The view of a format, by its canonical name."""
     if kind in ("jax", "tensorflow"):
         from bearhug.datasets import tensors
 
-        make: Any = tensors.JaxView if kind == "jax" else tensors.TensorflowView
-    else:
-        make = KINDS[kind]
-    return make(batches, features, shown, rest, options or {})
+        return tensors.JaxView if kind == "jax" else tensors.TensorflowView
+    return KINDS[kind]
 
 
 class View:

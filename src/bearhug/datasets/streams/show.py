@@ -11,7 +11,7 @@ import pyarrow as pa
 from bearhug.datasets.features import Features
 from bearhug.datasets.streams.node import ROWS, Chunk, batch_of, rows_of, table_of
 from bearhug.datasets.table import Batches
-from bearhug.datasets.views import KINDS, make_view
+from bearhug.datasets.views import make_view, view_class
 
 FRAMES = ("arrow", "pandas", "polars")
 
@@ -27,7 +27,7 @@ def converter(kind: str | None, options: dict, features: Features | None) -> Cal
         from bearhug.datasets.rows import Row
 
         return Row
-    view: Any = KINDS[kind](Batches(pa.table({})), Features(), [], [], options)
+    view: Any = view_class(kind)(Batches(pa.table({})), Features(), [], [], options)
     if not hasattr(view, "convert"):
         return lambda row: row
 
