@@ -133,7 +133,7 @@ def find(path: str, asked: Asked) -> Source:
         if isinstance(error, ConnectionError) or offline() or asked.offline:
             raise DatasetUnreachableError(
                 f"Couldn't reach {path!r} on the Hub, and it is neither here nor in the cache.{near(path, FORMATS)}\n"
-                f"{error}"
+                f"{error}\nFiles of your own are read with load_dataset('csv', data_files='my.csv')."
             ) from None
         why = "" if asked.revision is None else f" at revision {asked.revision!r}"
         raise DatasetNotFoundError(
