@@ -673,3 +673,21 @@ def test_what_was_cut_off_is_cleaned_up(stored, tmp_path, monkeypatch):
     stored.cleanup_cache_files()
 
     assert not [path for path in (tmp_path / "data").iterdir() if path.name.startswith(".")]
+
+
+def test_a_function_that_raises_stop_iteration_loses_no_rows():
+    def take(row):
+        return {"m": next(iter([]))} if row["n"] == 7 else {"m": 1}
+
+    with pytest.raises(RuntimeError, match="StopIteration") as caught:
+        make(ours, 20).map(take)
+
+    assert "take() failed at row 7" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("name", ["'", '"', "a b", "lambda", "{x}", "\\", "\n", "é", "a'b\"c"])
+def test_columns_of_any_name(name):
+    ds = ours.Dataset.from_dict({name: [1, 2], "other": ["x", "y"]})
+
+    assert ds.map(lambda row: {"m": row[name] + 1})["m"][:] == [2, 3]
+    assert ds.filter(lambda row: list(row) == [name, "other"] and row[name] > 1).num_rows == 1

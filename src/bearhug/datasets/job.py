@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import compress
+from operator import is_, itemgetter, length_hint, methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ import pyarrow as pa
 from bearhug.datasets.arrow import cast, column, from_flat, unwrap
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, needs_decoding
-from bearhug.datasets.rows import Lazy, Row
+from bearhug.datasets.rows import Lazy, Row, dicts
 from bearhug.datasets.views import make_view
 
 if TYPE_CHECKING:
@@ -135,18 +137,17 @@ class Job:
         function, named, names = self.function, self.fn_kwargs, self.input_columns
         if self._waits:
             return _wait(self._gathered(given, start, rank, batches))
-        outs: list = []
+        rest = iter(given)
         try:
             if names is None and not (self.with_indices or self.with_rank):
-                for one in given:
-                    outs.append(function(one, **named))
-            else:
-                for i, one in enumerate(given):
-                    outs.append(function(*self._arguments(one, start, i, rank, batches), **named))
+                outs = list(map(partial(function, **named) if named else function, rest))
+                if len(outs) < len(given):  # it would end the rows without a word
+                    raise RuntimeError(f"{self.name} raised StopIteration.")
+                return outs
+            return [function(*self._arguments(one, start, i, rank, batches), **named) for i, one in enumerate(rest)]
         except Exception as error:
-            self._say_where(error, start, len(outs), batches)
+            self._say_where(error, start, len(given) - length_hint(rest) - 1, batches)
             raise
-        return outs
 
     def _say_where(self, error: Exception, start: int, i: int, batches: list[int] | None) -> None:
         """Note at an error which rows the function had."""
@@ -208,10 +209,9 @@ class Job:
         slow = [n for n in names if pa.types.is_nested(table.schema.field(n).type) or needs_decoding(features[n])]
         quick = {name: view.python_column(table.column(name), name) for name in names if name not in slow}
         if not slow and names:
-            make = (
-                Row if self.remove_columns else dict
-            )  # whether the row itself was returned matters only for what is removed
-            return [make(zip(names, values, strict=True)) for values in zip(*quick.values(), strict=True)], quick
+            rows = dicts(tuple(names), list(quick.values()))
+            # whether the row itself was returned matters only for what is removed
+            return list(map(Row, rows)) if self.remove_columns else rows, quick
         loaded: dict[str, list] = {}
 
         def load(name: str, i: int) -> Any:
@@ -245,11 +245,12 @@ class Job:
                 )
         if isinstance(mask, np.ndarray) and mask.dtype == bool:
             return start + self.offset + np.flatnonzero(mask)
-        return start + self.offset + np.flatnonzero(np.fromiter(map(bool, mask), bool, len(mask)))
+        first = start + self.offset
+        return np.fromiter(compress(range(first, first + len(mask)), mask), np.int64)
 
     def _check(self, outs: list, writes: bool, start: int) -> None:
         """Raises TypeError where the function returned something that is no row, or forgot to return."""
-        if not {type(out) for out in outs} <= (_ROWS if writes else {type(None)}):
+        if not set(map(type, outs)) <= (_ROWS if writes else {type(None)}):
             for i, out in enumerate(outs):
                 good = isinstance(out, Mapping | pa.Table) or _is_frame(out)
                 if good and not writes:
@@ -311,8 +312,8 @@ class Job:
             base = [n for n in table.column_names if not in_place or n in first_in or n not in shown]
             base += [n for n in first_in if in_place and n not in base]
         new = [name for name in first if not (isinstance(first, Row) and name in self.remove_columns)]
-        sizes = {len(out) for out in outs}
-        uneven = len(sizes) > 1 or any(out.keys() != first.keys() for out in outs)
+        names = first.keys()
+        uneven = len(set(map(len, outs))) > 1 or not all(map(names.__eq__, map(_KEYS, outs)))
         if uneven and in_place:
             outs = self._completed(given, outs)
             first = outs[0]
@@ -338,8 +339,8 @@ class Job:
             if isinstance(source[0], Lazy) and all(type(row) is Lazy and name in row.unread for row in source):
                 columns[name] = table.column(name)
                 continue
-            values = [row[name] for row in source]
-            same = name in originals and all(map(operator.is_, values, originals[name]))
+            values = list(map(itemgetter(name), source))
+            same = name in originals and all(map(is_, values, originals[name]))
             columns[name] = table.column(name) if same else values
         return columns
 
@@ -406,6 +407,7 @@ class Job:
 
 
 _ROWS = {dict, Row, Lazy}
+_KEYS = methodcaller("keys")
 
 
 def _flat(out: Any, name: str) -> Any:
