@@ -833,6 +833,8 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         """
         from bearhug.datasets.job import Job
         from bearhug.datasets.map import perform, same
+        from bearhug.datasets.provenance import NAME as PROVENANCE
+        from bearhug.datasets.provenance import is_there
 
         if keep_in_memory and cache_file_name is not None:
             raise ValueError("Please use either `keep_in_memory` or `cache_file_name` but not both.")
@@ -845,6 +847,10 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         inputs = [input_columns] if isinstance(input_columns, str) else input_columns
         self._known(inputs or [], "Input column")
         self._known(removed, "Column to remove")
+        if is_there(self.features):
+            removed = [name for name in removed if name != PROVENANCE]
+            if features is not None:
+                features = Features({**features, PROVENANCE: self.features[PROVENANCE]})
         job = Job(
             self,
             function or same,
@@ -875,6 +881,18 @@ class Dataset(Sources, Exports, Formatted, Searchable, Described):
         if len(out) != len(self):
             self._check_no_index("map")
         return out
+
+    def with_provenance(self) -> Dataset:
+        """With a column `provenance`, which says where each row comes from: {"file", "row", "rows"}.
+
+        `file` is the Arrow file that the row lies in (None where it is in memory) and `row` its number there. The
+        column comes along through all that follows, `map(..., remove_columns=ds.column_names)` too. Where a function
+        of batches changes the number of rows, `rows` of them, from `row` on, may be the source; `batch_size=1` makes
+        that one, and a tokenizer's `overflow_to_sample_mapping` is followed.
+        """
+        from bearhug.datasets.provenance import with_provenance
+
+        return with_provenance(self)
 
     def filter(
         self,

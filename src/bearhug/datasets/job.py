@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from bearhug.datasets import provenance
 from bearhug.datasets.arrow import cast, column, from_flat, unwrap
 from bearhug.datasets.errors import UnknownNameError
 from bearhug.datasets.features import Features, needs_decoding
@@ -298,7 +299,15 @@ class Job:
                 continue
             flat = _flat(out, name)
             columns[name] = out[name] if flat is None else from_flat(flat[0], flat[1], name)
+        if provenance.NAME in columns and provenance.NAME not in out and self._carries:
+            count = next((len(columns[name]) for name in out if name in columns), table.num_rows)
+            if count != table.num_rows:
+                columns[provenance.NAME] = provenance.spread(table.column(provenance.NAME), count, out)
         return columns
+
+    @property
+    def _carries(self) -> bool:
+        return provenance.is_there(self.dataset.features)
 
     def _columns_of_rows(
         self, table: pa.Table, given: list, originals: dict[str, list], outs: list, start: int
