@@ -50,6 +50,9 @@ SCRIPT = textwrap.dedent(
     if work == "save":
         for i in range(30):
             ds.save_to_disk(folder + "/saved", num_shards=10)
+    elif work == "push":
+        for i in range(30):
+            ds.map(lambda row: {"round": i}).push_to_hub("bear/killed", num_shards=4)
     else:
         print(out.cache_files[-1]["filename"], flush=True)
     """
@@ -116,3 +119,22 @@ def test_a_saved_folder_is_whole_or_not_there(folder):
 
     assert ours.load_from_disk(folder / "saved")["n"][:] == list(range(ROWS))
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".saved.half")]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_pushed_data_set_is_one_push_or_another(folder, monkeypatch):
+    """What the hub shows is whole at any time: all files of one commit."""
+    from bearhug.hub.server import local
+
+    rng = random.Random(0)
+    with local() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        monkeypatch.setenv("HF_DATASETS_CACHE", str(folder / "cache"))
+        ours.load_from_disk(folder / "data").add_column("round", [-1] * ROWS).push_to_hub("bear/killed")
+        for _ in range(KILLS):
+            run(folder, "push", rng.uniform(0.1, 1.5))
+            seen = ours.load_dataset("bear/killed", split="train")
+
+            assert seen["n"][:] == list(range(ROWS))
+            assert len(set(seen["round"][:])) == 1

@@ -691,3 +691,25 @@ def test_columns_of_any_name(name):
 
     assert ds.map(lambda row: {"m": row[name] + 1})["m"][:] == [2, 3]
     assert ds.filter(lambda row: list(row) == [name, "other"] and row[name] > 1).num_rows == 1
+
+
+@pytest.mark.parametrize("processes", [None, 2])
+def test_what_a_tokenizer_cut_and_padded_is_said_in_one_line(processes, caplog):
+    from bearhug.tokenizers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained("bearhug/sentiment-en")
+    ds = ours.Dataset.from_dict({"text": ["a fine day and more of it", "no"] * 10})
+    options = {"batched": True, "batch_size": 4, "num_proc": processes}
+
+    def tokenize(batch):
+        return tokenizer(batch["text"], truncation=True, max_length=4, padding="max_length")
+
+    ds.map(tokenize, **options)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == "map: tokenize() cut 10 of 20 texts to 4 tokens; 12% of the tokens are padding."
+
+    caplog.clear()
+    ds.map(lambda batch: tokenizer(batch["text"]), **options)
+    kept = {"truncation": True, "max_length": 4, "return_overflowing_tokens": True}
+    ds.map(lambda batch: tokenizer(batch["text"], **kept), remove_columns=["text"], **options)
+    assert not caplog.records

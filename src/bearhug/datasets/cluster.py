@@ -59,7 +59,8 @@ def run(job: Job, rows: range, tasks: int | None) -> Iterator[tuple[int, list | 
             if kind == "error":
                 raise revived(*value)
             waiting.popleft()
-            yield from value
+            job.note_fit(value[1])
+            yield from value[0]
     finally:
         for _, result in waiting:
             ray.cancel(result, force=True)
@@ -86,6 +87,7 @@ def _shipped(job: Job, rows: range) -> Any:
 def _task(job: Job, piece: Any, start: int, count: int, rank: int) -> tuple[str, Any]:
     """What one task does."""
     try:
-        return "made", list(replace(job, dataset=piece, offset=start).run(range(count), rank))
+        here = replace(job, dataset=piece, offset=start, fitted={})
+        return "made", (list(here.run(range(count), rank)), here.fitted)
     except Exception as error:
         return "error", sendable(error)

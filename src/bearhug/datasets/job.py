@@ -56,6 +56,7 @@ class Job:
     try_original_type: bool = True
     mixed: str | None = "use_json"
     gathered: int = ROWS  # rows whose results of a row function become Arrow together
+    fitted: dict[str, int] = field(default_factory=dict)  # how a tokenizer's texts fitted, over all batches
     offset: int = 0  # the first row's number, where the data set is a piece of a larger one
 
     @property
@@ -122,6 +123,7 @@ class Job:
                 made = [self._as_table(out, start + self.offset + i) for i, out in enumerate(outs)]
             elif self.batched:
                 for one, table, batch, out in zip(starts, tables, given, outs, strict=True):
+                    self.note_fit(out.fit() if hasattr(out, "fit") else {})
                     made.append(self._encoded(self._columns_of_batch(table, batch, out), known, one, table))
                     known = Features({**(known or {}), **made[-1][1]})
             else:
@@ -304,6 +306,12 @@ class Job:
             if count != table.num_rows:
                 columns[provenance.NAME] = provenance.spread(table.column(provenance.NAME), count, out)
         return columns
+
+    def note_fit(self, fit: dict[str, int]) -> None:
+        """Add what a batch, or another process, says."""
+        for name, count in fit.items():
+            before = self.fitted.get(name, 0)
+            self.fitted[name] = max(before, count) if name == "longest" else before + count
 
     @property
     def _carries(self) -> bool:

@@ -149,6 +149,7 @@ def perform(
                 return base
             if path is None:
                 parts[i] = writer
+    _say_fit(job)
     return _result(job, parts, step, key, in_memory=path is None)
 
 
@@ -180,9 +181,20 @@ def _earlier(path: str, suffix: str, count: int) -> int:
     return min(found, key=lambda of: ((of - found[of]) / of, abs(of - count), of))
 
 
+def _say_fit(job: Job) -> None:
+    """One line on what a tokenizer cut off, and how much it padded."""
+    fit = job.fitted
+    share = f"{fit['padding'] / fit['tokens']:.0%} of the tokens are padding" if fit.get("padding") else ""
+    if fit.get("cut"):
+        said = f"cut {fit['cut']:,} of {fit['texts']:,} texts to {fit['longest']:,} tokens"
+        log.warning("%s: %s %s.", job.kind, job.name, f"{said}; {share}" if share else said)
+    elif share:
+        log.info("%s: %s padded: %s.", job.kind, job.name, share)
+
+
 def _key(job: Job) -> str | None:
     """The key of a job, or None, said in one line, where it cannot be made."""
-    apart = ("dataset", "function", "features", "gathered", "offset")
+    apart = ("dataset", "function", "features", "gathered", "fitted", "offset")
     options = {name: getattr(job, name) for name in vars(job) if name not in apart}
     features = job.features.to_dict() if job.features is not None else None
     shown = job.dataset.format
@@ -333,6 +345,7 @@ def _in_processes(
         log.info("Spawning %d processes", min(num_proc, len(todo)))
         if not Workers(job, todo, num_proc, key, resume).run(bar.update):
             return job.dataset
+        _say_fit(job)
         return _result(job, list(paths), step, key, in_memory=in_memory)
     finally:
         if folder is not None:

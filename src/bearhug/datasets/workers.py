@@ -64,7 +64,8 @@ class Workers:
                     elif kind == "error":
                         raise revived(*value)
                     else:
-                        wrote = wrote or value
+                        wrote = wrote or value[0]
+                        job.note_fit(value[1])
                         process.join()
                         pipe.close()
                         del self.processes[pipe]
@@ -133,7 +134,7 @@ def _work(
         from bearhug.datasets.map import write_result
 
         wrote = write_result(job, rows, rank, path, key, lambda count: pipe.send(("rows", count)), resume=resume)
-        pipe.send(("done", wrote is not None))
+        pipe.send(("done", (wrote is not None, job.fitted)))
     except _Ended:
         pass
     except BaseException as error:

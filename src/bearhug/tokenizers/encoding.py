@@ -447,6 +447,22 @@ class BatchEncoding(Fields, UserDict):
         starts = self._encoded.starts if self._encoded is not None else None
         return [] if starts is None else (starts[1:] - starts[:-1]).tolist()
 
+    def fit(self) -> dict[str, int]:
+        """How the texts fitted: `texts`, how many were `cut`, `longest` row, `tokens`, how many are `padding`."""
+        if self._whole is None or self._encoded is None:
+            return {}
+        samples = self._whole.sample_mapping
+        more = samples[1:][samples[1:] == samples[:-1]]  # rows that hold what was cut off
+        lost = self._encoded is not self._whole
+        tokens = int(self._encoded.starts[-1])
+        return {
+            "texts": len(samples) - len(more),
+            "cut": len(set(more.tolist())) if lost else 0,
+            "longest": self.longest(),
+            "tokens": tokens,
+            "padding": tokens - int(self._encoded.attention_mask.sum()),
+        }
+
     def longest(self) -> int:
         """The largest of `lengths`."""
         if self._encoded is None or len(self._encoded) == 0:
