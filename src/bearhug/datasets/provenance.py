@@ -30,8 +30,8 @@ def with_provenance(ds: Dataset) -> Dataset:
     if NAME in ds.column_names:
         raise ValueError(f"there is a column {NAME!r} already; rename it: ds.rename_column({NAME!r}, 'my_{NAME}').")
     files, rows = _places(ds._data, ds._mapped)
-    if ds._indices is not None:
-        files, rows = files.take(pa.array(ds._indices)), rows[ds._indices]
+    if ds._order is not None:
+        files, rows = files.take(pa.array(ds._order)), rows[ds._order]
     ones = np.ones(len(ds), np.int64)
     column = pa.StructArray.from_arrays([files, pa.array(rows), pa.array(ones)], names=list(FEATURE))
     return ds.add_column(NAME, column, feature=FEATURE)  # pyright: ignore[reportArgumentType]
