@@ -205,7 +205,8 @@ class ParityTrainer {
             return best;
         }
         const double share = settings_.alpha / static_cast<double>(languages_.size());
-        std::vector<bool> out(need.size(), false);
+        std::vector<bool> out;  // of the choice: exhausted, or asked before
+        for (const Language& language : languages_) out.push_back(language.exhausted);
         for (;;) {
             std::size_t best = 0;
             double most = never;
